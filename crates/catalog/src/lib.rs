@@ -1,0 +1,1 @@
+//! The live catalogue: follows `bongsu.catalog` and writes revisions to it.

@@ -1,0 +1,81 @@
+//! Logs and metrics of a process.
+
+use prometheus::core::Collector;
+use prometheus::{Encoder, Registry, TextEncoder};
+use std::io::IsTerminal;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// Starts logging to standard error. `filter` is in the form of `tracing`'s `EnvFilter`, such as `info,router=debug`.
+pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|error| TelemetryError::Filter(error.to_string()))?;
+    let json = match format {
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+        LogFormat::Text => false,
+        LogFormat::Json => true,
+    };
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(true);
+    let started = if json {
+        builder.json().flatten_event(true).try_init()
+    } else {
+        builder
+            .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
+            .try_init()
+    };
+    started.map_err(|error| TelemetryError::Started(error.to_string()))
+}
+
+/// Why telemetry could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// The filter does not parse.
+    #[error("log filter is not valid: {0}")]
+    Filter(String),
+    /// Somebody started it before.
+    #[error("logging was started before: {0}")]
+    Started(String),
+}
+
+/// The metrics of a process. A cheap handle; services of one process share it.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics(Registry);
+
+impl Metrics {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self(Registry::new())
+    }
+
+    /// Adds a metric and hands it back. Panics when the name is taken: names are fixed in code, each in one place.
+    pub fn add<C: Collector + Clone + 'static>(&self, metric: prometheus::Result<C>) -> C {
+        let metric = metric.expect("the name and labels of a metric are valid");
+        self.0
+            .register(Box::new(metric.clone()))
+            .expect("a metric is registered once");
+        metric
+    }
+
+    /// All metrics in Prometheus' text format.
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        if let Err(error) = TextEncoder::new().encode(&self.0.gather(), &mut text) {
+            tracing::error!(%error, "metrics could not be rendered");
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+}

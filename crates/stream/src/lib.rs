@@ -1,0 +1,18 @@
+//! Topics, partitions and offsets: one interface over Apache Kafka and over the embedded log.
+//!
+//! This crate is the only user of `rdkafka`. A service holds a [`Stream`], a cheap handle; what it reads
+//! as a member of a group comes as one closed enum, [`GroupEvent`].
+
+mod batch;
+mod error;
+mod group;
+mod log;
+mod record;
+
+pub use batch::{Batch, BatchBuilder, Record};
+pub use error::{StreamError, Verdict};
+pub use group::{
+    Assigned, Commit, GroupEvent, GroupHandle, GroupPort, JoinSpec, Membership, Revoked, Topics,
+};
+pub use log::{Delivery, Ensured, Log, OffsetRange, PartitionReader, Stream, TopicInfo, TopicSpec};
+pub use record::{Appended, NewRecord, TopicPartition};

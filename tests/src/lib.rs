@@ -1,0 +1,33 @@
+//! The world around Bongsu, for its tests: the real systems, started on free ports, and stand-ins for the providers
+//! that cannot be had on a machine of one's own.
+//!
+//! What cannot be started fails the test with a message that says what to do; nothing is ever skipped. Starting
+//! panics rather than returning an error, because a test has no use for going on, and because a panic is how the
+//! working folder knows that its logs are to be kept (see [`workdir`]). What may fail in a test of faults, such as a
+//! query to a stopped InfluxDB, returns a `Result`.
+
+// The harness is the outside world: it has real clocks, tasks and threads of its own, and speaks to whoever runs it.
+#![allow(clippy::disallowed_methods, clippy::print_stderr)]
+
+pub mod bongsu;
+pub mod fake;
+pub mod influxdb;
+pub mod installed;
+pub mod kafka;
+pub mod ports;
+pub mod postgres;
+pub mod process;
+pub mod sens;
+pub mod slack;
+pub mod telegraf;
+pub mod wait;
+pub mod web;
+pub mod workdir;
+
+pub use bongsu::Bongsu;
+pub use influxdb::Influxdb;
+pub use kafka::Kafka;
+pub use postgres::Postgres;
+pub use sens::Sens;
+pub use slack::Slack;
+pub use telegraf::Telegraf;
