@@ -50,7 +50,8 @@ packages_install() {
         done
         "${privileged[@]}" env DEBIAN_FRONTEND=noninteractive \
             apt-get install -y --no-install-recommends "${need[@]}"
-    } >"$log" 2>&1 || {
+        # A package may start a service, which must not inherit the lock and hold it for ever.
+    } >"$log" 2>&1 9>&- || {
         tail -n 25 "$log" | sed 's/^/    /' >&2
         die "apt-get failed, its log is $log"
     }

@@ -24,7 +24,11 @@ pub fn postgresql_programs() -> PathBuf {
         programs.join("initdb").is_file(),
         "PostgreSQL is not installed for the tests: run tests/real/install postgresql"
     );
+    // Where the link leads, because the user that servers run as may not look into another's home
+    // folder.
     programs
+        .canonicalize()
+        .expect("a folder that is there has a path")
 }
 
 /// The version of a system, as listed in `tests/real/versions`.

@@ -1,12 +1,17 @@
-//! The world around Bongsu, for its tests: the real systems, started on free ports, and stand-ins for the providers
-//! that cannot be had on a machine of one's own.
+//! The world around Bongsu, for its tests: the real systems, started on free ports, and stand-ins
+//! for the providers that cannot be had on a machine of one's own.
 //!
-//! What cannot be started fails the test with a message that says what to do; nothing is ever skipped. Starting
-//! panics rather than returning an error, because a test has no use for going on, and because a panic is how the
-//! working folder knows that its logs are to be kept (see [`workdir`]). What may fail in a test of faults, such as a
-//! query to a stopped InfluxDB, returns a `Result`.
+//! What cannot be started fails the test with a message that says what to do; nothing is ever
+//! skipped. Starting panics rather than returning an error, because a test has no use for going on,
+//! and because a panic is how the working folder knows that its logs are to be kept (see
+//! [`workdir`]). What may fail in a test of faults, such as a query to a stopped InfluxDB, returns
+//! a `Result`.
+//!
+//! Tests that use a stand-in and Kafka together want `#[tokio::test(flavor = "multi_thread")]`:
+//! librdkafka's calls block, and the stand-in has to answer meanwhile.
 
-// The harness is the outside world: it has real clocks, tasks and threads of its own, and speaks to whoever runs it.
+// The harness is the outside world: it has real clocks, tasks and threads of its own, and speaks to
+// whoever runs it.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 pub mod bongsu;

@@ -4,8 +4,8 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Below the range from which systems take the ports of outgoing connections, so that none of those can slip in
-/// between the search and the server's own bind.
+/// Below the range from which systems take the ports of outgoing connections, so that none of those
+/// can slip in between the search and the server's own bind.
 const FIRST: u32 = 20_000;
 const COUNT: u32 = 12_000;
 
@@ -16,7 +16,9 @@ static NEXT: AtomicU32 = AtomicU32::new(u32::MAX);
 /// # Panics
 /// When there is none, which means that something leaks servers.
 pub fn free() -> u16 {
-    let _ = NEXT.compare_exchange(u32::MAX, start(), Ordering::Relaxed, Ordering::Relaxed);
+    // Fails for all but the first caller, as it should.
+    NEXT.compare_exchange(u32::MAX, start(), Ordering::Relaxed, Ordering::Relaxed)
+        .ok();
     for _ in 0..COUNT {
         let port = FIRST + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT;
         let port = u16::try_from(port).expect("the range ends below 65,536");
@@ -24,11 +26,16 @@ pub fn free() -> u16 {
             return port;
         }
     }
-    panic!("no free port on 127.0.0.1 between {FIRST} and {}", FIRST + COUNT);
+    panic!(
+        "no free port on 127.0.0.1 between {FIRST} and {}",
+        FIRST + COUNT
+    );
 }
 
 /// Test processes run side by side: each starts its search somewhere else.
 fn start() -> u32 {
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
     (std::process::id().wrapping_mul(7919) ^ nanos) % COUNT
 }

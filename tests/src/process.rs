@@ -1,4 +1,5 @@
-//! A started program: its own process group, its log in a file, and gone when the test is, whatever way that ends.
+//! A started program: its own process group, its log in a file, and gone when the test is, whatever
+//! way that ends.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::CommandExt;
@@ -37,8 +38,17 @@ impl Process {
     pub fn start(name: &str, mut command: Command, log: PathBuf) -> Self {
         let out = open(&log);
         let err = out.try_clone().expect("a file handle can be duplicated");
-        command.stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
-        let mut process = Self { name: name.to_owned(), command, log, running: None };
+        command
+            .stdin(Stdio::null())
+            .stdout(out)
+            .stderr(err)
+            .process_group(0);
+        let mut process = Self {
+            name: name.to_owned(),
+            command,
+            log,
+            running: None,
+        };
         process.start_again();
         process
     }
@@ -51,7 +61,11 @@ impl Process {
         assert!(!self.is_running(), "{} runs already", self.name);
         self.kill();
         let child = self.command.spawn().unwrap_or_else(|error| {
-            panic!("cannot start {} ({:?}): {error}", self.name, self.command.get_program())
+            panic!(
+                "cannot start {} ({:?}): {error}",
+                self.name,
+                self.command.get_program()
+            )
         });
         let guard = guard(&child);
         self.running = Some(Running { child, guard });
@@ -69,18 +83,24 @@ impl Process {
 
     /// How the program ended, if it did so by itself or after [`Process::terminate`].
     pub fn ended(&mut self) -> Option<ExitStatus> {
-        self.running.as_mut()?.child.try_wait().expect("a child of ours can be waited for")
+        self.running
+            .as_mut()?
+            .child
+            .try_wait()
+            .expect("a child of ours can be waited for")
     }
 
     /// SIGKILL to the whole group, as when a machine is lost; returns once it is gone.
     pub fn kill(&mut self) {
-        let Some(mut running) = self.running.take() else { return };
-        // Fails only when the group is gone already. The leader is reaped after it, never before: until then nobody
-        // else can have its number.
-        let _ = kill_process_group(Pid::from_child(&running.child), Signal::KILL);
-        let _ = running.child.wait();
-        let _ = running.guard.kill();
-        let _ = running.guard.wait();
+        let Some(mut running) = self.running.take() else {
+            return;
+        };
+        // Fails only when the group is gone already. The leader is reaped after it, never before:
+        // until then nobody else can have its number.
+        kill_process_group(Pid::from_child(&running.child), Signal::KILL).ok();
+        running.child.wait().ok();
+        running.guard.kill().ok();
+        running.guard.wait().ok();
     }
 
     /// SIGTERM to the program, and its exit status once it has drained.
@@ -120,7 +140,8 @@ impl Process {
     /// Waits until `ask` says yes.
     ///
     /// # Panics
-    /// When the program ends or the deadline passes before that; the message holds the end of the log.
+    /// When the program ends or the deadline passes before that; the message holds the end of the
+    /// log.
     pub async fn ready(&mut self, deadline: Duration, mut ask: impl AsyncFnMut() -> Result<bool>) {
         let answer = wait::until(deadline, async || {
             if let Some(status) = self.ended() {
@@ -137,7 +158,10 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        let running = self.running.as_ref().expect("only a running program gets signals");
+        let running = self
+            .running
+            .as_ref()
+            .expect("only a running program gets signals");
         kill_process_group(Pid::from_child(&running.child), signal)
             .unwrap_or_else(|error| panic!("cannot signal {}: {error}", self.name));
     }
@@ -172,11 +196,16 @@ pub fn run(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-/// A shell that outlives a killed test by a moment: its standard input ends when this process does, and then it kills
-/// the group. Drop alone does not run when a test runner kills a test that took too long.
+/// A shell that outlives a killed test by a moment: its standard input ends when this process does,
+/// and then it kills the group. Drop alone does not run when a test runner kills a test that took
+/// too long.
 fn guard(child: &Child) -> Child {
     Command::new("sh")
-        .args(["-c", "read -r _; kill -KILL -- \"-$1\" 2>/dev/null", "guard"])
+        .args([
+            "-c",
+            "read -r _; kill -s KILL -- \"-$1\" 2>/dev/null",
+            "guard",
+        ])
         .arg(child.id().to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

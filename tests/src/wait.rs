@@ -33,11 +33,7 @@ where
 /// # Panics
 /// When the condition does not hold before the deadline; the message starts with `what`.
 #[track_caller]
-pub fn holds<F>(
-    what: impl Into<String>,
-    deadline: Duration,
-    mut ask: F,
-) -> impl Future<Output = ()>
+pub fn holds<F>(what: impl Into<String>, deadline: Duration, mut ask: F) -> impl Future<Output = ()>
 where
     F: AsyncFnMut() -> bool,
 {

@@ -1,4 +1,5 @@
-//! A working folder per started system: gone after a test that passed, kept and named after one that panicked.
+//! A working folder per started system: gone after a test that passed, kept and named after one
+//! that panicked.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,10 @@ impl Workdir {
             .permissions(std::fs::Permissions::from_mode(0o755))
             .tempdir()
             .expect("a temporary folder can be created");
-        Self { folder: Some(folder), name: name.to_owned() }
+        Self {
+            folder: Some(folder),
+            name: name.to_owned(),
+        }
     }
 
     /// The folder.
@@ -56,7 +60,11 @@ impl Drop for Workdir {
     fn drop(&mut self) {
         let folder = self.folder.take().expect("present until drop");
         if std::thread::panicking() || std::env::var_os(KEEP).is_some() {
-            eprintln!("{}: its files are kept in {}", self.name, folder.keep().display());
+            eprintln!(
+                "{}: its files are kept in {}",
+                self.name,
+                folder.keep().display()
+            );
         }
     }
 }

@@ -1,1 +1,16 @@
-//! The live catalogue: follows `bongsu.catalog` and writes revisions to it.
+//! The live catalogue: every service follows `bongsu.catalog`, and commands write revisions to it.
+//!
+//! A revision is a run of records that ends with a marker under the key [`MARKER_KEY`]; followers swap their
+//! copy whole when they see the marker, so that nobody works with half of a change.
+
+mod error;
+mod follow;
+mod publish;
+mod snapshot;
+mod topics;
+
+pub use error::CatalogError;
+pub use follow::LiveCatalog;
+pub use publish::{Change, ChangeKind, Published, Request, Validate, declared, publish};
+pub use snapshot::{MARKER_KEY, snapshot};
+pub use topics::{ensure_tenant_topics, ensure_topics, internal_topics};

@@ -9,6 +9,7 @@ pub mod secret;
 
 pub mod tasks;
 pub mod telemetry;
+pub mod tls;
 
 pub use clock::Clock;
 pub use health::{Condition, Health};

@@ -1,4 +1,5 @@
-//! A listener whose connections a handler can cut with a TCP reset, before or after it did its work.
+//! A listener whose connections a handler can cut with a TCP reset, before or after it did its
+//! work.
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -19,7 +20,11 @@ pub(super) struct CuttableListener(TcpListener);
 
 impl CuttableListener {
     pub(super) async fn bind() -> Self {
-        Self(TcpListener::bind("127.0.0.1:0").await.expect("a loopback port can be bound"))
+        Self(
+            TcpListener::bind("127.0.0.1:0")
+                .await
+                .expect("a loopback port can be bound"),
+        )
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -34,7 +39,13 @@ impl Listener for CuttableListener {
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
             if let Ok((stream, address)) = self.0.accept().await {
-                return (Cuttable { stream, scissors: Scissors::default() }, address);
+                return (
+                    Cuttable {
+                        stream,
+                        scissors: Scissors::default(),
+                    },
+                    address,
+                );
             }
         }
     }
@@ -92,7 +103,8 @@ impl AsyncRead for Cuttable {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // The server always waits for reads, also while a handler works: this is where a cut is noticed.
+        // The server always waits for reads, also while a handler works: this is where a cut is
+        // noticed.
         self.scissors.0.waker.register(context.waker());
         self.check()?;
         Pin::new(&mut self.stream).poll_read(context, buffer)

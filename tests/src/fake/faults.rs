@@ -31,18 +31,28 @@ pub enum Fault {
 impl Fault {
     /// 429 with a `Retry-After` of so many seconds.
     pub fn too_many_requests(retry_after: u64) -> Self {
-        Self::Status { status: 429, retry_after: Some(retry_after) }
+        Self::Status {
+            status: 429,
+            retry_after: Some(retry_after),
+        }
     }
 
     /// A bare status such as 500 or 503.
     pub fn status(status: u16) -> Self {
-        Self::Status { status, retry_after: None }
+        Self::Status {
+            status,
+            retry_after: None,
+        }
     }
 }
 
 impl IntoResponse for Fault {
     fn into_response(self) -> Response {
-        let Self::Status { status, retry_after } = self else {
+        let Self::Status {
+            status,
+            retry_after,
+        } = self
+        else {
             unreachable!("only a status is an answer")
         };
         let status = StatusCode::from_u16(status).expect("a test injects a valid status");
@@ -76,7 +86,9 @@ impl Faults {
 
     pub(super) fn take(&self, path: &str) -> Option<Fault> {
         let mut faults = self.lock();
-        let at = faults.iter().position(|(part, _)| path.contains(part.as_str()))?;
+        let at = faults
+            .iter()
+            .position(|(part, _)| path.contains(part.as_str()))?;
         faults.remove(at).map(|(_, fault)| fault)
     }
 

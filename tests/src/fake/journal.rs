@@ -56,7 +56,8 @@ impl Journal {
         self.of(|outcome| *outcome == Outcome::Accepted)
     }
 
-    /// Waits for a request, whatever its outcome, that `wanted` says yes to; one that is there already counts.
+    /// Waits for a request, whatever its outcome, that `wanted` says yes to; one that is there
+    /// already counts.
     ///
     /// # Panics
     /// When none came before the deadline; the message lists those that did.
@@ -70,7 +71,8 @@ impl Journal {
             Ok(self.lock().iter().find(|entry| wanted(entry)).cloned())
         })
         .await;
-        found.unwrap_or_else(|error| panic!("no request for {what}: {error:#}\n{}", self.describe()))
+        found
+            .unwrap_or_else(|error| panic!("no request for {what}: {error:#}\n{}", self.describe()))
     }
 
     /// The requests in words, one a line.
@@ -84,7 +86,12 @@ impl Journal {
     }
 
     pub(crate) fn note(&self, path: &str, body: Value, outcome: Outcome) {
-        let entry = Entry { at: Instant::now(), path: path.to_owned(), body, outcome };
+        let entry = Entry {
+            at: Instant::now(),
+            path: path.to_owned(),
+            body,
+            outcome,
+        };
         self.lock().push(entry);
     }
 
@@ -93,7 +100,11 @@ impl Journal {
     }
 
     fn of(&self, wanted: impl Fn(&Outcome) -> bool) -> Vec<Entry> {
-        self.lock().iter().filter(|entry| wanted(&entry.outcome)).cloned().collect()
+        self.lock()
+            .iter()
+            .filter(|entry| wanted(&entry.outcome))
+            .cloned()
+            .collect()
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Entry>> {

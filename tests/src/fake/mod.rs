@@ -1,5 +1,5 @@
-//! What the stand-ins for providers share: a server whose connections can be cut, faults to inject, a journal of
-//! everything that was asked of it.
+//! What the stand-ins for providers share: a server whose connections can be cut, faults to inject,
+//! a journal of everything that was asked of it.
 
 mod cut;
 mod faults;
@@ -69,7 +69,9 @@ async fn pass(
     next: Next,
 ) -> Response {
     let path = request.uri().path().to_owned();
-    let Some(fault) = gate.faults.take(&path) else { return next.run(request).await };
+    let Some(fault) = gate.faults.take(&path) else {
+        return next.run(request).await;
+    };
     match fault {
         Fault::Slow(time) => {
             tokio::time::sleep(time).await;

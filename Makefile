@@ -1,0 +1,29 @@
+# Two commands matter: `make demo` shows Bongsu at work, `make test` proves it. The rest are their parts.
+.PHONY: demo test build check deny real-systems
+
+CARGO ?= cargo
+
+demo: build
+	@exec target/debug/bongsu up --demo
+
+build:
+	@scripts/build-packages
+	$(CARGO) build --locked -p bongsu
+
+# Everything, the end-to-end test first of all. The first run installs the real systems, which takes minutes.
+test: build
+	@tests/real/install
+	$(CARGO) test --locked -p tests --no-fail-fast
+	$(MAKE) check
+	$(CARGO) test --locked --workspace --exclude tests --no-fail-fast
+	@$(MAKE) deny
+
+check:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+
+deny:
+	@tests/real/deny
+
+real-systems:
+	@tests/real/install

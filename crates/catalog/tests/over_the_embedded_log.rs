@@ -1,0 +1,213 @@
+//! Publishing and following over the embedded log.
+
+use catalog::{CatalogError, ChangeKind, LiveCatalog, Request, publish, snapshot};
+use model::{Span, TenantId};
+use runtime::{Clock, Context, Shutdown};
+use schemas::catalogue::{Bundle, Entry, Kind, parse_yaml};
+use std::sync::Arc;
+use std::time::Duration;
+use stream::{Embedded, NewRecord, Stream, TopicPartition};
+
+const NOC: &str = "
+contact: minji
+name: Minji
+phone: '+821000000001'
+---
+escalation_policy: default
+steps: [{notify: [minji]}]
+";
+
+fn entries(yaml: &str) -> Vec<Entry> {
+    let located = parse_yaml("test.yaml", yaml).unwrap_or_else(|errors| panic!("{errors:?}"));
+    located.into_iter().map(|located| located.value).collect()
+}
+
+fn set(yaml: &str) -> Request {
+    Request {
+        set: entries(yaml),
+        ..Request::default()
+    }
+}
+
+fn tenant(id: &str) -> String {
+    format!("{NOC}---\ntenant: {id}\n")
+}
+
+fn any(_: &Bundle) -> Result<(), Vec<String>> {
+    Ok(())
+}
+
+struct World {
+    stream: Stream,
+    clock: Clock,
+    _folder: tempfile::TempDir,
+}
+
+async fn world() -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(1_800_000_000_000_000_000);
+    let stream = Embedded::open(&folder.path().join("log"), clock.clone())
+        .await
+        .unwrap()
+        .into_stream();
+    World {
+        stream,
+        clock,
+        _folder: folder,
+    }
+}
+
+impl World {
+    async fn publish(&self, request: &Request) -> Result<catalog::Published, CatalogError> {
+        publish(&self.stream, request, &any, &self.clock).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_is_there_and_publishing_it_again_changes_nothing() {
+    let world = world().await;
+    let first = world.publish(&set(&tenant("acme"))).await.unwrap();
+    assert_eq!(first.changes.len(), 3);
+    let again = world.publish(&set(&tenant("acme"))).await.unwrap();
+    assert_eq!((again.changes.len(), again.revision), (0, first.revision));
+
+    let acme = TenantId::parse("acme").unwrap();
+    let catalogue = snapshot(&world.stream).await.unwrap();
+    assert_eq!(
+        catalogue.newest_bundle(&acme).unwrap().revision,
+        first.revision
+    );
+    let topic = model::TopicName::metrics(&acme, 1);
+    assert_eq!(world.stream.partitions(&topic).await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+async fn a_dry_run_shows_the_difference_and_writes_nothing() {
+    let world = world().await;
+    let request = Request {
+        dry_run: true,
+        ..set(&tenant("acme"))
+    };
+    assert_eq!(world.publish(&request).await.unwrap().changes.len(), 3);
+    assert!(snapshot(&world.stream).await.unwrap().tenants.is_empty());
+}
+
+#[tokio::test]
+async fn pruning_takes_out_what_is_not_named_and_only_when_asked() {
+    let world = world().await;
+    world
+        .publish(&set(&format!("{}---\ntenant: beta\n", tenant("acme"))))
+        .await
+        .unwrap();
+    let kept = world.publish(&set(&tenant("acme"))).await.unwrap();
+    assert!(kept.changes.is_empty());
+    let pruned = world
+        .publish(&Request {
+            prune: true,
+            ..set(&tenant("acme"))
+        })
+        .await
+        .unwrap();
+    let change = &pruned.changes[..];
+    assert!(
+        matches!(change, [c] if c.what == ChangeKind::Removed && c.kind == Kind::Tenant && c.name == "beta"),
+        "{change:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_bundle_that_evaluation_refuses_changes_nothing() {
+    let world = world().await;
+    let refuse = |_: &Bundle| Err(vec!["cpu-usage: `over` is beyond me".to_owned()]);
+    let refused = publish(&world.stream, &set(&tenant("acme")), &refuse, &world.clock).await;
+    assert!(matches!(refused, Err(CatalogError::Refused(why)) if why[0].contains("beyond me")));
+    assert!(snapshot(&world.stream).await.unwrap().contacts.is_empty());
+}
+
+#[tokio::test]
+async fn two_publishers_at_once_both_win_and_share_no_revision() {
+    let world = Arc::new(world().await);
+    let requests: Vec<Request> = (0..4)
+        .map(|n| set(&tenant(&format!("tenant-{n}"))))
+        .collect();
+    let published = futures(&world, &requests).await;
+    let mut revisions: Vec<u64> = published
+        .iter()
+        .map(|published| published.revision)
+        .collect();
+    revisions.sort_unstable();
+    revisions.dedup();
+    assert_eq!(revisions.len(), 4, "each wrote a revision of its own");
+    let catalogue = snapshot(&world.stream).await.unwrap();
+    assert_eq!(catalogue.tenants.len(), 4);
+    assert!(
+        catalogue
+            .bundles
+            .values()
+            .flat_map(|held| held.values())
+            .all(|bundle| bundle.is_intact())
+    );
+}
+
+async fn futures(world: &Arc<World>, requests: &[Request]) -> Vec<catalog::Published> {
+    let mut set = tokio::task::JoinSet::new();
+    for request in requests.iter().cloned() {
+        let world = Arc::clone(world);
+        set.spawn(async move { world.publish(&request).await.unwrap() });
+    }
+    set.join_all().await
+}
+
+#[tokio::test]
+async fn a_follower_swaps_whole_revisions() {
+    let world = world().await;
+    let ctx = Context::new(Shutdown::new());
+    let mut live = LiveCatalog::follow(Arc::clone(&world.stream), &ctx)
+        .await
+        .unwrap();
+    assert!(live.current().tenants.is_empty());
+    world
+        .publish(&set(&format!("{}---\ntenant: beta\n", tenant("acme"))))
+        .await
+        .unwrap();
+    let copy = tokio::time::timeout(Duration::from_secs(10), live.changed())
+        .await
+        .unwrap();
+    assert_eq!((copy.tenants.len(), copy.contacts.len()), (2, 1));
+    assert_eq!(live.caught_up().await.unwrap().revision, copy.revision);
+    ctx.tasks.shutdown().begin();
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_left_out() {
+    let world = world().await;
+    world.publish(&set(&tenant("acme"))).await.unwrap();
+    let target = TopicPartition::new(model::TopicName::catalog(), 0);
+    let alien = NewRecord::keyed(
+        target,
+        "tenant/beta",
+        Some("{\"revision\": 9, \"spec\": {}}".into()),
+    );
+    world.stream.send(alien).await.unwrap();
+    assert_eq!(snapshot(&world.stream).await.unwrap().tenants.len(), 1);
+}
+
+#[tokio::test]
+async fn a_bundle_is_kept_as_long_as_a_log_may_name_it() {
+    let world = world().await;
+    let pace = |lateness: u64| format!("{}evaluation: {{lateness: {lateness}s}}\n", tenant("acme"));
+    let acme = TenantId::parse("acme").unwrap();
+    let held = async || snapshot(&world.stream).await.unwrap().bundles[&acme].len();
+    world.publish(&set(&pace(10))).await.unwrap();
+    world.publish(&set(&pace(20))).await.unwrap();
+    world.clock.advance(Span::from_secs(47 * 3600).to_std());
+    world.publish(&set(&pace(30))).await.unwrap();
+    assert_eq!(held().await, 3);
+    world.clock.advance(Span::from_secs(2 * 3600).to_std());
+    world.publish(&set(&pace(40))).await.unwrap();
+    assert_eq!(
+        held().await,
+        3,
+        "the first has no log any more that names it"
+    );
+}
