@@ -1,2 +1,20 @@
-//! Command line.
-fn main() {}
+//! Parse, run, exit code.
+
+use bongsu::cli::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match Box::pin(bongsu::run(cli)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            bongsu::report(&failure);
+            ExitCode::from(failure.exit as u8)
+        }
+    }
+}

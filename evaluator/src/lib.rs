@@ -1,1 +1,14 @@
-//! evaluator
+//! Points to alert events: `core` decides, the rest brings it records and takes its answers away.
+
+pub mod core;
+
+mod app;
+mod config;
+mod error;
+mod io;
+mod metrics;
+
+pub use app::{GROUP, Running, start};
+pub use config::Config;
+pub use error::{FreshError, StartError};
+pub use io::fresh;

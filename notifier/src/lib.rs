@@ -1,1 +1,14 @@
-//! notifier
+//! From an alert event to a person who acts: incidents, paging, escalation, API and console.
+
+pub mod app;
+pub mod commands;
+pub mod config;
+pub mod core;
+pub mod engine;
+pub mod error;
+pub mod io;
+pub mod metrics;
+
+pub use app::{Running, start};
+pub use config::Config;
+pub use error::StartError;

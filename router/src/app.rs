@@ -24,8 +24,8 @@ pub struct Running {
 
 impl Running {
     /// Where it listens.
-    pub fn address(&self) -> Option<SocketAddr> {
-        Some(self.address)
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 

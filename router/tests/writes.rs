@@ -58,7 +58,7 @@ async fn world(config: Config) -> World {
     let running = router::start(config, stream.clone(), catalog, ctx.clone())
         .await
         .unwrap();
-    let url = format!("http://{}", running.address().unwrap());
+    let url = format!("http://{}", running.address());
     World {
         stream,
         url,

@@ -1,1 +1,8 @@
-//! schemas
+//! Every format that goes on a wire or stands in a file: line protocol, alert events, the
+//! catalogue.
+//!
+//! Nothing here does I/O. A format's types are converted from and to the words of `model`.
+
+pub mod alert;
+pub mod catalogue;
+pub mod line;

@@ -208,6 +208,31 @@ impl Kafka {
         Ok(records)
     }
 
+    /// Everything that a topic holds at this moment; for topics that are not compacted.
+    ///
+    /// # Errors
+    /// When the broker does not answer, or does not hand it all out in time.
+    pub async fn read_all(&self, topic: &str) -> Result<Vec<Record>> {
+        let count = self.count(topic)?;
+        self.read(topic, count, ANSWER).await
+    }
+
+    /// How many records a topic holds at this moment; for topics that are not compacted.
+    ///
+    /// # Errors
+    /// When the topic does not exist or the broker does not answer.
+    pub fn count(&self, topic: &str) -> Result<usize> {
+        let reader = self.reader()?;
+        let metadata = reader.fetch_metadata(Some(topic), ANSWER)?;
+        let partitions = metadata.topics().first().map(|topic| topic.partitions());
+        let mut count = 0;
+        for partition in partitions.unwrap_or_default() {
+            let (first, end) = reader.fetch_watermarks(topic, partition.id(), ANSWER)?;
+            count += end - first;
+        }
+        Ok(usize::try_from(count)?)
+    }
+
     /// The settings that every client of the tests starts from.
     pub fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -291,7 +316,10 @@ fn settings(folder: &Path, port: u16) -> String {
          transaction.state.log.min.isr=1\n\
          share.coordinator.state.topic.replication.factor=1\n\
          share.coordinator.state.topic.min.isr=1\n\
-         log.cleaner.dedupe.buffer.size=16777216\n",
+         log.cleaner.dedupe.buffer.size=16777216\n\
+         log.cleaner.backoff.ms=500\n\
+         log.retention.check.interval.ms=500\n\
+         log.initial.task.delay.ms=500\n",
         folder.join("data").display()
     )
 }

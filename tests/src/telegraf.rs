@@ -2,7 +2,7 @@
 //! InfluxDB's write API.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -36,6 +36,18 @@ pub enum Output {
         /// The bucket.
         bucket: String,
     },
+    /// `outputs.influxdb_v2` as a customer's agent has it for Bongsu's routers: their addresses, of
+    /// which Telegraf picks one for each write, and the token.
+    Routers {
+        /// The base URLs.
+        urls: Vec<String>,
+        /// The tenant's token.
+        token: String,
+    },
+    /// `outputs.file`: what Telegraf sends elsewhere as well, kept for comparison.
+    File(PathBuf),
+    /// Several at once; each gets every line.
+    All(Vec<Output>),
     /// Settings of the test's own, as TOML.
     Other(String),
 }
@@ -82,6 +94,17 @@ impl Output {
                  organization = {org:?}\n\
                  bucket = {bucket:?}\n"
             ),
+            Self::Routers { urls, token } => format!(
+                "[[outputs.influxdb_v2]]\n\
+                 urls = {urls:?}\n\
+                 token = {token:?}\n"
+            ),
+            Self::File(path) => format!(
+                "[[outputs.file]]\n\
+                 files = [{path:?}]\n\
+                 data_format = \"influx\"\n"
+            ),
+            Self::All(outputs) => outputs.iter().map(Self::toml).collect(),
             Self::Other(toml) => toml.clone(),
         }
     }
@@ -149,6 +172,14 @@ impl Telegraf {
     /// SIGKILL, as when the host is lost.
     pub fn kill(&mut self) {
         self.process.kill();
+    }
+
+    /// SIGTERM: it sends what it has gathered, and ends.
+    ///
+    /// # Errors
+    /// When it still runs at the deadline.
+    pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        self.process.terminate(deadline).await
     }
 
     /// Starts it again after [`Telegraf::kill`].

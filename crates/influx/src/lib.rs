@@ -1,1 +1,26 @@
-//! influx
+//! All that is said to InfluxDB, and the embedded store that answers in its place.
+//!
+//! A [`Shard`] is one place that keeps points: a server spoken to over HTTP, or [`Embedded`]. What it
+//! answered to a write comes as a [`WriteVerdict`], never as an error to guess from.
+
+mod client;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod embedded;
+mod error;
+mod flux;
+mod http;
+mod payload;
+mod point;
+mod product;
+mod shard;
+mod verdict;
+
+pub use embedded::{Embedded, EmbeddedOptions};
+pub use error::InfluxError;
+pub use http::HttpShard;
+pub use payload::Payload;
+pub use point::{FieldValue, Point};
+pub use product::Product;
+pub use shard::Shard;
+pub use verdict::{Answer, Retry, WriteVerdict, classify};

@@ -53,6 +53,14 @@ pub enum StreamError {
         /// Size of the record's value.
         bytes: usize,
     },
+    /// The record can never be taken, such as one without a key for a compacted topic.
+    #[error("`{topic}` refuses the record: {reason}")]
+    Refused {
+        /// Name of the topic.
+        topic: TopicName,
+        /// What is wrong with the record.
+        reason: String,
+    },
     /// Credentials or rights are missing.
     #[error("not authorized: {reason}")]
     Unauthorized {
@@ -100,7 +108,7 @@ impl StreamError {
             | Self::NotAcknowledged { .. }
             | Self::QueueFull
             | Self::Fenced { .. } => Verdict::Transient,
-            Self::TooLarge { .. } => Verdict::Poison,
+            Self::TooLarge { .. } | Self::Refused { .. } => Verdict::Poison,
             Self::UnknownTopic { .. }
             | Self::UnknownPartition { .. }
             | Self::Unauthorized { .. }

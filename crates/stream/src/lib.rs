@@ -4,15 +4,22 @@
 //! as a member of a group comes as one closed enum, [`GroupEvent`].
 
 mod batch;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod embedded;
 mod error;
 mod group;
+mod kafka;
 mod log;
+mod pump;
 mod record;
 
 pub use batch::{Batch, BatchBuilder, Record};
+pub use embedded::Embedded;
 pub use error::{StreamError, Verdict};
 pub use group::{
     Assigned, Commit, GroupEvent, GroupHandle, GroupPort, JoinSpec, Membership, Revoked, Topics,
 };
+pub use kafka::{Compression, Kafka, KafkaConfig};
 pub use log::{Delivery, Ensured, Log, OffsetRange, PartitionReader, Stream, TopicInfo, TopicSpec};
 pub use record::{Appended, NewRecord, TopicPartition};

@@ -1,0 +1,269 @@
+//! The command line: what can be asked for, and nothing that does it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Bongsu takes metrics from many customers' agents, stores them, judges them, and reaches the right person.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bongsu",
+    version,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Configuration file (YAML). Flags win over BONGSU_ variables, which win over the file
+    #[arg(
+        long,
+        short = 'c',
+        global = true,
+        env = "BONGSU_CONFIG",
+        value_name = "FILE"
+    )]
+    pub config: Option<PathBuf>,
+    /// How results are printed; messages go to standard error
+    #[arg(
+        long,
+        short = 'o',
+        global = true,
+        value_enum,
+        default_value = "table",
+        value_name = "FORMAT"
+    )]
+    pub output: Output,
+    /// What is logged, for example `info` or `info,router=debug`
+    #[arg(long, global = true, env = "BONGSU_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
+    /// Where the embedded parts keep everything
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Kafka brokers, instead of the embedded log
+    #[arg(
+        long,
+        global = true,
+        value_name = "HOST:PORT,..",
+        value_delimiter = ','
+    )]
+    pub kafka: Vec<String>,
+    /// Address of the notifier's API, for `incident`; found by itself on this machine
+    #[arg(long, global = true, value_name = "URL")]
+    pub api: Option<String>,
+    /// File with the token for that API
+    #[arg(long, global = true, value_name = "FILE")]
+    pub api_token_file: Option<PathBuf>,
+}
+
+/// Form of results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// Columns for people.
+    Table,
+    /// One JSON document.
+    Json,
+    /// One JSON object a line.
+    Jsonl,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run everything in this process; parts that are not given are embedded and need no configuration
+    Up(Up),
+    /// Run router replicas: metrics over HTTP to the tenant's topic
+    Router(Listen),
+    /// Run consumer replicas: the tenants' topics to the InfluxDB shards
+    Consumer(Listen),
+    /// Run evaluator replicas: points to alert events
+    Evaluator(Listen),
+    /// Run notifier replicas: alert events to incidents and people; API and console
+    Notifier(NotifierRun),
+    /// Bring the catalogue (tenants, shards, templates, contacts, policies) to what files say
+    Apply(Apply),
+    /// Tenants: customers with a topic, a token and a contract
+    #[command(subcommand)]
+    Tenant(Tenant),
+    /// Incidents: see, acknowledge, close
+    #[command(subcommand)]
+    Incident(Incident),
+    /// Threshold templates
+    #[command(subcommand)]
+    Template(Template),
+    /// The configuration that is in force
+    #[command(subcommand)]
+    Config(Config),
+    /// Check every dependency and say what to do
+    Doctor,
+    /// Print the JSON Schema of a catalogue kind, or of all
+    Schema {
+        /// tenant, shard, placement, template, override, contact or escalation_policy
+        kind: Option<String>,
+    },
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `bongsu up`.
+#[derive(Debug, Clone, Args)]
+pub struct Up {
+    /// Add three synthetic tenants and a host whose load rises and falls
+    #[arg(long)]
+    pub demo: bool,
+    /// URL of an InfluxDB, instead of the embedded metrics store
+    #[arg(long, value_name = "URL", requires = "influx_token_file")]
+    pub influx: Option<String>,
+    /// File with its token
+    #[arg(long, value_name = "FILE")]
+    pub influx_token_file: Option<PathBuf>,
+    /// Its organization
+    #[arg(long, value_name = "NAME", default_value = "bongsu")]
+    pub influx_org: String,
+    /// URL of a PostgreSQL (postgres://user:password@host:port/name), instead of the embedded SQLite
+    #[arg(long, value_name = "URL")]
+    pub database: Option<String>,
+}
+
+/// A service that listens.
+#[derive(Debug, Clone, Args)]
+pub struct Listen {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `bongsu notifier`.
+#[derive(Debug, Clone, Args)]
+pub struct NotifierRun {
+    /// Address to listen on
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<SocketAddr>,
+    /// File that holds the URL of a PostgreSQL, which all notifiers share
+    #[arg(long, value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+}
+
+/// `bongsu apply`.
+#[derive(Debug, Clone, Args)]
+pub struct Apply {
+    /// A file, or a folder whose *.yaml are read
+    #[arg(short = 'f', long = "file", value_name = "DIR", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Show what would change, and change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also remove what the files do not name
+    #[arg(long)]
+    pub prune: bool,
+}
+
+/// `bongsu tenant`.
+#[derive(Debug, Subcommand)]
+pub enum Tenant {
+    /// Add a tenant, or complete one: topic, router token (shown once) and the lines for its Telegraf
+    Add {
+        /// 1 to 40 of a-z, 0-9 and '-'
+        tenant: String,
+        /// 24x7 or 8x5
+        #[arg(long, value_name = "HOURS")]
+        contract: Option<String>,
+        /// Name for people
+        #[arg(long)]
+        name: Option<String>,
+        /// Name of the escalation policy
+        #[arg(long, value_name = "NAME")]
+        policy: Option<String>,
+        /// Make a new router token although there is one; the older of two goes
+        #[arg(long)]
+        new_token: bool,
+    },
+    /// List the tenants
+    List,
+}
+
+/// `bongsu incident`.
+#[derive(Debug, Subcommand)]
+pub enum Incident {
+    /// List incidents, the most urgent first
+    List {
+        /// open, acknowledged, closed, or all
+        #[arg(long, default_value = "open,acknowledged", value_name = "STATE,..")]
+        state: String,
+        /// Only of this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+    },
+    /// One incident with its timeline
+    Show {
+        /// The incident's id, or its beginning
+        id: String,
+    },
+    /// Say that you take care of it
+    Ack {
+        /// The incident's id, or its beginning
+        id: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+    },
+    /// Close it by hand
+    Close {
+        /// The incident's id, or its beginning
+        id: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+        /// Do not reopen while the condition lasts
+        #[arg(long)]
+        until_resolved: bool,
+    },
+}
+
+/// `bongsu template`.
+#[derive(Debug, Subcommand)]
+pub enum Template {
+    /// Run the tests inside the templates
+    Test {
+        /// A file or folder; the shipped templates when left out
+        path: Option<PathBuf>,
+    },
+    /// List the shipped templates
+    List,
+}
+
+/// `bongsu config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Print the configuration; secrets are shown by their file only
+    Show {
+        /// Say where each value came from
+        #[arg(long)]
+        origin: bool,
+    },
+    /// Check the configuration and say what is wrong
+    Check,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

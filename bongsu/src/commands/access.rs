@@ -1,0 +1,76 @@
+//! The catalogue as a command reaches it: in Kafka, in a running `up`, or in the embedded log itself.
+
+use crate::control::Client;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::parts::{self, DataDir, Running};
+use crate::settings::Settings;
+use catalog::{Published, Request, publish, snapshot};
+use runtime::Clock;
+use schemas::catalogue::Catalogue;
+use stream::Stream;
+
+/// A way to the catalogue.
+pub(crate) enum Access {
+    /// The log itself, and how to call it.
+    Log(Stream),
+    /// Through the process that holds it.
+    Process(Client),
+}
+
+impl Access {
+    /// Finds the way that the configuration names.
+    pub(crate) async fn open(settings: &Settings) -> Outcome<Self> {
+        let clock = Clock::system();
+        if let Some(kafka) = &settings.kafka {
+            return parts::kafka(kafka, &clock).map(Self::Log);
+        }
+        if let Some(client) = running_process(settings).await? {
+            return Ok(Self::Process(client.1));
+        }
+        let dir = DataDir::of(settings, "bongsu");
+        if !dir.log().exists() {
+            return Err(Failure::new(
+                Exit::Unreachable,
+                format!(
+                    "there is no catalogue: no Kafka is named, and nothing is in {}",
+                    dir.path().display()
+                ),
+            )
+            .hint("name the brokers with --kafka, start `bongsu up`, or name its --data-dir"));
+        }
+        parts::embedded_log(&dir, &clock).await.map(Self::Log)
+    }
+
+    /// The catalogue as it stands.
+    pub(crate) async fn catalogue(&self) -> Outcome<Catalogue> {
+        match self {
+            Self::Log(stream) => snapshot(stream)
+                .await
+                .map_err(|error| parts::catalog_failure(&error)),
+            Self::Process(client) => client.catalogue().await,
+        }
+    }
+
+    /// Brings the catalogue to what is asked for.
+    pub(crate) async fn publish(&self, request: &Request) -> Outcome<Published> {
+        match self {
+            Self::Log(stream) => publish(stream, request, &parts::validate, &Clock::system())
+                .await
+                .map_err(|error| parts::catalog_failure(&error)),
+            Self::Process(client) => client.publish(request).await,
+        }
+    }
+}
+
+/// The running `up` of the data folder; without a named one, of the default folder or else of the demo's.
+pub(super) async fn running_process(settings: &Settings) -> Outcome<Option<(Running, Client)>> {
+    for name in ["bongsu", "bongsu-demo"] {
+        let Some(running) = DataDir::of(settings, name).running() else {
+            continue;
+        };
+        if let Some(client) = Client::reach(running.clone()).await? {
+            return Ok(Some((running, client)));
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,321 @@
+//! `bongsu doctor`: asks every dependency whether it is well, and says what to do where it is not.
+
+use super::{Access, settings};
+use crate::cli::Global;
+use crate::failure::{Exit, Failure, Outcome};
+use crate::print::{self, Table};
+use crate::settings::Settings;
+use catalog::internal_topics;
+use model::{ShardId, TopicName};
+use runtime::{Clock, Secret};
+use schemas::catalogue::{Catalogue, Shard, check_catalogue};
+use std::collections::BTreeMap;
+use stream::{Stream, TopicInfo};
+
+/// What was looked at, and what came out.
+struct Finding {
+    /// A word for the kind of check; scripts and the documentation name it.
+    code: &'static str,
+    what: String,
+    /// The detail when it is well, or what is wrong and what to do.
+    state: Result<String, (String, String)>,
+}
+
+impl Finding {
+    fn good(code: &'static str, what: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            state: Ok(detail.into()),
+        }
+    }
+
+    fn bad(
+        code: &'static str,
+        what: impl Into<String>,
+        wrong: impl Into<String>,
+        advice: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            what: what.into(),
+            state: Err((wrong.into(), advice.into())),
+        }
+    }
+}
+
+pub(super) async fn run(global: &Global) -> Outcome {
+    let settings = settings(global)?;
+    let mut findings = vec![Finding::good("config", "configuration", "valid")];
+    findings.extend(look(&settings).await);
+    let mut table = Table::new(&["check", "what", "state", "detail", "advice"]);
+    for finding in &findings {
+        let (state, detail, advice) = match &finding.state {
+            Ok(detail) => ("ok", detail.as_str(), ""),
+            Err((wrong, advice)) => ("WRONG", wrong.as_str(), advice.as_str()),
+        };
+        table.row(vec![
+            finding.code.into(),
+            finding.what.clone().into(),
+            state.into(),
+            detail.into(),
+            advice.into(),
+        ]);
+    }
+    print::table(&table, global.output);
+    match findings
+        .iter()
+        .filter(|finding| finding.state.is_err())
+        .count()
+    {
+        0 => Ok(()),
+        n => Err(Failure::new(
+            Exit::Findings,
+            format!("{n} of {} checks found something", findings.len()),
+        )),
+    }
+}
+
+async fn look(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let access = match Access::open(settings).await {
+        Ok(access) => access,
+        Err(failure) => {
+            let advice = failure.hint.unwrap_or_default();
+            return vec![Finding::bad("log", "log", failure.cause, advice)];
+        }
+    };
+    if let Access::Log(stream) = &access {
+        match stream.topics().await {
+            Ok(topics) => {
+                findings.push(Finding::good(
+                    "log",
+                    stream.describe(),
+                    format!("{} topics", topics.len()),
+                ));
+                findings.extend(internal(&topics));
+            }
+            Err(error) => {
+                let advice = "check the address with --kafka, and that the broker runs";
+                findings.push(Finding::bad(
+                    "log",
+                    stream.describe(),
+                    error.to_string(),
+                    advice,
+                ));
+                return findings;
+            }
+        }
+    }
+    match access.catalogue().await {
+        Ok(catalogue) => {
+            findings.extend(declared(&catalogue));
+            if let Access::Log(stream) = &access {
+                findings.extend(tenants(&catalogue, stream).await);
+            }
+            findings.extend(shards(&catalogue).await);
+        }
+        Err(failure) => findings.push(Finding::bad(
+            "catalogue",
+            "catalogue",
+            failure.cause,
+            "read the log of the broker",
+        )),
+    }
+    findings.push(notifier(settings).await);
+    findings
+}
+
+/// Whether Bongsu's own topics are there with enough partitions.
+fn internal(topics: &[TopicInfo]) -> Vec<Finding> {
+    let known: BTreeMap<&str, u32> = topics
+        .iter()
+        .map(|topic| (topic.name.as_str(), topic.partitions))
+        .collect();
+    let check = |spec: stream::TopicSpec| {
+        let name = spec.name.to_string();
+        match known.get(spec.name.as_str()) {
+            Some(n) if *n == spec.partitions => {
+                Finding::good("topic", name, format!("{n} partitions"))
+            }
+            Some(n) => Finding::bad(
+                "topic",
+                name,
+                format!("has {n} partitions, {} are wanted", spec.partitions),
+                "a topic keeps its number of partitions: make it anew while all services stand",
+            ),
+            None => Finding::bad(
+                "topic",
+                name,
+                "does not exist",
+                "any service or `bongsu apply` makes it",
+            ),
+        }
+    };
+    internal_topics().into_iter().map(check).collect()
+}
+
+fn declared(catalogue: &Catalogue) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let summary = format!(
+        "revision {}: {} tenants, {} shards, {} contacts, {} policies",
+        catalogue.revision,
+        catalogue.tenants.len(),
+        catalogue.shards.len(),
+        catalogue.contacts.len(),
+        catalogue.escalation_policies.len(),
+    );
+    let flaws = check_catalogue(catalogue);
+    if flaws.is_empty() {
+        findings.push(Finding::good("catalogue", "catalogue", summary));
+    }
+    findings.extend(flaws.iter().map(|flaw| {
+        Finding::bad(
+            "catalogue",
+            "catalogue",
+            flaw.to_string(),
+            "mend the files and run `bongsu apply`",
+        )
+    }));
+    if catalogue.placement().is_none() {
+        findings.push(Finding::bad(
+            "placement",
+            "placement",
+            "no placement `default`: nothing can be stored",
+            "declare one and run `bongsu apply`",
+        ));
+    }
+    for tenant in catalogue.tenants.values() {
+        if catalogue.policy_of(&tenant.tenant).is_none() {
+            findings.push(Finding::bad(
+                "policy",
+                tenant.tenant.as_str(),
+                format!(
+                    "its escalation policy `{}` does not exist: nobody is paged",
+                    tenant.escalation_policy
+                ),
+                "declare the policy, or name another in the tenant",
+            ));
+        }
+    }
+    findings
+}
+
+async fn tenants(catalogue: &Catalogue, stream: &Stream) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for tenant in catalogue.tenants.values() {
+        let topic = TopicName::metrics(&tenant.tenant, 1);
+        findings.push(match stream.partitions(&topic).await {
+            Ok(Some(n)) if n == tenant.partitions => Finding::good(
+                "tenant",
+                tenant.tenant.as_str(),
+                format!("{topic}: {n} partitions"),
+            ),
+            Ok(Some(n)) => Finding::bad(
+                "tenant",
+                tenant.tenant.as_str(),
+                format!(
+                    "{topic} has {n} partitions, the tenant declares {}",
+                    tenant.partitions
+                ),
+                "declare the number that the topic has",
+            ),
+            Ok(None) => Finding::bad(
+                "tenant",
+                tenant.tenant.as_str(),
+                format!("{topic} does not exist"),
+                format!("`bongsu tenant add {}` makes it", tenant.tenant),
+            ),
+            Err(error) => Finding::bad(
+                "tenant",
+                tenant.tenant.as_str(),
+                error.to_string(),
+                "see the check `log`",
+            ),
+        });
+    }
+    findings
+}
+
+async fn shards(catalogue: &Catalogue) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (id, shard) in &catalogue.shards {
+        findings.push(if shard.url == "embedded" {
+            Finding::good("shard", id.as_str(), "embedded in `bongsu up`")
+        } else {
+            server(id, shard).await
+        });
+    }
+    findings
+}
+
+async fn server(id: &ShardId, shard: &Shard) -> Finding {
+    let token = match &shard.token_file {
+        None => {
+            return Finding::bad(
+                "shard",
+                id.as_str(),
+                "names no token_file",
+                "an InfluxDB 2 wants a token",
+            );
+        }
+        Some(path) => match Secret::from_file(path) {
+            Ok(token) => token,
+            Err(error) => {
+                let advice = "the file must be there for every consumer";
+                return Finding::bad("shard", id.as_str(), error.to_string(), advice);
+            }
+        },
+    };
+    let mut http = influx::HttpShard::new(&shard.url, &shard.org, token);
+    http.create_buckets = false;
+    let handle = match influx::Shard::http(&http) {
+        Ok(handle) => handle,
+        Err(error) => return Finding::bad("shard", id.as_str(), error.to_string(), "mend its url"),
+    };
+    match handle.ping().await {
+        Ok(product) => Finding::good("shard", id.as_str(), format!("{}: {product}", shard.url)),
+        Err(error) => Finding::bad(
+            "shard",
+            id.as_str(),
+            error.to_string(),
+            format!("is {} right and up?", shard.url),
+        ),
+    }
+}
+
+/// Whether the notifier that the configuration names, or a running `up`, is ready.
+async fn notifier(settings: &Settings) -> Finding {
+    let running = super::access::running_process(settings)
+        .await
+        .ok()
+        .flatten();
+    let base = running.map_or_else(
+        || format!("http://{}", settings.notifier.listen),
+        |(running, _)| running.console,
+    );
+    let watch = Clock::system().stopwatch();
+    let answer = match crate::demo::client() {
+        Ok(http) => http.get(format!("{base}/readyz")).send().await,
+        Err(error) => return Finding::bad("notifier", base, error, "see the check `config`"),
+    };
+    match answer {
+        Ok(answer) if answer.status().is_success() => Finding::good(
+            "notifier",
+            base,
+            format!("ready, answers in {} ms", watch.elapsed().as_millis()),
+        ),
+        Ok(answer) => Finding::bad(
+            "notifier",
+            base,
+            answer.text().await.unwrap_or_default(),
+            "its log says why; /readyz?verbose lists every condition",
+        ),
+        Err(_) => Finding::bad(
+            "notifier",
+            base,
+            "does not answer",
+            "start it, or name its address in `notifier.listen`",
+        ),
+    }
+}

@@ -1,0 +1,164 @@
+//! `bongsu router|consumer|evaluator|notifier`: one service as a process of its own, over Kafka.
+
+use crate::cli::{Global, Listen, NotifierRun};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::parts;
+use crate::settings::{Settings, layers};
+use catalog::LiveCatalog;
+use runtime::config::Layers;
+use runtime::{Context, Shutdown};
+use std::net::SocketAddr;
+use std::time::Duration;
+use stream::Stream;
+
+/// How long a process may take from SIGTERM to its end.
+const DRAIN: Duration = Duration::from_secs(30);
+
+pub(super) async fn router(global: &Global, listen: Listen) -> Outcome {
+    let process = Process::begin("router", global, listen.listen, |layers| layers).await?;
+    let (stream, catalog, ctx) = process.base();
+    let running = router::start(process.settings.router.clone(), stream, catalog, ctx)
+        .await
+        .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    process.live(Some(running.address())).await
+}
+
+pub(super) async fn consumer(global: &Global, listen: Listen) -> Outcome {
+    let process = Process::begin("consumer", global, listen.listen, |layers| layers).await?;
+    let (stream, catalog, ctx) = process.base();
+    let shards = consumer::ShardSource::default();
+    let running = consumer::start(
+        process.settings.consumer.clone(),
+        stream,
+        shards,
+        catalog,
+        ctx,
+    )
+    .await
+    .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    process.live(Some(running.address())).await
+}
+
+pub(super) async fn evaluator(global: &Global, listen: Listen) -> Outcome {
+    let process = Process::begin("evaluator", global, listen.listen, |layers| layers).await?;
+    let (stream, catalog, ctx) = process.base();
+    let running = evaluator::start(process.settings.evaluator.clone(), stream, catalog, ctx)
+        .await
+        .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    process.live(running.address()).await
+}
+
+pub(super) async fn notifier(global: &Global, run: NotifierRun) -> Outcome {
+    let process = Process::begin("notifier", global, run.listen, |layers| {
+        match &run.database_url_file {
+            Some(file) => {
+                let file = file.display().to_string();
+                layers.with("notifier.database.postgres_url_file", file, "--database-url-file")
+            }
+            None => layers,
+        }
+    })
+    .await?;
+    let (stream, catalog, ctx) = process.base();
+    let running = notifier::start(process.settings.notifier.clone(), stream, catalog, ctx)
+        .await
+        .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+    process.live(Some(running.address())).await
+}
+
+/// What a process of one service stands on.
+struct Process {
+    name: &'static str,
+    settings: Settings,
+    stream: Stream,
+    catalog: LiveCatalog,
+    ctx: Context,
+}
+
+impl Process {
+    async fn begin(
+        name: &'static str,
+        global: &Global,
+        listen: Option<SocketAddr>,
+        more: impl FnOnce(Layers) -> Layers,
+    ) -> Outcome<Self> {
+        let mut layers = more(layers(global)?);
+        if let Some(address) = listen {
+            layers = layers.with(&format!("{name}.listen"), address.to_string(), "--listen");
+        }
+        let settings = Settings::load(&layers)?;
+        let Some(kafka) = &settings.kafka else {
+            return Err(Failure::new(Exit::Usage, format!("a {name} of its own needs a Kafka"))
+                .hint("name it with --kafka host:port; without one, `bongsu up` runs everything in one process"));
+        };
+        start_logs(&settings)?;
+        let ctx = Context::new(Shutdown::new());
+        stop_on_signal(&ctx);
+        let stream = parts::kafka(kafka, &ctx.clock)?;
+        let catalog = LiveCatalog::follow(stream.clone(), &ctx)
+            .await
+            .map_err(|error| parts::catalog_failure(&error))?;
+        Ok(Self {
+            name,
+            settings,
+            stream,
+            catalog,
+            ctx,
+        })
+    }
+
+    fn base(&self) -> (Stream, LiveCatalog, Context) {
+        (self.stream.clone(), self.catalog.clone(), self.ctx.clone())
+    }
+
+    /// Runs until a signal or the end of a task that must live.
+    async fn live(self, address: Option<SocketAddr>) -> Outcome {
+        let version = env!("CARGO_PKG_VERSION");
+        let listens = address.map(|address| address.to_string());
+        tracing::info!(
+            service = self.name,
+            version,
+            listens,
+            log = self.stream.describe(),
+            "started"
+        );
+        drain(&self.ctx, DRAIN).await
+    }
+}
+
+/// Starts logging as the configuration says.
+pub(super) fn start_logs(settings: &Settings) -> Outcome {
+    runtime::telemetry::init_logs(settings.log.format, &settings.log.filter)
+        .map_err(|error| Failure::from_error(Exit::Usage, &error))
+}
+
+/// Begins the shutdown at SIGINT or SIGTERM; a second signal ends the process at once.
+pub(super) fn stop_on_signal(ctx: &Context) {
+    let order = ctx.tasks.shutdown().clone();
+    ctx.tasks
+        .spawn("signals", runtime::OnEnd::Fine, async move {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut terminate = signal(SignalKind::terminate())?;
+            let mut interrupt = signal(SignalKind::interrupt())?;
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: draining"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: draining"),
+                () = order.begun() => {}
+            }
+            order.begin();
+            Ok::<(), std::io::Error>(())
+        });
+}
+
+/// Waits for the shutdown and then for the tasks.
+pub(super) async fn drain(ctx: &Context, within: Duration) -> Outcome {
+    if ctx.tasks.drain(within).await {
+        tracing::info!("drained");
+        Ok(())
+    } else {
+        Err(Failure::new(
+            Exit::Failed,
+            "a task failed or did not end in time; the log says which",
+        ))
+    }
+}

@@ -1,0 +1,160 @@
+//! Results on standard output: a table for people, JSON for scripts. Messages go to standard error.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this file is the command line's voice"
+)]
+
+use crate::cli::Output;
+use serde_json::{Map, Value};
+
+/// A result: rows under headings. The keys of the JSON form are the headings.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    headings: Vec<&'static str>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(headings: &[&'static str]) -> Self {
+        Self {
+            headings: headings.to_vec(),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row, one value a heading.
+    pub fn row(&mut self, values: Vec<Value>) {
+        debug_assert_eq!(values.len(), self.headings.len());
+        self.rows.push(values);
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The table as text.
+    pub fn render(&self, output: Output) -> String {
+        match output {
+            Output::Table => self.columns(),
+            Output::Json => format!("{:#}\n", Value::Array(self.objects().collect())),
+            Output::Jsonl => self.objects().map(|object| format!("{object}\n")).collect(),
+        }
+    }
+
+    fn objects(&self) -> impl Iterator<Item = Value> + '_ {
+        self.rows.iter().map(|row| {
+            let pairs = self
+                .headings
+                .iter()
+                .map(|h| (*h).to_owned())
+                .zip(row.iter().cloned());
+            Value::Object(Map::from_iter(pairs))
+        })
+    }
+
+    fn columns(&self) -> String {
+        let cells: Vec<Vec<String>> = std::iter::once(
+            self.headings
+                .iter()
+                .map(|heading| heading.to_uppercase().replace('_', " "))
+                .collect(),
+        )
+        .chain(self.rows.iter().map(|row| row.iter().map(cell).collect()))
+        .collect();
+        let widths: Vec<usize> = (0..self.headings.len())
+            .map(|column| {
+                cells
+                    .iter()
+                    .map(|row| width(&row[column]))
+                    .max()
+                    .unwrap_or(0)
+            })
+            .collect();
+        let mut text = String::new();
+        for row in &cells {
+            let mut line = String::new();
+            for (value, wide) in row.iter().zip(&widths) {
+                line.push_str(value);
+                line.push_str(&" ".repeat(wide - width(value) + 2));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+        text
+    }
+}
+
+/// A value as a person reads it in a column.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.replace(['\n', '\r', '\t'], " "),
+        Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
+    }
+}
+
+/// Columns of a terminal that a text takes: Hangul and other wide letters take two (Unicode Standard Annex 11).
+fn width(text: &str) -> usize {
+    text.chars()
+        .map(|c| match u32::from(c) {
+            0x1100..=0x115f
+            | 0x2e80..=0xa4cf
+            | 0xac00..=0xd7a3
+            | 0xf900..=0xfaff
+            | 0xff00..=0xff60 => 2,
+            _ => 1,
+        })
+        .sum()
+}
+
+/// Prints a result.
+pub fn table(table: &Table, output: Output) {
+    print!("{}", table.render(output));
+}
+
+/// Prints text that is the result itself.
+pub fn text(text: &str) {
+    print!("{text}");
+}
+
+/// Says something to the person; scripts do not read it.
+pub fn message(text: &str) {
+    eprintln!("{text}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Table {
+        let mut table = Table::new(&["tenant", "hosts"]);
+        table.row(vec!["한빛".into(), 3.into()]);
+        table.row(vec!["acme".into(), Value::Null]);
+        table
+    }
+
+    #[test]
+    fn columns_line_up_under_wide_letters() {
+        assert_eq!(
+            sample().render(Output::Table),
+            "TENANT  HOSTS\n한빛    3\nacme    -\n"
+        );
+    }
+
+    #[test]
+    fn scripts_get_objects() {
+        assert_eq!(
+            sample().render(Output::Jsonl),
+            "{\"hosts\":3,\"tenant\":\"한빛\"}\n{\"hosts\":null,\"tenant\":\"acme\"}\n"
+        );
+    }
+}

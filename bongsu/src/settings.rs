@@ -1,0 +1,115 @@
+//! The whole configuration of the program, one section a service, and how it is read.
+
+use crate::cli::Global;
+use crate::failure::{Exit, Failure, Outcome};
+use runtime::config::Layers;
+use runtime::telemetry::LogFormat;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use stream::KafkaConfig;
+
+/// The configuration file, `bongsu.yaml`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Where the embedded parts keep everything; `$XDG_DATA_HOME/bongsu` when left out.
+    pub data_dir: Option<PathBuf>,
+    /// How this process logs.
+    pub log: Log,
+    /// The Kafka cluster. Without one the embedded log is used, by `up` only.
+    pub kafka: Option<KafkaConfig>,
+    /// The router.
+    pub router: router::Config,
+    /// The consumer.
+    pub consumer: consumer::Config,
+    /// The evaluator.
+    pub evaluator: evaluator::Config,
+    /// The notifier.
+    pub notifier: notifier::Config,
+}
+
+/// How this process logs.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `auto` (text on a terminal, else JSON), `text` or `json`.
+    pub format: LogFormat,
+    /// Which lines, for example `info` or `info,router=debug`.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Auto,
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads flags over environment over file.
+    pub fn load(layers: &Layers) -> Outcome<Self> {
+        layers.read().map_err(|error| {
+            Failure::from_error(Exit::Usage, &error).hint(
+                "`bongsu config show --origin` lists every key and where its value comes from",
+            )
+        })
+    }
+}
+
+/// The layers that every command has: file, environment, global flags.
+pub fn layers(global: &Global) -> Outcome<Layers> {
+    layers_over(Layers::new(), global)
+}
+
+/// The same over other defaults than the services' own.
+pub fn layers_over(mut layers: Layers, global: &Global) -> Outcome<Layers> {
+    if let Some(path) = &global.config {
+        layers = layers
+            .file(path)
+            .map_err(|error| Failure::from_error(Exit::Usage, &error))?;
+    }
+    layers = layers.env(std::env::vars());
+    if let Some(filter) = &global.log {
+        layers = layers.with("log.filter", filter.as_str(), "--log");
+    }
+    if let Some(dir) = &global.data_dir {
+        layers = layers.with("data_dir", dir.display().to_string(), "--data-dir");
+    }
+    if !global.kafka.is_empty() {
+        layers = layers.with("kafka.brokers", global.kafka.clone(), "--kafka");
+    }
+    Ok(layers)
+}
+
+/// Where the embedded parts keep everything when nothing is said: below the user's data folder.
+pub fn default_data_dir(name: &str) -> PathBuf {
+    let below_home = || std::env::home_dir().map(|home| home.join(".local/share"));
+    std::env::var_os("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(below_home)
+        .unwrap_or_else(|| PathBuf::from("."))
+        .join(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_refused_by_name() {
+        let layers = Layers::new().with("router.lisen", "127.0.0.1:1", "--test");
+        let failure = Settings::load(&layers).unwrap_err();
+        assert!(failure.cause.contains("router.lisen"), "{}", failure.cause);
+        assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let settings = Settings::load(&Layers::new()).unwrap();
+        assert!(settings.kafka.is_none());
+        assert_eq!(settings.log.filter, "info");
+    }
+}

@@ -1,0 +1,45 @@
+//! Tokens with which a tenant's agents write: made here, shown once, kept as hashes.
+
+use crate::failure::{Exit, Failure, Outcome};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use model::TenantId;
+use schemas::catalogue::{Sha256, Token};
+use sha2::Digest;
+
+/// A new token: `bongsu_<tenant>_` and 256 random bits, 43 characters of base64url.
+pub(crate) fn new_token(tenant: &TenantId) -> Outcome<String> {
+    let mut random = [0_u8; 32];
+    getrandom::fill(&mut random).map_err(|error| {
+        Failure::new(
+            Exit::Failed,
+            format!("no random numbers to be had: {error}"),
+        )
+    })?;
+    Ok(format!(
+        "bongsu_{tenant}_{}",
+        URL_SAFE_NO_PAD.encode(random)
+    ))
+}
+
+/// What the catalogue keeps of a token.
+pub(crate) fn hashed(token: &str, note: &str) -> Token {
+    Token {
+        sha256: Sha256(sha2::Sha256::digest(token.as_bytes()).into()),
+        note: Some(note.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_256_bits_and_its_tenants_name() {
+        let acme = TenantId::parse("acme").unwrap();
+        let (one, two) = (new_token(&acme).unwrap(), new_token(&acme).unwrap());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), "bongsu_acme_".len() + 43);
+        assert_eq!(hashed(&one, "x").sha256, hashed(&one, "y").sha256);
+    }
+}

@@ -1,0 +1,20 @@
+//! What the consumer decides, without I/O, async or clock: which shard a line belongs to, what may be
+//! committed, which line of a refused batch is the bad one, how long to wait, whom to pause.
+
+mod account;
+mod backoff;
+mod bisect;
+mod budget;
+mod chunk;
+mod partition;
+mod placement;
+mod watermark;
+
+pub use account::{Account, ParseAccountError};
+pub use backoff::Backoff;
+pub use bisect::{Bisection, Refusal};
+pub use budget::{Budget, Flow};
+pub use chunk::{Chunk, Filling, LineRef, Share};
+pub use partition::{BadLine, InputRecord, Limits, Partition};
+pub use placement::{PlacementError, PlacementMap, Route};
+pub use watermark::{Fate, Position, Watermark};

@@ -1,0 +1,239 @@
+//! One partition that is being read: its lines on their way into chunks by shard, and how far it is done.
+
+use super::{Account, Chunk, Fate, Filling, Position, Route, Watermark};
+use bytes::Bytes;
+use model::{ShardId, Timestamp};
+use std::collections::VecDeque;
+
+/// When a chunk is full.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Lines of one request.
+    pub lines: usize,
+    /// Bytes of one request, before compression.
+    pub bytes: usize,
+}
+
+/// A record as the log holds it.
+#[derive(Debug, Clone, Copy)]
+pub struct InputRecord<'a> {
+    /// Its offset.
+    pub offset: i64,
+    /// When the log took it.
+    pub timestamp: Timestamp,
+    /// Its lines.
+    pub value: &'a [u8],
+}
+
+/// A line that is no line protocol.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// The batch that it was read with.
+    pub batch: u64,
+    /// Offset of its record.
+    pub offset: i64,
+    /// Its line in the record, from 1.
+    pub number: u32,
+    /// The line.
+    pub raw: Bytes,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Lines on their way to one shard: at most one request at a time, in the order of the log.
+#[derive(Debug)]
+struct Lane {
+    shard: ShardId,
+    filling: Filling,
+    full: VecDeque<Chunk>,
+    in_flight: bool,
+}
+
+/// A partition.
+#[derive(Debug)]
+pub struct Partition {
+    limits: Limits,
+    route: Route,
+    /// Lanes only grow: their numbers are held by requests in flight.
+    lanes: Vec<Lane>,
+    /// The lane of each of the route's shards.
+    lane_of: Vec<usize>,
+    watermark: Watermark,
+    /// Records that are gone, to be counted with the next batch.
+    lost_records: u64,
+}
+
+impl Partition {
+    /// A partition whose sums go on from `account`.
+    pub fn new(limits: Limits, route: Route, account: Account) -> Self {
+        let mut partition = Self {
+            limits,
+            lane_of: Vec::new(),
+            lanes: Vec::new(),
+            watermark: Watermark::new(account),
+            lost_records: 0,
+            route: route.clone(),
+        };
+        partition.set_route(route);
+        partition
+    }
+
+    /// Where lines go from now on. Those that wait in a lane stay there.
+    pub fn set_route(&mut self, route: Route) {
+        self.lane_of.clear();
+        for shard in route.shards() {
+            let known = self.lanes.iter().position(|lane| lane.shard == *shard);
+            self.lane_of.push(known.unwrap_or(self.lanes.len()));
+            if known.is_none() {
+                self.lanes.push(Lane {
+                    shard: shard.clone(),
+                    filling: Filling::default(),
+                    full: VecDeque::new(),
+                    in_flight: false,
+                });
+            }
+        }
+        self.route = route;
+    }
+
+    /// How many lanes there are; they are numbered from 0.
+    pub fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// The shard of a lane.
+    pub fn shard(&self, lane: usize) -> &ShardId {
+        &self.lanes[lane].shard
+    }
+
+    /// Up to where all is done.
+    pub fn position(&self) -> Option<Position> {
+        self.watermark.position()
+    }
+
+    /// Whether nothing waits and nothing is in flight.
+    pub fn is_done(&self) -> bool {
+        self.watermark.is_done()
+    }
+
+    /// Records are gone from the log before they could be read.
+    pub fn lose(&mut self, records: u64) {
+        self.lost_records += records;
+    }
+
+    /// Reads a batch of `bytes` bytes that ends before `next_offset`. Returns the lines that are none, and
+    /// whether the batch is done already.
+    pub fn read<'a>(
+        &mut self,
+        records: impl Iterator<Item = InputRecord<'a>>,
+        bytes: usize,
+        next_offset: i64,
+    ) -> (Vec<BadLine>, bool) {
+        let batch = self.watermark.begin(std::mem::take(&mut self.lost_records));
+        let (mut lines, mut bad) = (0, Vec::new());
+        for record in records {
+            for line in schemas::line::scan(record.value) {
+                lines += 1;
+                match line {
+                    Ok(line) => {
+                        let origin = (record.offset, line.number() as u32);
+                        self.place(batch, origin, &line, record.timestamp.as_nanos());
+                    }
+                    Err(rejected) => bad.push(BadLine {
+                        batch,
+                        offset: record.offset,
+                        number: rejected.number as u32,
+                        raw: Bytes::copy_from_slice(rejected.raw),
+                        reason: rejected.reason.to_string(),
+                    }),
+                }
+            }
+        }
+        let done = self.watermark.seal(batch, lines, bytes, next_offset);
+        (bad, done)
+    }
+
+    fn place(
+        &mut self,
+        batch: u64,
+        origin: (i64, u32),
+        line: &schemas::line::Line<'_>,
+        log_time: i64,
+    ) {
+        let own = line.timestamp();
+        let shard = self.route.shard(own.unwrap_or(log_time), || line.host());
+        let lane = &mut self.lanes[self.lane_of[shard]];
+        let raw = line.raw();
+        let fits = lane.filling.lines() < self.limits.lines
+            && lane.filling.bytes() + raw.len() < self.limits.bytes;
+        if !fits && lane.filling.lines() > 0 {
+            lane.full.push_back(lane.filling.seal());
+        }
+        match own {
+            Some(_) => lane.filling.push(batch, origin, raw, None),
+            None => lane
+                .filling
+                .push(batch, origin, line.without_timestamp(), Some(log_time)),
+        }
+    }
+
+    /// Whether a lane has lines to send and none in flight. With `all`, a chunk that is not full counts.
+    pub fn is_ready(&self, lane: usize, all: bool) -> bool {
+        let lane = &self.lanes[lane];
+        !lane.in_flight && (!lane.full.is_empty() || (all && lane.filling.lines() > 0))
+    }
+
+    /// Whether lines wait that fill no chunk yet.
+    pub fn is_waiting(&self, lane: usize) -> bool {
+        let lane = &self.lanes[lane];
+        !lane.in_flight && lane.full.is_empty() && lane.filling.lines() > 0
+    }
+
+    /// The next chunk of a lane, which is in flight until [`Partition::landed`].
+    pub fn take(&mut self, lane: usize, all: bool) -> Option<Chunk> {
+        if !self.is_ready(lane, all) {
+            return None;
+        }
+        let lane = &mut self.lanes[lane];
+        lane.in_flight = true;
+        let full = lane.full.pop_front();
+        Some(full.unwrap_or_else(|| lane.filling.seal()))
+    }
+
+    /// The lane's chunk in flight is done or was handed back.
+    pub fn landed(&mut self, lane: usize) {
+        self.lanes[lane].in_flight = false;
+    }
+
+    /// Lines of a batch have their fate. Returns the bytes of the batch when it is done with that.
+    pub fn settle(&mut self, batch: u64, fate: Fate, lines: u64) -> usize {
+        self.watermark.settle(batch, fate, lines)
+    }
+
+    /// The lane's shard is gone: what it sent back and what waits in it is placed again, in order.
+    pub fn replace(&mut self, lane: usize, sent_back: Chunk) {
+        let mut chunks = std::mem::take(&mut self.lanes[lane].full);
+        chunks.push_front(sent_back);
+        if self.lanes[lane].filling.lines() > 0 {
+            chunks.push_back(self.lanes[lane].filling.seal());
+        }
+        for chunk in chunks {
+            let mut line = 0;
+            for share in chunk.shares() {
+                for _ in 0..share.lines {
+                    let (origin, raw) = chunk.line(line);
+                    line += 1;
+                    // It was scanned when it was read, and has had a timestamp since.
+                    for scanned in schemas::line::scan(&raw).flatten() {
+                        let origin = (origin.offset, origin.number);
+                        self.place(share.batch, origin, &scanned, 0);
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "partition_tests.rs"]
+mod tests;

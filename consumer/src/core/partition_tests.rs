@@ -1,0 +1,232 @@
+//! Tests of a partition.
+
+use super::*;
+use crate::core::PlacementMap;
+use model::TenantId;
+use proptest::prelude::*;
+use schemas::catalogue::{Catalogue, Epoch, EpochStart, Placement, Shard};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const LIMITS: Limits = Limits {
+    lines: 3,
+    bytes: 1_000,
+};
+const LOG_TIME: i64 = 1_700_000_000_000_000_000;
+
+fn route(per_tenant: u32, shards: &[&str]) -> Route {
+    let id = |name: &&str| ShardId::parse(name).unwrap();
+    let mut catalogue = Catalogue::default();
+    for shard in shards.iter().map(id) {
+        let spec = Shard {
+            shard: shard.clone(),
+            url: "embedded".to_owned(),
+            org: "bongsu".to_owned(),
+            token_file: None,
+            create_buckets: true,
+        };
+        catalogue.shards.insert(shard, Arc::new(spec));
+    }
+    let placement = Placement {
+        placement: "default".to_owned(),
+        shards_per_tenant: per_tenant,
+        epochs: vec![Epoch {
+            from: EpochStart::Beginning,
+            shards: shards.iter().map(|shard| (id(shard), 1.0)).collect(),
+            tenants: BTreeMap::new(),
+        }],
+    };
+    catalogue
+        .placements
+        .insert("default".to_owned(), Arc::new(placement));
+    let acme = TenantId::parse("acme").unwrap();
+    PlacementMap::compile(&catalogue).unwrap().route(&acme)
+}
+
+fn partition(route: Route) -> Partition {
+    Partition::new(LIMITS, route, Account::default())
+}
+
+fn read(partition: &mut Partition, offset: i64, value: &str) -> Vec<BadLine> {
+    let record = InputRecord {
+        offset,
+        timestamp: Timestamp::from_nanos(LOG_TIME),
+        value: value.as_bytes(),
+    };
+    partition
+        .read([record].into_iter(), value.len(), offset + 1)
+        .0
+}
+
+fn text(chunk: &Chunk) -> String {
+    String::from_utf8(chunk.slice(0..chunk.len()).to_vec()).unwrap()
+}
+
+fn store(partition: &mut Partition, lane: usize, chunk: &Chunk) {
+    partition.landed(lane);
+    for (batch, stored, _) in chunk.fates(&[]) {
+        partition.settle(batch, Fate::Stored, stored);
+    }
+}
+
+#[test]
+fn a_line_without_a_timestamp_gets_that_of_its_record() {
+    let mut partition = partition(route(1, &["s1"]));
+    assert_eq!(
+        read(&mut partition, 5, "a v=1\nb v=2 7\n\n# note\nc v=3 "),
+        []
+    );
+    let chunk = partition.take(0, true).unwrap();
+    let log = LOG_TIME.to_string();
+    assert_eq!(text(&chunk), format!("a v=1 {log}\nb v=2 7\nc v=3 {log}\n"));
+}
+
+#[test]
+fn lines_are_sent_in_full_chunks_one_at_a_time() {
+    let mut partition = partition(route(1, &["s1"]));
+    for offset in 0..4 {
+        read(
+            &mut partition,
+            offset,
+            &format!("a v={offset} 1\nb v={offset} 1\n"),
+        );
+    }
+    let first = partition.take(0, false).unwrap();
+    assert_eq!(text(&first), "a v=0 1\nb v=0 1\na v=1 1\n");
+    assert_eq!(
+        partition.take(0, true).map(|chunk| text(&chunk)),
+        None,
+        "one is in flight"
+    );
+    store(&mut partition, 0, &first);
+    assert_eq!(
+        partition.position().unwrap().next_offset,
+        1,
+        "half of the second is stored"
+    );
+    let second = partition.take(0, false).unwrap();
+    store(&mut partition, 0, &second);
+    assert!(partition.take(0, false).is_none() && partition.is_waiting(0));
+    let third = partition.take(0, true).unwrap();
+    assert_eq!(text(&third), "a v=3 1\nb v=3 1\n");
+    store(&mut partition, 0, &third);
+    assert_eq!(partition.position().unwrap().next_offset, 4);
+    assert!(partition.is_done());
+}
+
+#[test]
+fn a_chunk_keeps_to_its_bytes_and_takes_a_longer_line_alone() {
+    let mut partition = partition(route(1, &["s1"]));
+    let long = "x".repeat(2_000);
+    read(
+        &mut partition,
+        0,
+        &format!("a v=1 1\nb v=\"{long}\" 1\nc v=1 1\n"),
+    );
+    let mut sizes = Vec::new();
+    while let Some(chunk) = partition.take(0, true) {
+        sizes.push(chunk.len());
+        store(&mut partition, 0, &chunk);
+    }
+    assert_eq!(sizes, [1, 1, 1]);
+}
+
+#[test]
+fn a_bad_line_holds_its_record_until_it_has_its_fate() {
+    let mut partition = partition(route(1, &["s1"]));
+    let bad = read(&mut partition, 9, "a v=1 1\nno line\nb v=1 1\n");
+    assert_eq!(bad.len(), 1);
+    assert_eq!(
+        (bad[0].offset, bad[0].number, &bad[0].raw[..]),
+        (9, 2, &b"no line"[..])
+    );
+    let chunk = partition.take(0, true).unwrap();
+    store(&mut partition, 0, &chunk);
+    assert_eq!(partition.position(), None);
+    partition.settle(bad[0].batch, Fate::DeadLettered, 1);
+    let account = partition.position().unwrap().account;
+    assert_eq!(
+        (account.read, account.stored, account.dead_lettered),
+        (3, 2, 1)
+    );
+}
+
+#[test]
+fn lost_records_are_in_the_account_of_the_next_batch() {
+    let mut partition = partition(route(1, &["s1"]));
+    partition.lose(40);
+    read(&mut partition, 50, "");
+    assert_eq!(partition.position().unwrap().account.lost_records, 40);
+}
+
+#[test]
+fn lines_of_a_shard_that_is_gone_are_placed_again_in_order() {
+    let mut partition = partition(route(1, &["s1"]));
+    for offset in 0..5 {
+        read(
+            &mut partition,
+            offset,
+            &format!("a v={offset} 1\nb v={offset}\n"),
+        );
+    }
+    let sent_back = partition.take(0, false).unwrap();
+    partition.set_route(route(1, &["s2"]));
+    partition.landed(0);
+    partition.replace(0, sent_back);
+    assert!(!partition.is_ready(0, true) && partition.shard(1).as_str() == "s2");
+    let mut all = String::new();
+    while let Some(chunk) = partition.take(1, true) {
+        all.push_str(&text(&chunk));
+        store(&mut partition, 1, &chunk);
+    }
+    let expected: String = (0..5)
+        .map(|n| format!("a v={n} 1\nb v={n} {LOG_TIME}\n"))
+        .collect();
+    assert_eq!(all, expected);
+    assert_eq!(partition.position().unwrap().next_offset, 5);
+}
+
+proptest! {
+    /// Whatever comes in whatever chunks, each shard gets each series' lines in the order of the log, and
+    /// the account balances.
+    #[test]
+    fn order_is_kept_within_a_series_and_nothing_is_lost(
+        records in proptest::collection::vec(
+            proptest::collection::vec((0_u8..6, proptest::bool::weighted(0.1)), 0..6), 1..20,
+        ),
+    ) {
+        let mut partition = partition(route(3, &["s1", "s2", "s3"]));
+        let (mut good, mut bad) = (0_u64, 0_u64);
+        for (offset, lines) in records.iter().enumerate() {
+            let line = |(n, (host, is_bad)): (usize, &(u8, bool))| if *is_bad {
+                "no line\n".to_owned()
+            } else {
+                format!("m,host=h{host} v={} 1\n", offset * 100 + n)
+            };
+            let value: String = lines.iter().enumerate().map(line).collect();
+            for letter in read(&mut partition, offset as i64, &value) {
+                bad += 1;
+                partition.settle(letter.batch, Fate::DeadLettered, 1);
+            }
+            good += lines.iter().filter(|(_, is_bad)| !is_bad).count() as u64;
+        }
+        let mut last: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+        for lane in 0..partition.lanes() {
+            while let Some(chunk) = partition.take(lane, true) {
+                for line in text(&chunk).lines() {
+                    let (series, rest) = line.split_once(" v=").unwrap();
+                    let value: usize = rest.split(' ').next().unwrap().parse().unwrap();
+                    if let Some((at, before)) = last.insert(series.to_owned(), (lane, value)) {
+                        prop_assert_eq!(at, lane, "a series has one shard");
+                        prop_assert!(before < value, "order");
+                    }
+                }
+                store(&mut partition, lane, &chunk);
+            }
+        }
+        let position = partition.position().unwrap();
+        prop_assert!(partition.is_done());
+        prop_assert_eq!(position.next_offset, records.len() as i64);
+        prop_assert_eq!((position.account.stored, position.account.dead_lettered), (good, bad));
+    }
+}

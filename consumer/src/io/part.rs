@@ -1,0 +1,121 @@
+//! One partition between its assignment and its end.
+
+use super::commit::Mark;
+use super::start::{Beginning, Measured};
+use crate::core::{Account, InputRecord, Limits, Partition, Position, Route};
+use model::TenantId;
+use stream::{Batch, Commit, TopicPartition};
+use tokio_util::sync::CancellationToken;
+
+/// A reading of a partition. Another assignment of the same partition is another reading.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) id: u64,
+    pub(crate) tenant: TenantId,
+    pub(crate) source: TopicPartition,
+    pub(crate) generation: u64,
+    pub(crate) core: Partition,
+    /// Cancelled when its work is to be dropped.
+    pub(crate) stop: CancellationToken,
+    /// Cancelled when it was lost: then nothing of it may be committed.
+    pub(crate) lost: CancellationToken,
+    /// Nothing more is read of it.
+    pub(crate) draining: bool,
+    /// Lanes whose lines wait for company until a deadline that is set.
+    pub(crate) lingering: Vec<bool>,
+    /// The offset that is committed.
+    committed: Option<i64>,
+}
+
+impl Part {
+    pub(crate) fn new(
+        id: u64,
+        (source, commit): (TopicPartition, Option<Commit>),
+        generation: u64,
+        limits: Limits,
+        route: Route,
+    ) -> Self {
+        let account = commit.as_ref().map_or_else(Account::default, account_of);
+        Self {
+            id,
+            tenant: route.tenant().clone(),
+            source,
+            generation,
+            core: Partition::new(limits, route, account),
+            stop: CancellationToken::new(),
+            lost: CancellationToken::new(),
+            draining: false,
+            lingering: Vec::new(),
+            committed: commit.map(|commit| commit.next_offset),
+        }
+    }
+
+    /// Whether a batch belongs to this reading.
+    pub(crate) fn takes(&self, batch: &Batch) -> bool {
+        !self.draining && batch.generation() == self.generation
+    }
+
+    /// Where to begin.
+    pub(crate) fn beginning(&self) -> Beginning {
+        self.beginning_at(self.committed)
+    }
+
+    /// Where to go on after the log has lost records.
+    pub(crate) fn beginning_at(&self, from: Option<i64>) -> Beginning {
+        Beginning {
+            part: self.id,
+            source: self.source.clone(),
+            from,
+            stop: self.stop.clone(),
+        }
+    }
+
+    /// What may be committed, if it differs from what is.
+    pub(crate) fn mark(&self) -> Option<Mark> {
+        let position = self.core.position()?;
+        (Some(position.next_offset) != self.committed).then(|| Mark {
+            part: self.id,
+            source: self.source.clone(),
+            position,
+            lost: self.lost.clone(),
+        })
+    }
+
+    /// A position is committed.
+    pub(crate) fn committed(&mut self, position: &Position) {
+        self.committed = Some(position.next_offset);
+    }
+
+    /// What its lag is measured from.
+    pub(crate) fn measured(&self) -> Measured {
+        let position = self.core.position();
+        Measured {
+            tenant: self.tenant.clone(),
+            source: self.source.clone(),
+            next_offset: position
+                .map(|position| position.next_offset)
+                .or(self.committed),
+            stop: self.stop.clone(),
+        }
+    }
+}
+
+fn account_of(commit: &Commit) -> Account {
+    commit.metadata.parse().unwrap_or_else(|error| {
+        if !commit.metadata.is_empty() {
+            tracing::warn!(source = %commit.source, %error, "the account begins anew");
+        }
+        Account::default()
+    })
+}
+
+/// The records of a batch that hold lines; ticks and marks have no value.
+pub(crate) fn records_of(batch: &Batch) -> impl Iterator<Item = InputRecord<'_>> {
+    batch.records().filter_map(|record| {
+        Some(InputRecord {
+            offset: record.offset,
+            timestamp: record.timestamp,
+            value: record.value?,
+        })
+    })
+}

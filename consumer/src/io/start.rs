@@ -1,0 +1,113 @@
+//! Begins to read partitions that were assigned, and measures how far behind they are.
+
+use super::event::Report;
+use crate::metrics::Metrics;
+use futures_util::StreamExt as _;
+use model::TenantId;
+use std::time::Duration;
+use stream::{GroupHandle, Stream, StreamError, TopicPartition, Verdict};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Partitions that are asked about at once.
+const AT_ONCE: usize = 32;
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A partition to begin with.
+#[derive(Debug)]
+pub(crate) struct Beginning {
+    pub(crate) part: u64,
+    pub(crate) source: TopicPartition,
+    /// Where to go on; none for the earliest record there is.
+    pub(crate) from: Option<i64>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// Begins with all of them; one that cannot be begun is reported.
+pub(crate) async fn begin(
+    stream: Stream,
+    handle: GroupHandle,
+    beginnings: Vec<Beginning>,
+    reports: mpsc::UnboundedSender<Report>,
+) {
+    let each = |beginning: Beginning| {
+        let (stream, handle, reports) = (stream.clone(), handle.clone(), reports.clone());
+        async move {
+            let stop = beginning.stop.clone();
+            let begun = stop
+                .run_until_cancelled(begin_one(&stream, &handle, &beginning))
+                .await;
+            if let Some(Err(error)) = begun {
+                let part = beginning.part;
+                // Without a loop there is nobody to tell.
+                drop(reports.send(Report::NotStarted { part, error }));
+            }
+        }
+    };
+    futures_util::stream::iter(beginnings)
+        .for_each_concurrent(AT_ONCE, each)
+        .await;
+}
+
+async fn begin_one(
+    stream: &Stream,
+    handle: &GroupHandle,
+    beginning: &Beginning,
+) -> Result<(), StreamError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let from = match beginning.from {
+            Some(offset) => Ok(offset),
+            None => stream
+                .offsets(&beginning.source)
+                .await
+                .map(|range| range.earliest),
+        };
+        let begun = match from {
+            Ok(offset) => handle.start(&beginning.source, offset).await,
+            Err(error) => Err(error),
+        };
+        match begun {
+            Err(error) if error.verdict() == Verdict::Transient => {
+                tracing::warn!(source = %beginning.source, %error, "cannot be read yet");
+            }
+            end => return end,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// A partition whose lag is asked for.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) tenant: TenantId,
+    pub(crate) source: TopicPartition,
+    /// The next offset that is not done; none before anything is known.
+    pub(crate) next_offset: Option<i64>,
+    /// Cancelled when the partition was given back.
+    pub(crate) stop: CancellationToken,
+}
+
+/// Sets the lag of each partition: records behind the position that is done.
+pub(crate) async fn measure(stream: Stream, metrics: Metrics, parts: Vec<Measured>) {
+    let each = |part: Measured| {
+        let (stream, metrics) = (&stream, &metrics);
+        async move {
+            let source = &part.source;
+            match stream.offsets(source).await {
+                Ok(_) if part.stop.is_cancelled() => {}
+                Ok(range) => {
+                    let from = part.next_offset.unwrap_or(range.earliest);
+                    let records = (range.end - from).max(0);
+                    metrics.lag(&part.tenant, source.partition, records);
+                }
+                Err(error) => tracing::debug!(%source, %error, "the lag is not known"),
+            }
+        }
+    };
+    futures_util::stream::iter(parts)
+        .for_each_concurrent(AT_ONCE, each)
+        .await;
+}

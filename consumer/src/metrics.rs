@@ -1,0 +1,154 @@
+//! Names and labels of the consumer's metrics, all in this place.
+
+use crate::core::Account;
+use model::TenantId;
+use prometheus::{
+    Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, histogram_opts,
+};
+
+/// The consumer's metrics. A cheap handle.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    lag: IntGaugeVec,
+    stored: IntCounterVec,
+    dead: IntCounterVec,
+    retries: IntCounterVec,
+    lost: IntCounterVec,
+    account: IntGaugeVec,
+    log_errors: IntCounterVec,
+    shards: IntGaugeVec,
+    /// Bytes read and not yet stored.
+    pub(crate) buffered: IntGauge,
+    /// Partitions that are paused because the buffer is full.
+    pub(crate) paused: IntGauge,
+    /// Seconds of one write, retries not included.
+    pub(crate) write_seconds: Histogram,
+}
+
+impl Metrics {
+    pub(crate) fn register(metrics: &runtime::Metrics) -> Self {
+        let counter = |name: &str, help: &str, labels: &[&str]| {
+            metrics.add(IntCounterVec::new(Opts::new(name, help), labels))
+        };
+        let gauges = |name: &str, help: &str, labels: &[&str]| {
+            metrics.add(IntGaugeVec::new(Opts::new(name, help), labels))
+        };
+        let seconds: HistogramOpts = histogram_opts!(
+            "bongsu_consumer_write_seconds",
+            "Seconds of one write to a shard, repeats counted apart.",
+            vec![0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0]
+        );
+        let gauge = |name: &str, help: &str| metrics.add(IntGauge::new(name, help));
+        Self {
+            lag: gauges(
+                "bongsu_consumer_lag_records",
+                "Records in the log behind the last one that is stored.",
+                &["tenant", "partition"],
+            ),
+            stored: counter(
+                "bongsu_consumer_points_stored_total",
+                "Lines that a shard has stored.",
+                &["tenant"],
+            ),
+            dead: counter(
+                "bongsu_dead_letters_total",
+                "Lines that can never be stored, by reason.",
+                &["reason"],
+            ),
+            retries: counter(
+                "bongsu_consumer_retries_total",
+                "Writes that had to be repeated, by shard and reason.",
+                &["shard", "reason"],
+            ),
+            lost: counter(
+                "bongsu_consumer_lost_records_total",
+                "Records that were gone from the log before they could be read.",
+                &["tenant"],
+            ),
+            account: gauges(
+                "bongsu_consumer_account_lines",
+                "Lines up to the committed offset, by fate; read = stored + dead_lettered.",
+                &["tenant", "partition", "fate"],
+            ),
+            log_errors: counter(
+                "bongsu_consumer_log_errors_total",
+                "Errors of the log, by what was tried.",
+                &["what"],
+            ),
+            shards: gauges(
+                "bongsu_consumer_shard_info",
+                "Always 1: what each shard said that it is.",
+                &["shard", "product"],
+            ),
+            buffered: gauge(
+                "bongsu_consumer_buffered_bytes",
+                "Bytes that were read and are not yet stored.",
+            ),
+            paused: gauge(
+                "bongsu_consumer_paused_partitions",
+                "Partitions that are paused because the buffer is full.",
+            ),
+            write_seconds: metrics.add(Histogram::with_opts(seconds)),
+        }
+    }
+
+    pub(crate) fn lag(&self, tenant: &TenantId, partition: u32, records: i64) {
+        self.lag
+            .with_label_values(&[tenant.as_str(), &partition.to_string()])
+            .set(records);
+    }
+
+    pub(crate) fn stored(&self, tenant: &TenantId, lines: u64) {
+        self.stored
+            .with_label_values(&[tenant.as_str()])
+            .inc_by(lines);
+    }
+
+    pub(crate) fn dead_letter(&self, reason: &str) {
+        self.dead.with_label_values(&[reason]).inc();
+    }
+
+    pub(crate) fn retry(&self, shard: &str, reason: &str) {
+        self.retries.with_label_values(&[shard, reason]).inc();
+    }
+
+    pub(crate) fn lost(&self, tenant: &TenantId, records: u64) {
+        self.lost
+            .with_label_values(&[tenant.as_str()])
+            .inc_by(records);
+    }
+
+    pub(crate) fn log_error(&self, what: &str) {
+        self.log_errors.with_label_values(&[what]).inc();
+    }
+
+    pub(crate) fn shard(&self, shard: &str, product: &str) {
+        self.shards.with_label_values(&[shard, product]).set(1);
+    }
+
+    pub(crate) fn account(&self, tenant: &TenantId, partition: u32, account: &Account) {
+        let partition = partition.to_string();
+        for (fate, lines) in [
+            ("read", account.read),
+            ("stored", account.stored),
+            ("dead_lettered", account.dead_lettered),
+        ] {
+            self.account
+                .with_label_values(&[tenant.as_str(), &partition, fate])
+                .set(i64::try_from(lines).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The partition belongs to another member now, which shows it.
+    pub(crate) fn forget(&self, tenant: &TenantId, partition: u32) {
+        let partition = partition.to_string();
+        // A label that was never set is no loss.
+        drop(self.lag.remove_label_values(&[tenant.as_str(), &partition]));
+        for fate in ["read", "stored", "dead_lettered"] {
+            drop(
+                self.account
+                    .remove_label_values(&[tenant.as_str(), &partition, fate]),
+            );
+        }
+    }
+}

@@ -1,0 +1,307 @@
+//! Topics and what they hold: asked of the brokers, and made with the settings that they must have.
+
+use super::client::{Quiet, blocking, failure, number};
+use super::config::KafkaConfig;
+use crate::{Commit, Ensured, OffsetRange, StreamError, TopicInfo, TopicPartition, TopicSpec};
+use model::TopicName;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::{Offset, TopicPartitionList};
+use runtime::Clock;
+use runtime::clock::Stopwatch;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// How long brokers may take to answer.
+pub(super) const ANSWER: Duration = Duration::from_secs(10);
+/// How old the known partitions of topics may be.
+const FRESH: Duration = Duration::from_secs(5);
+/// Between looks whether a new topic has leaders.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// Segments are closed at least so often, because ticks keep a segment young.
+const SEGMENT_MS: i64 = 6 * 3_600_000;
+
+type Known = Option<(Stopwatch, Arc<HashMap<TopicName, u32>>)>;
+
+/// A client that sends and reads nothing.
+pub(super) struct Admin {
+    config: KafkaConfig,
+    clock: Clock,
+    admin: AdminClient<Quiet>,
+    asking: Arc<BaseConsumer<Quiet>>,
+    known: Mutex<Known>,
+}
+
+impl Admin {
+    pub(super) fn new(config: &KafkaConfig, clock: Clock) -> Result<Self, StreamError> {
+        let refused = |error: KafkaError| StreamError::Unusable {
+            reason: format!("the Kafka client refuses its configuration: {error}"),
+        };
+        let client = config.client();
+        let admin = AdminClient::from_config_and_context(&client, Quiet).map_err(refused)?;
+        let asking = BaseConsumer::from_config_and_context(&client, Quiet).map_err(refused)?;
+        Ok(Self {
+            config: config.clone(),
+            clock,
+            admin,
+            asking: Arc::new(asking),
+            known: Mutex::new(None),
+        })
+    }
+
+    /// All topics but Kafka's own, asked now.
+    pub(super) async fn topics(&self) -> Result<Vec<TopicInfo>, StreamError> {
+        let known = self.ask().await?;
+        let mut topics: Vec<_> = known
+            .iter()
+            .map(|(name, partitions)| TopicInfo {
+                name: name.clone(),
+                partitions: *partitions,
+            })
+            .collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    /// The partitions of a topic, known for at most [`FRESH`].
+    pub(super) async fn partitions(&self, topic: &TopicName) -> Result<Option<u32>, StreamError> {
+        let fresh = {
+            let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+            known
+                .as_ref()
+                .filter(|(since, _)| since.elapsed() < FRESH)
+                .map(|(_, topics)| Arc::clone(topics))
+        };
+        let topics = match fresh {
+            Some(topics) => topics,
+            None => self.ask().await?,
+        };
+        Ok(topics.get(topic).copied())
+    }
+
+    async fn ask(&self) -> Result<Arc<HashMap<TopicName, u32>>, StreamError> {
+        let asking = Arc::clone(&self.asking);
+        let since = self.clock.stopwatch();
+        let topics = blocking(move || {
+            let metadata = asking
+                .fetch_metadata(None, ANSWER)
+                .map_err(|e| failure(&e))?;
+            let listed = metadata
+                .topics()
+                .iter()
+                .filter(|topic| topic.error().is_none() && !topic.name().starts_with("__"));
+            let named = listed.filter_map(|topic| {
+                let name = TopicName::listed(topic.name()).ok()?;
+                Some((name, u32::try_from(topic.partitions().len()).ok()?))
+            });
+            Ok(Arc::new(named.collect::<HashMap<_, _>>()))
+        })
+        .await?;
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        *known = Some((since, Arc::clone(&topics)));
+        Ok(topics)
+    }
+
+    /// Refuses a partition that is not there.
+    async fn check(&self, source: &TopicPartition) -> Result<(), StreamError> {
+        match self.partitions(&source.topic).await? {
+            None => Err(StreamError::UnknownTopic {
+                topic: source.topic.clone(),
+            }),
+            Some(partitions) if source.partition >= partitions => {
+                Err(StreamError::UnknownPartition {
+                    topic: source.topic.clone(),
+                    partition: source.partition,
+                })
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    pub(super) async fn offsets(
+        &self,
+        source: &TopicPartition,
+    ) -> Result<OffsetRange, StreamError> {
+        self.check(source).await?;
+        let (asking, source) = (Arc::clone(&self.asking), source.clone());
+        blocking(move || watermarks(&asking, &source)).await
+    }
+
+    /// What a group committed, asked through a client of that group that never joins it.
+    pub(super) async fn committed(
+        &self,
+        group: &str,
+        sources: &[TopicPartition],
+    ) -> Result<Vec<Commit>, StreamError> {
+        let mut client = self.config.client();
+        client
+            .set("group.id", group)
+            .set("enable.auto.commit", "false");
+        let sources = sources.to_vec();
+        blocking(move || {
+            let consumer = BaseConsumer::from_config_and_context(&client, Quiet);
+            committed(&consumer.map_err(|e| failure(&e))?, &sources)
+        })
+        .await
+    }
+
+    pub(super) async fn ensure(&self, spec: &TopicSpec) -> Result<Ensured, StreamError> {
+        let asking = Arc::clone(&self.asking);
+        let name = spec.name.clone();
+        let (there, brokers) = blocking(move || {
+            let metadata = asking
+                .fetch_metadata(None, ANSWER)
+                .map_err(|e| failure(&e))?;
+            let there = metadata
+                .topics()
+                .iter()
+                .any(|topic| topic.name() == name.as_str());
+            Ok((there, metadata.brokers().len()))
+        })
+        .await?;
+        if there {
+            return Ok(Ensured::Existed);
+        }
+        let copies = i32::from(spec.replicas).clamp(1, i32::try_from(brokers).unwrap_or(1).max(1));
+        let settings = settings(spec, copies);
+        let mut topic = NewTopic::new(
+            spec.name.as_str(),
+            number(spec.partitions),
+            TopicReplication::Fixed(copies),
+        );
+        for (key, value) in &settings {
+            topic = topic.set(key, value);
+        }
+        let options = AdminOptions::new()
+            .operation_timeout(Some(ANSWER))
+            .request_timeout(Some(ANSWER));
+        let made = self
+            .admin
+            .create_topics([&topic], &options)
+            .await
+            .map_err(|e| failure(&e))?;
+        match made.into_iter().next() {
+            Some(Err((_, RDKafkaErrorCode::TopicAlreadyExists))) => return Ok(Ensured::Existed),
+            Some(Err((_, code))) => return Err(refusal(spec, code)),
+            Some(Ok(_)) | None => {}
+        }
+        self.wait_for_leaders(spec).await?;
+        Ok(Ensured::Created)
+    }
+
+    /// The brokers answer before all of them know the topic.
+    async fn wait_for_leaders(&self, spec: &TopicSpec) -> Result<(), StreamError> {
+        let since = self.clock.stopwatch();
+        loop {
+            let (asking, name) = (Arc::clone(&self.asking), spec.name.clone());
+            let wanted = spec.partitions as usize;
+            let led = blocking(move || {
+                let metadata = asking
+                    .fetch_metadata(Some(name.as_str()), ANSWER)
+                    .map_err(|e| failure(&e))?;
+                let partitions = metadata.topics().first().map(|topic| topic.partitions());
+                Ok(partitions.is_some_and(|all| {
+                    all.len() == wanted && all.iter().all(|partition| partition.leader() >= 0)
+                }))
+            })
+            .await?;
+            if led {
+                self.known
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .take();
+                return Ok(());
+            }
+            if since.elapsed() > ANSWER {
+                return Err(StreamError::Unreachable {
+                    reason: format!("the partitions of `{}` have no leader yet", spec.name),
+                });
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+}
+
+/// Settings of a topic with that many copies.
+fn settings(spec: &TopicSpec, copies: i32) -> Vec<(&'static str, String)> {
+    let retention_ms = spec.retention.map(|span| span.as_millis().max(1));
+    // A third copy may be missing and records are still taken.
+    let in_sync = if copies >= 3 { copies - 1 } else { 1 };
+    // A record lives at most about a quarter longer than it must.
+    let segment_ms = retention_ms.map_or(SEGMENT_MS, |ms| (ms / 4).clamp(100, SEGMENT_MS));
+    vec![
+        (
+            "cleanup.policy",
+            if spec.compacted { "compact" } else { "delete" }.to_owned(),
+        ),
+        ("message.timestamp.type", "LogAppendTime".to_owned()),
+        ("min.insync.replicas", in_sync.to_string()),
+        ("retention.ms", retention_ms.unwrap_or(-1).to_string()),
+        ("segment.ms", segment_ms.to_string()),
+        ("unclean.leader.election.enable", "false".to_owned()),
+    ]
+}
+
+fn refusal(spec: &TopicSpec, code: RDKafkaErrorCode) -> StreamError {
+    match code {
+        RDKafkaErrorCode::TopicAuthorizationFailed
+        | RDKafkaErrorCode::ClusterAuthorizationFailed => StreamError::Unauthorized {
+            reason: format!("making the topic `{}`: {code}", spec.name),
+        },
+        RDKafkaErrorCode::InvalidPartitions
+        | RDKafkaErrorCode::InvalidReplicationFactor
+        | RDKafkaErrorCode::InvalidConfig
+        | RDKafkaErrorCode::PolicyViolation
+        | RDKafkaErrorCode::InvalidTopic => StreamError::Refused {
+            topic: spec.name.clone(),
+            reason: format!("the brokers refuse to make the topic: {code}"),
+        },
+        _ => StreamError::Unreachable {
+            reason: format!("making the topic `{}`: {code}", spec.name),
+        },
+    }
+}
+
+/// First and next offset of a partition. Blocks.
+pub(super) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    source: &TopicPartition,
+) -> Result<OffsetRange, StreamError> {
+    let asked = consumer.fetch_watermarks(source.topic.as_str(), number(source.partition), ANSWER);
+    let (earliest, end) = asked.map_err(|e| failure(&e))?;
+    Ok(OffsetRange { earliest, end })
+}
+
+/// What the consumer's group committed. Blocks.
+pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    sources: &[TopicPartition],
+) -> Result<Vec<Commit>, StreamError> {
+    if sources.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut asked = TopicPartitionList::with_capacity(sources.len());
+    for source in sources {
+        asked.add_partition(source.topic.as_str(), number(source.partition));
+    }
+    let answered = consumer
+        .committed_offsets(asked, ANSWER)
+        .map_err(|e| failure(&e))?;
+    let mut found = Vec::new();
+    for element in answered.elements() {
+        element.error().map_err(|e| failure(&e))?;
+        let source = super::client::partition_of(element.topic(), element.partition());
+        if let (Some(source), Offset::Offset(next_offset)) = (source, element.offset()) {
+            let metadata = element.metadata().to_owned();
+            found.push(Commit {
+                source,
+                next_offset,
+                metadata,
+            });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,271 @@
+//! The thread of a member: polls, keeps the member's partitions, and obeys it; it never waits for the member.
+//!
+//! A partition that the group gives becomes part of the client's assignment only when the member starts
+//! it, with the member's offset; so nothing can be read before, and nothing is skipped. (librdkafka lets an
+//! application call `incremental_assign` at any time, and names the group's own view of the assignment,
+//! not this one, when it joins again.)
+
+use super::admin::watermarks;
+use super::client::{blocking, failure};
+use super::member::Shared;
+use super::reader::out_of_range;
+use super::state::{Answer, Held, State};
+use super::watch::{Rebalance, Watch, give_back};
+use crate::pump::Control;
+use crate::{GroupEvent, StreamError, TopicPartition};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use runtime::{Clock, OnEnd, Tasks};
+use std::sync::Arc;
+use std::sync::mpsc as orders;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+
+/// How long a poll waits for the first message, and an order for its obedience.
+const POLL: Duration = Duration::from_millis(5);
+/// Batches are handed on at least so often.
+const GATHER: Duration = Duration::from_millis(5);
+/// Messages between two looks at the clock.
+const LOOK: usize = 512;
+
+/// What the member, or its events, want of the thread.
+pub(super) enum Command {
+    Start(TopicPartition, i64, Answer),
+    Pause(TopicPartition, bool),
+    Released(Vec<TopicPartition>),
+    Leave(oneshot::Sender<()>),
+    Gone,
+    /// Where a partition was whose offset is not in the log.
+    OutOfRange(TopicPartition, StreamError),
+}
+
+/// State of the thread.
+pub(super) struct Polling {
+    pub(super) consumer: Arc<BaseConsumer<Watch>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) clock: Clock,
+    pub(super) tasks: Tasks,
+    pub(super) runtime: tokio::runtime::Handle,
+    pub(super) orders: orders::Receiver<Command>,
+    pub(super) own_orders: orders::Sender<Command>,
+    pub(super) controls: mpsc::UnboundedSender<Control>,
+    pub(super) events: mpsc::Sender<GroupEvent>,
+    pub(super) state: State,
+}
+
+impl Polling {
+    /// Works until the member has left, or is gone.
+    pub(super) fn run(mut self) {
+        loop {
+            self.obey();
+            while let Some(rebalance) = self.consumer.context().next() {
+                self.rebalance(rebalance);
+            }
+            let done =
+                self.state.gone || (self.state.leaving.is_some() && self.state.held.is_empty());
+            if done {
+                break;
+            }
+            self.hand_on();
+            if self.state.ready.is_empty() {
+                self.unchoke();
+                self.read();
+            } else {
+                self.choke();
+            }
+        }
+        self.end();
+    }
+
+    fn end(self) {
+        self.consumer.context().close();
+        self.shared.close();
+        // Nothing follows for the member; its pump ends and with it the events.
+        self.controls.send(Control::End).unwrap_or_default();
+        // Leaves the group, if nobody else still asks something of the consumer; else they do, as the last.
+        drop(self.consumer);
+        for done in self.state.leaving.into_iter().flatten() {
+            done.send(()).unwrap_or_default();
+        }
+    }
+
+    /// Does what the member wants.
+    fn obey(&mut self) {
+        let mut starts = std::mem::take(&mut self.state.later);
+        while let Ok(order) = self.orders.try_recv() {
+            match order {
+                Command::Start(source, offset, answer) => starts.push((source, offset, answer)),
+                Command::Pause(source, paused) => self.pause(&source, paused),
+                Command::Released(sources) => self.release(&sources),
+                Command::Leave(done) => {
+                    if self.state.leaving.is_none() {
+                        self.consumer.unsubscribe();
+                    }
+                    self.state.leaving.get_or_insert_default().push(done);
+                }
+                Command::Gone => self.state.gone = true,
+                Command::OutOfRange(source, error) => self.out_of_range(&source, error),
+            }
+        }
+        self.start(starts);
+    }
+
+    fn rebalance(&mut self, rebalance: Rebalance) {
+        match rebalance {
+            Rebalance::Gained(sources) => {
+                if sources.is_empty() {
+                    return;
+                }
+                self.state.generation += 1;
+                let generation = self.state.generation;
+                for source in &sources {
+                    let held = Held {
+                        generation,
+                        next: None,
+                        assigned: false,
+                        paused: false,
+                        revoking: false,
+                    };
+                    self.state.held.insert(source.clone(), held);
+                }
+                self.shared.own(&sources);
+                self.tell(Control::Assign(generation, sources));
+            }
+            Rebalance::Wanted(sources) => {
+                for source in &sources {
+                    self.forget(source);
+                    if let Some(held) = self.state.held.get_mut(source) {
+                        held.revoking = true;
+                    }
+                }
+                self.tell(Control::Revoke(sources));
+            }
+            Rebalance::Lost(sources) => {
+                self.release(&sources);
+                self.tell(Control::Lost(sources));
+            }
+        }
+    }
+
+    /// Gives partitions back to the group.
+    fn release(&mut self, sources: &[TopicPartition]) {
+        self.shared.disown(sources);
+        for source in sources {
+            self.forget(source);
+            self.state.held.remove(source);
+        }
+        give_back(&self.consumer, sources);
+    }
+
+    fn forget(&mut self, source: &TopicPartition) {
+        self.state.gather.forget(source);
+        self.state.ready.retain(|batch| batch.source() != source);
+    }
+
+    fn tell(&self, control: Control) {
+        // A pump that has ended has said `Gone`.
+        self.controls.send(control).unwrap_or_default();
+    }
+
+    /// Hands batches on, as far as the member has room.
+    fn hand_on(&mut self) {
+        while let Some(batch) = self.state.ready.pop_front() {
+            match self.events.try_send(GroupEvent::Batch(batch)) {
+                Ok(()) => self.state.full = None,
+                Err(mpsc::error::TrySendError::Full(GroupEvent::Batch(batch))) => {
+                    self.state.ready.push_front(batch);
+                    return;
+                }
+                Err(_) => {
+                    self.state.gone = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Polls, and gathers what comes.
+    pub(super) fn read(&mut self) {
+        let since = self.clock.stopwatch();
+        let (mut wait, mut count) = (POLL, 0_usize);
+        while let Some(polled) = self.consumer.poll(wait) {
+            wait = Duration::ZERO;
+            let State { gather, held, .. } = &mut self.state;
+            match polled {
+                Ok(message) => gather.add(&message, |source| {
+                    let held = held.get(source).filter(|held| !held.revoking);
+                    let held =
+                        held.filter(|held| held.next.is_some_and(|next| message.offset() >= next));
+                    held.map(|held| held.generation)
+                }),
+                Err(error) => self.failed(&error),
+            }
+            count += 1;
+            if self.state.gather.is_full() || (count % LOOK == 0 && since.elapsed() >= GATHER) {
+                break;
+            }
+        }
+        for batch in self.state.gather.take() {
+            let held = self.state.held.get_mut(batch.source());
+            if let (Some(held), Some(last)) = (held, batch.last_offset()) {
+                held.next = Some(last + 1);
+                self.state.ready.push_back(batch);
+            }
+        }
+    }
+
+    fn failed(&mut self, error: &KafkaError) {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => self.find_out_of_range(),
+            Some(RDKafkaErrorCode::PartitionEOF) => {}
+            _ => self.tell(Control::Failed(failure(error))),
+        }
+    }
+
+    /// The error does not come with its partition: asks the brokers about each that is being read.
+    fn find_out_of_range(&mut self) {
+        let reading: Vec<_> = self
+            .state
+            .held
+            .iter()
+            .filter(|(_, held)| held.assigned && !held.revoking)
+            .filter_map(|(source, held)| Some((source.clone(), held.next?)))
+            .collect();
+        let (consumer, orders) = (Arc::downgrade(&self.consumer), self.own_orders.clone());
+        let _entered = self.runtime.enter();
+        self.tasks
+            .spawn("kafka-offset-range", OnEnd::Fine, async move {
+                blocking(move || {
+                    for (source, next) in reading {
+                        let Some(consumer) = consumer.upgrade() else {
+                            break;
+                        };
+                        let range = watermarks(&consumer, &source)?;
+                        if !(range.earliest..=range.end).contains(&next) {
+                            let error = out_of_range(&source, next, range);
+                            // A thread that has ended needs no order.
+                            orders
+                                .send(Command::OutOfRange(source, error))
+                                .unwrap_or_default();
+                        }
+                    }
+                    Ok(())
+                })
+                .await
+            });
+    }
+
+    fn out_of_range(&mut self, source: &TopicPartition, error: StreamError) {
+        let StreamError::OffsetOutOfRange { wanted, .. } = &error else {
+            return;
+        };
+        // Once for each offset: several errors may have asked, and the member may have started anew.
+        if let Some(held) = self.state.held.get_mut(source)
+            && held.next == Some(*wanted)
+        {
+            held.next = None;
+            self.tell(Control::Failed(error));
+        }
+    }
+}

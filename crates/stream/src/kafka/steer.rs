@@ -1,0 +1,177 @@
+//! Where the client reads: partitions started, moved, paused and resumed.
+
+use super::client::{failure, number};
+use super::consumer::Polling;
+use super::state::Answer;
+use super::watch::{Watch, give_back};
+use crate::{StreamError, TopicPartition};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// A member that takes nothing for so long has its partitions paused, so that the group stays served.
+const CHOKE: Duration = Duration::from_secs(5);
+const CHOKED: Duration = Duration::from_millis(2);
+const SEEK: Duration = Duration::from_secs(1);
+const SEEK_TRIES: u32 = 5;
+
+impl Polling {
+    /// Starts partitions: new ones all together, others each from where it is.
+    pub(super) fn start(&mut self, starts: Vec<(TopicPartition, i64, Answer)>) {
+        let revoking = self.state.held.values().any(|held| held.revoking);
+        let (mut fresh, mut answers) = (TopicPartitionList::new(), Vec::new());
+        for (source, offset, answer) in starts {
+            let held = self
+                .state
+                .held
+                .get_mut(&source)
+                .filter(|held| !held.revoking);
+            let Some(held) = held else {
+                let reason = format!("{source} is not assigned to this member");
+                answer
+                    .send(Err(StreamError::Fenced { reason }))
+                    .unwrap_or_default();
+                continue;
+            };
+            let reading = held.assigned && held.next.is_some();
+            if held.assigned && !reading && revoking {
+                // An unassign now would end the revocation before the member is done with it.
+                self.state.later.push((source, offset, answer));
+                continue;
+            }
+            self.state.gather.forget(&source);
+            self.state.ready.retain(|batch| *batch.source() != source);
+            if reading {
+                let moved = seek(&self.consumer, &source, offset);
+                if moved.is_ok() {
+                    held.next = Some(offset);
+                }
+                answer.send(moved).unwrap_or_default();
+                continue;
+            }
+            if held.assigned {
+                give_back(&self.consumer, std::slice::from_ref(&source));
+                held.assigned = false;
+            }
+            let (topic, partition) = (source.topic.as_str(), number(source.partition));
+            let added = fresh.add_partition_offset(topic, partition, Offset::Offset(offset));
+            match added {
+                Ok(()) => answers.push((source, offset, answer)),
+                Err(error) => answer.send(Err(failure(&error))).unwrap_or_default(),
+            }
+        }
+        if !answers.is_empty() {
+            self.assign(&fresh, answers);
+        }
+    }
+
+    fn assign(&mut self, fresh: &TopicPartitionList, starts: Vec<(TopicPartition, i64, Answer)>) {
+        let assigned = self
+            .consumer
+            .incremental_assign(fresh)
+            .map_err(|e| failure(&e));
+        for (source, offset, answer) in starts {
+            if let (Ok(()), Some(held)) = (&assigned, self.state.held.get_mut(&source)) {
+                (held.assigned, held.next) = (true, Some(offset));
+                if held.paused || self.state.choked {
+                    steer(&self.consumer, [&source], true);
+                }
+            }
+            answer.send(assigned.clone()).unwrap_or_default();
+        }
+    }
+
+    pub(super) fn pause(&mut self, source: &TopicPartition, paused: bool) {
+        if let Some(held) = self.state.held.get_mut(source) {
+            held.paused = paused;
+            if held.assigned && !self.state.choked {
+                steer(&self.consumer, [source], paused);
+            }
+        }
+    }
+
+    /// Keeps the group served while the member takes nothing.
+    pub(super) fn choke(&mut self) {
+        let full = *self
+            .state
+            .full
+            .get_or_insert_with(|| self.clock.stopwatch());
+        if !self.state.choked && full.elapsed() >= CHOKE {
+            self.state.choked = true;
+            self.steer_all(true);
+        }
+        if self.state.choked {
+            self.read();
+        }
+        std::thread::sleep(CHOKED);
+    }
+
+    pub(super) fn unchoke(&mut self) {
+        self.state.full = None;
+        if std::mem::take(&mut self.state.choked) {
+            self.steer_all(false);
+        }
+    }
+
+    fn steer_all(&self, paused: bool) {
+        let reading = self
+            .state
+            .held
+            .iter()
+            .filter(|(_, held)| held.assigned && !held.paused);
+        steer(&self.consumer, reading.map(|(source, _)| source), paused);
+    }
+}
+
+fn steer<'a>(
+    consumer: &BaseConsumer<Watch>,
+    sources: impl IntoIterator<Item = &'a TopicPartition>,
+    paused: bool,
+) {
+    let mut list = TopicPartitionList::new();
+    for source in sources {
+        list.add_partition(source.topic.as_str(), number(source.partition));
+    }
+    if list.count() == 0 {
+        return;
+    }
+    let steered = if paused {
+        consumer.pause(&list)
+    } else {
+        consumer.resume(&list)
+    };
+    if let Err(error) = steered {
+        tracing::warn!(%error, paused, "partitions could not be paused or resumed");
+    }
+}
+
+/// Moves a partition that is being read. A fetch that is just starting takes no seek: then again.
+fn seek(
+    consumer: &BaseConsumer<Watch>,
+    source: &TopicPartition,
+    offset: i64,
+) -> Result<(), StreamError> {
+    let mut last = String::new();
+    for _ in 0..SEEK_TRIES {
+        let mut list = TopicPartitionList::with_capacity(1);
+        list.add_partition_offset(
+            source.topic.as_str(),
+            number(source.partition),
+            Offset::Offset(offset),
+        )
+        .map_err(|e| failure(&e))?;
+        let sought = consumer.seek_partitions(list, SEEK).and_then(|list| {
+            list.elements()
+                .iter()
+                .try_for_each(|element| element.error())
+        });
+        match sought {
+            Ok(()) => return Ok(()),
+            Err(error) => last = error.to_string(),
+        }
+        std::thread::sleep(CHOKED);
+    }
+    Err(StreamError::Unreachable {
+        reason: format!("{source} could not be moved to {offset}: {last}"),
+    })
+}

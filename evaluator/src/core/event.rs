@@ -1,0 +1,190 @@
+//! The alert event of a change, and the sentence that says why.
+
+use super::group::Group;
+use super::judge::Scene;
+use super::plan::{Condition, Facts, Gather, Rule, Source};
+use super::text::quantity;
+use super::window::Reading;
+use model::{AlertEvent, AlertKind, Priority, Span, Timestamp};
+
+/// What led to an event.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cause {
+    /// A rung is latched.
+    Fires { rung: usize, reading: Reading },
+    /// A rung recovered.
+    Recovers { rung: usize, reading: Reading },
+    /// Missing data is an alert.
+    Missing,
+    /// Missing data is over, and nothing else holds.
+    DataBack,
+    /// Missing data is the end of the incident.
+    DataMissing,
+    /// Not true again for `close_after`.
+    ClosedByItself,
+    /// Nothing was heard for `expire_after`.
+    Expired,
+    /// The template is gone.
+    Retired,
+    /// What is shown changed without the value: an edit, or another environment.
+    Edited,
+}
+
+/// An event in the making.
+pub(crate) struct EventOf<'a> {
+    pub(crate) group: &'a Group,
+    pub(crate) tags: &'a [(String, String)],
+    pub(crate) rule: &'a Rule,
+    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) at: Timestamp,
+}
+
+impl EventOf<'_> {
+    /// The event; the group's incident stands already as it is after it.
+    pub(crate) fn event(
+        &self,
+        kind: AlertKind,
+        shown: Option<Priority>,
+        cause: Cause,
+    ) -> Option<Box<AlertEvent>> {
+        let (rule, group) = (self.rule, self.group);
+        let incident = group.incident.as_ref()?;
+        let (value, threshold) = self.numbers(cause);
+        let value_text = value.map(|value| quantity(value, &rule.unit));
+        let threshold_text = threshold.map(|value| quantity(value, &rule.unit));
+        let facts = Facts {
+            group: self.tags,
+            value: value_text.as_deref(),
+            threshold: threshold_text.as_deref(),
+            priority: shown,
+            env: group.env.as_deref(),
+        };
+        Some(Box::new(AlertEvent {
+            event_id: incident.id.event(incident.sequence),
+            incident_id: incident.id,
+            sequence: incident.sequence,
+            tenant: self.scene.tenant.clone(),
+            partition: self.scene.partition,
+            template: rule.template.as_ref().to_owned(),
+            group: self.tags.to_vec(),
+            kind,
+            priority: shown,
+            value,
+            threshold,
+            unit: rule.unit.clone(),
+            at: self.at,
+            started_at: incident.started_at,
+            arrival: self.scene.arrival,
+            env: group.env.clone(),
+            title: rule.title.fill(&facts),
+            title_ko: rule.title_ko.as_ref().map(|title| title.fill(&facts)),
+            why: self.why(cause, shown),
+            runbook: rule.runbook.clone(),
+        }))
+    }
+
+    fn numbers(&self, cause: Cause) -> (Option<f64>, Option<f64>) {
+        let value = |reading| match reading {
+            Reading::Value(value) => Some(value),
+            Reading::Excluded | Reading::Nothing | Reading::Unknown => None,
+        };
+        match cause {
+            Cause::Fires { rung, reading } => {
+                (value(reading), self.rule.rungs[rung].fires.threshold())
+            }
+            Cause::Recovers { rung, reading } => {
+                (value(reading), self.rule.rungs[rung].recovers.threshold())
+            }
+            _ => (None, None),
+        }
+    }
+
+    /// One sentence: function, window, value, threshold, `for`.
+    fn why(&self, cause: Cause, shown: Option<Priority>) -> String {
+        let rule = self.rule;
+        let missing_for = self.at.since(self.group.newest);
+        let mut text = match cause {
+            Cause::Fires { rung, reading } => {
+                let of = &rule.rungs[rung];
+                let what = self.compared(rung, reading, of.fires, of.for_);
+                format!("{what}: {}", of.priority)
+            }
+            Cause::Recovers { rung, reading } => self.recovered(rung, reading),
+            Cause::Missing => {
+                let priority = self.group.missing.map_or("", Priority::as_str);
+                format!("no data for {missing_for} while the host reports: {priority}, as when_missing says")
+            }
+            Cause::DataBack => "data is back, and no threshold is passed: over".to_owned(),
+            Cause::DataMissing => {
+                format!("no data for {missing_for}: over, as when_missing says")
+            }
+            Cause::ClosedByItself => format!(
+                "not true again for {}: closes by itself",
+                rule.close_after.unwrap_or(Span::ZERO)
+            ),
+            Cause::Expired => format!(
+                "nothing was heard for {}: closed without a recovery",
+                rule.expire_after
+            ),
+            Cause::Retired => {
+                "its template is not in the catalogue any more: closed without a recovery".to_owned()
+            }
+            Cause::Edited => match shown {
+                Some(priority) => format!("now {priority}, by an edit of the rule or another env"),
+                None => "the rule has no such level any more: over".to_owned(),
+            },
+        };
+        if let (Some(shown), Some(top), Some(env)) = (shown, self.group.top(), &self.group.env)
+            && shown < top
+        {
+            text.push_str(&format!("; shown as {shown}, the most for env {env}"));
+        }
+        text
+    }
+
+    fn recovered(&self, rung: usize, reading: Reading) -> String {
+        let of = &self.rule.rungs[rung];
+        let what = self.compared(rung, reading, of.recovers, of.recover_for);
+        match self.group.top() {
+            Some(top) => format!("{what}: {} is over, {top} still holds", of.priority),
+            None => format!("{what}: over"),
+        }
+    }
+
+    /// `average of 5m (100 - usage_idle) is 95 percent, above 90 percent for 5m`.
+    fn compared(&self, rung: usize, reading: Reading, than: Condition, for_: Span) -> String {
+        let rule = self.rule;
+        let signal = &rule.signals[rule.rungs[rung].signal];
+        let mut text = match signal.gather {
+            Gather::Silence => signal.gather.to_string(),
+            _ => format!("{} ({})", signal.gather, self.check_text(signal.check)),
+        };
+        match (reading, than) {
+            (Reading::Value(value), Condition::Is(_)) => {
+                text.push_str(if value == 0.0 { " is false" } else { " is true" });
+            }
+            (Reading::Value(value), _) => {
+                text.push_str(&format!(" is {}", quantity(value, &rule.unit)));
+            }
+            (Reading::Excluded, _) => return format!("{text} does not apply any more"),
+            (Reading::Nothing, _) => return format!("{text} has no sample, which is fine"),
+            (Reading::Unknown, _) => text.push_str(" was"),
+        }
+        match than {
+            Condition::Above(t) => text.push_str(&format!(", above {}", quantity(t, &rule.unit))),
+            Condition::Below(t) => text.push_str(&format!(", below {}", quantity(t, &rule.unit))),
+            Condition::Is(_) => {}
+        }
+        if for_ > Span::ZERO {
+            text.push_str(&format!(" for {for_}"));
+        }
+        text
+    }
+
+    fn check_text(&self, check: usize) -> &str {
+        match &self.rule.source {
+            Source::Points { checks, .. } => &checks[check].text,
+            Source::Silence => "",
+        }
+    }
+}

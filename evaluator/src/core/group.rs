@@ -1,0 +1,197 @@
+//! The state of one (template, group): its samples, its ladder, its incident.
+
+use super::codec::{CodecError, Reader, Writer};
+use super::incident::Incident;
+use super::ladder::Ladder;
+use super::plan::Rule;
+use super::samples::Samples;
+use model::{Priority, Span, Timestamp};
+use std::sync::Arc;
+
+/// What a group is found by. The order is that in which groups of one deadline are judged.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct GroupKey {
+    /// Name of the template.
+    pub(crate) template: Arc<str>,
+    /// Its tags, sorted by key.
+    pub(crate) tags: Vec<(String, String)>,
+}
+
+/// How well a group is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    /// Its window was not half full yet, or not since its host came back: missing data says nothing.
+    New,
+    /// Its data comes.
+    Live,
+    /// Its data is missing for long enough that the no-data policy has decided.
+    Silent,
+}
+
+/// The state of one group.
+#[derive(Debug, Clone)]
+pub(crate) struct Group {
+    /// The rule that holds, and the revision it was found for. It follows from the plan and the tags, and is not saved.
+    pub(crate) rule: Option<(u64, Arc<Rule>)>,
+    /// Tags of its latest point that overrides look at.
+    pub(crate) context: Vec<(String, String)>,
+    /// `env` of its latest accepted point.
+    pub(crate) env: Option<String>,
+    /// A missing `env` has been told.
+    pub(crate) env_told: bool,
+    pub(crate) life: Life,
+    /// The last grid point that was judged; before the first, just before the first point.
+    pub(crate) judged: Timestamp,
+    /// Time of the newest sample.
+    pub(crate) newest: Timestamp,
+    /// Log time at which the last sample came.
+    pub(crate) heard_log: Timestamp,
+    /// The newest point that was judged by itself.
+    pub(crate) newest_point: Option<Timestamp>,
+    /// [`Rule::shape`] of the rows in `samples`.
+    pub(crate) shape: u64,
+    pub(crate) samples: Samples,
+    pub(crate) ladder: Ladder,
+    /// Since when no window says anything.
+    pub(crate) unknown_since: Option<Timestamp>,
+    /// The priority at which missing data is told.
+    pub(crate) missing: Option<Priority>,
+    /// When a rung was last true.
+    pub(crate) last_true: Option<Timestamp>,
+    pub(crate) incident: Option<Incident>,
+}
+
+impl Group {
+    /// A group whose first point has time `at`.
+    pub(crate) fn new(rule: &Rule, at: Timestamp, log: Timestamp) -> Self {
+        Self {
+            rule: None,
+            context: Vec::new(),
+            env: None,
+            env_told: false,
+            life: Life::New,
+            judged: at.minus(Span::from_nanos(1)),
+            newest: at,
+            heard_log: log,
+            newest_point: None,
+            shape: rule.shape,
+            samples: Samples::new(rule.width()),
+            ladder: Ladder::default(),
+            unknown_since: None,
+            missing: None,
+            last_true: None,
+            incident: None,
+        }
+    }
+
+    /// The next grid point of a grid.
+    pub(crate) fn next(&self, every: Span) -> Timestamp {
+        self.judged.floor_to(every).plus(every)
+    }
+
+    /// Takes a rule up. Rows that mean something else under it are dropped; latches, `for` and the incident stay.
+    pub(crate) fn adopt(&mut self, revision: u64, rule: Arc<Rule>) {
+        if self.shape != rule.shape || self.samples.width() != rule.width() {
+            self.samples = Samples::new(rule.width());
+            self.shape = rule.shape;
+        }
+        self.rule = Some((revision, rule));
+    }
+
+    /// Its host came back: missing data says nothing until the window is half full again.
+    pub(crate) fn host_returned(&mut self) {
+        self.life = Life::New;
+        self.unknown_since = None;
+    }
+
+    /// The highest priority that holds, before the cap of its environment.
+    pub(crate) fn top(&self) -> Option<Priority> {
+        self.ladder.top().max(self.missing)
+    }
+
+    pub(crate) fn encode(&self, to: &mut Writer) {
+        to.list(self.context.iter(), write_tag);
+        to.option(self.env.as_deref(), Writer::text);
+        to.boolean(self.env_told);
+        to.byte(match self.life {
+            Life::New => 0,
+            Life::Live => 1,
+            Life::Silent => 2,
+        });
+        to.signed(self.judged.as_nanos());
+        to.signed(self.newest.as_nanos());
+        to.signed(self.heard_log.as_nanos());
+        for at in [self.newest_point, self.unknown_since, self.last_true] {
+            to.option(at, |to, at| to.signed(at.as_nanos()));
+        }
+        to.fixed(self.shape);
+        self.samples.encode(to);
+        self.ladder.encode(to);
+        to.option(self.missing, |to, priority| to.text(priority.as_str()));
+        to.option(self.incident.as_ref(), |to, incident| incident.encode(to));
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let time = |from: &mut Reader<'_>| from.signed().map(Timestamp::from_nanos);
+        let context = from.list(read_tag)?;
+        let env = from.option(Reader::text)?.map(str::to_owned);
+        let env_told = from.boolean()?;
+        let life = match from.byte()? {
+            0 => Life::New,
+            1 => Life::Live,
+            2 => Life::Silent,
+            _ => return Err(CodecError::Range("a life")),
+        };
+        let (judged, newest, heard_log) = (time(from)?, time(from)?, time(from)?);
+        let (newest_point, unknown_since) = (from.option(time)?, from.option(time)?);
+        let last_true = from.option(time)?;
+        let shape = from.fixed()?;
+        let samples = Samples::decode(from)?;
+        let ladder = Ladder::decode(from)?;
+        let missing = from.option(|from| {
+            Priority::parse(from.text()?).map_err(|_| CodecError::Range("a priority"))
+        })?;
+        let incident = from.option(Incident::decode)?;
+        Ok(Self {
+            rule: None,
+            context,
+            env,
+            env_told,
+            life,
+            judged,
+            newest,
+            heard_log,
+            newest_point,
+            shape,
+            samples,
+            ladder,
+            unknown_since,
+            missing,
+            last_true,
+            incident,
+        })
+    }
+}
+
+impl GroupKey {
+    pub(crate) fn encode(&self, to: &mut Writer) {
+        to.text(&self.template);
+        to.list(self.tags.iter(), write_tag);
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
+        Ok(Self {
+            template: from.text()?.into(),
+            tags: from.list(read_tag)?,
+        })
+    }
+}
+
+fn write_tag(to: &mut Writer, (key, value): &(String, String)) {
+    to.text(key);
+    to.text(value);
+}
+
+fn read_tag(from: &mut Reader<'_>) -> Result<(String, String), CodecError> {
+    Ok((from.text()?.to_owned(), from.text()?.to_owned()))
+}

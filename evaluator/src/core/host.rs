@@ -1,0 +1,190 @@
+//! One host: its clock and its groups.
+
+use super::clock::{HostClock, LogClock};
+use super::group::{Group, GroupKey};
+use super::input::{Action, Finding, FindingKind, Input, Outcome, Tally};
+use super::judge::{Judged, Scene, grid_point, retire};
+use super::plan::{Chosen, Plan, Resolved, Rule, TemplatePlan};
+use super::position::Position;
+use model::{Span, TenantId, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A host without groups is forgotten after this time.
+const FORGET_AFTER: Span = Span::from_secs(86_400);
+
+/// One step in the making: what holds while a record is applied, and what follows from it.
+#[derive(Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) partition: u32,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) offset: i64,
+    pub(crate) arrival: Timestamp,
+    pub(crate) log: Timestamp,
+    /// The log before this record.
+    pub(crate) position: Arc<Position>,
+    pub(crate) outcome: Outcome,
+}
+
+impl<'a> Run<'a> {
+    pub(crate) fn new(
+        (tenant, partition): (&'a TenantId, u32),
+        plan: Arc<Plan>,
+        input: Input<'_>,
+        position: Arc<Position>,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            tenant,
+            partition,
+            plan,
+            offset: input.offset,
+            arrival: input.arrival,
+            log: position.log.now(),
+            position,
+            outcome,
+        }
+    }
+
+    pub(crate) fn scene(&self, clock: HostClock) -> Scene<'_> {
+        Scene {
+            tenant: self.tenant,
+            partition: self.partition,
+            arrival: self.arrival,
+            log: self.log,
+            clock,
+            lateness: self.plan.lateness(),
+            stride: LogClock::stride(self.plan.tick()),
+        }
+    }
+
+    /// Takes what was judged. A missing `env` is told once per group, with its first event.
+    pub(crate) fn take(&mut self, host: &str, group: &mut Group, judged: Judged) {
+        let Some(event) = judged.event else { return };
+        if event.env.is_none() && !group.env_told {
+            group.env_told = true;
+            self.outcome.actions.push(Action::Find(Finding {
+                kind: FindingKind::TagCompliance,
+                host: Some(host.to_owned()),
+                detail: format!(
+                    "points of host {host} for template {} lack the tag env, so no environment caps its priority",
+                    event.template
+                ),
+                offset: self.offset,
+            }));
+        }
+        self.outcome.actions.push(Action::Emit(event));
+    }
+}
+
+/// The state of a host.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    pub(crate) clock: HostClock,
+    pub(crate) groups: BTreeMap<GroupKey, Group>,
+    /// In how many parts it is saved: 2 to this power.
+    pub(crate) depth: u8,
+    /// What the host's clock shows when its next grid point closes.
+    pub(crate) due: Timestamp,
+    /// Its place in the queue of timers.
+    pub(crate) scheduled: Option<Timestamp>,
+}
+
+impl Host {
+    pub(crate) fn new(clock: HostClock, depth: u8) -> Self {
+        let mut host = Self {
+            clock,
+            groups: BTreeMap::new(),
+            depth,
+            due: clock.heard_event,
+            scheduled: None,
+        };
+        host.find_due(Span::ZERO);
+        host
+    }
+
+    /// Finds when the next grid point closes, or when the host is forgotten.
+    pub(crate) fn find_due(&mut self, lateness: Span) {
+        let closes = self.groups.values().filter_map(|group| closes(group, lateness));
+        self.due = closes.min().unwrap_or_else(|| self.clock.heard_event.plus(FORGET_AFTER));
+    }
+
+    /// Whether nothing is known of it any more.
+    pub(crate) fn is_forgotten(&self, log: Timestamp) -> bool {
+        self.groups.is_empty() && self.clock.silence(log) >= FORGET_AFTER
+    }
+
+    /// Judges all grid points that the host's clock has closed.
+    pub(crate) fn judge_closed(&mut self, name: &str, run: &mut Run<'_>) {
+        while self.due <= self.clock.at(run.log) && !self.groups.is_empty() {
+            self.judge_due(name, run);
+        }
+    }
+
+    /// Judges the grid points that close next, in the order (template, group).
+    pub(crate) fn judge_due(&mut self, name: &str, run: &mut Run<'_>) {
+        let lateness = run.plan.lateness();
+        let (due, clock) = (self.due, self.clock);
+        let mut gone = Vec::new();
+        for (key, group) in &mut self.groups {
+            if closes(group, lateness) != Some(due) {
+                continue;
+            }
+            let Some((_, rule)) = group.rule.clone() else { continue };
+            let judged = grid_point(group, &key.tags, &rule, &run.scene(clock));
+            if judged.gone {
+                gone.push(key.clone());
+            }
+            run.take(name, group, judged);
+        }
+        for key in gone {
+            self.groups.remove(&key);
+        }
+        self.find_due(lateness);
+    }
+
+    /// Takes the plan up: each group gets its rule; groups whose template is gone are closed.
+    pub(crate) fn adopt(&mut self, name: &str, run: &mut Run<'_>) {
+        let plan = Arc::clone(&run.plan);
+        let clock = self.clock;
+        self.groups.retain(|key, group| {
+            let Some(template) = plan.template(&key.template) else {
+                if let Some((_, rule)) = group.rule.take() {
+                    let event = retire(group, &key.tags, &rule, &run.scene(clock));
+                    run.take(name, group, Judged { event, gone: true });
+                }
+                return false;
+            };
+            adopt_rule(group, key, template, run);
+            true
+        });
+        self.find_due(plan.lateness());
+    }
+}
+
+/// What the host's clock shows when the group's next grid point closes.
+fn closes(group: &Group, lateness: Span) -> Option<Timestamp> {
+    let (_, rule) = group.rule.as_ref()?;
+    Some(group.next(rule.every).plus(lateness))
+}
+
+/// Gives a group the rule that its tags choose under the plan in force.
+pub(crate) fn adopt_rule(
+    group: &mut Group,
+    key: &GroupKey,
+    template: &TemplatePlan,
+    run: &mut Run<'_>,
+) -> Arc<Rule> {
+    let revision = run.plan.revision();
+    let tags: Vec<(&str, &str)> = key
+        .tags
+        .iter()
+        .chain(&group.context)
+        .map(|(key, value)| (key.as_str(), value.as_str()))
+        .collect();
+    let Resolved { rule, conflict } = template.resolve(Chosen { tenant: run.tenant, tags: &tags });
+    run.outcome.tallies.add(Tally::OverrideConflict, u64::from(conflict));
+    group.adopt(revision, Arc::clone(&rule));
+    rule
+}

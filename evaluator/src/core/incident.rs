@@ -1,0 +1,106 @@
+//! The life of one group's incident: identity, sequence, and which event a change is.
+
+use super::codec::{CodecError, Reader, Writer};
+use model::{AlertKind, Fingerprint, IncidentId, Priority, Span, Timestamp};
+
+/// A firing within this time of the recovery is the same incident.
+const REOPEN_WITHIN: Span = Span::from_secs(600);
+
+/// The group's last incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Incident {
+    pub(crate) id: IncidentId,
+    /// Event time of its first firing.
+    pub(crate) started_at: Timestamp,
+    /// Number of its last event.
+    pub(crate) sequence: u64,
+    /// Open at this priority, or closed.
+    pub(crate) state: State,
+}
+
+/// Whether an incident is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum State {
+    /// Shown at this priority.
+    Open(Priority),
+    /// Recovered at this time.
+    Recovered(Timestamp),
+}
+
+impl Incident {
+    /// What is shown.
+    pub(crate) fn shown(&self) -> Option<Priority> {
+        match self.state {
+            State::Open(priority) => Some(priority),
+            State::Recovered(_) => None,
+        }
+    }
+
+    pub(crate) fn encode(&self, to: &mut Writer) {
+        to.raw(&self.id.to_bytes());
+        to.signed(self.started_at.as_nanos());
+        to.unsigned(self.sequence);
+        match self.state {
+            State::Open(Priority::P1) => to.byte(1),
+            State::Open(Priority::P2) => to.byte(2),
+            State::Open(Priority::P3) => to.byte(3),
+            State::Recovered(at) => {
+                to.byte(0);
+                to.signed(at.as_nanos());
+            }
+        }
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let mut id = [0; 16];
+        id.copy_from_slice(from.raw(16)?);
+        Ok(Self {
+            id: IncidentId::from_bytes(id),
+            started_at: Timestamp::from_nanos(from.signed()?),
+            sequence: from.unsigned()?,
+            state: match from.byte()? {
+                0 => State::Recovered(Timestamp::from_nanos(from.signed()?)),
+                1 => State::Open(Priority::P1),
+                2 => State::Open(Priority::P2),
+                3 => State::Open(Priority::P3),
+                _ => return Err(CodecError::Range("a priority")),
+            },
+        })
+    }
+}
+
+/// Moves the group's incident to what is shown at `at`; the kind of the event, when there is one.
+pub(crate) fn advance(
+    incident: &mut Option<Incident>,
+    shown: Option<Priority>,
+    at: Timestamp,
+    fingerprint: impl FnOnce() -> Fingerprint,
+) -> Option<AlertKind> {
+    let kind = match (incident.as_ref().map(|i| i.state), shown) {
+        (None, None) | (Some(State::Recovered(_)), None) => return None,
+        (Some(State::Open(before)), Some(now)) if before == now => return None,
+        (Some(State::Open(before)), Some(now)) if before < now => AlertKind::Raised,
+        (Some(State::Open(_)), Some(_)) => AlertKind::Lowered,
+        (Some(State::Open(_)), None) => AlertKind::Resolved,
+        (Some(State::Recovered(ended)), Some(_)) if at.since(ended) <= REOPEN_WITHIN => {
+            AlertKind::Reopened
+        }
+        (None | Some(State::Recovered(_)), Some(_)) => AlertKind::Firing,
+    };
+    let state = shown.map_or(State::Recovered(at), State::Open);
+    match incident {
+        Some(known) if kind != AlertKind::Firing => {
+            known.sequence += 1;
+            known.state = state;
+        }
+        _ => {
+            *incident = Some(Incident {
+                id: IncidentId::of(fingerprint(), 0, at),
+                started_at: at,
+                sequence: 1,
+                state,
+            });
+        }
+    }
+    Some(kind)
+}

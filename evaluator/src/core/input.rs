@@ -1,0 +1,176 @@
+//! What goes into a step and what comes out of it.
+
+use model::{AlertEvent, Timestamp};
+
+/// One record of the partition's log.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    /// Its offset; rises from record to record, with gaps allowed.
+    pub offset: i64,
+    /// The broker's append time.
+    pub arrival: Timestamp,
+    /// What it holds.
+    pub payload: Payload<'a>,
+}
+
+/// What a record holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Payload<'a> {
+    /// A value: line protocol, one or more lines.
+    Lines(&'a [u8]),
+    /// No value, header `bongsu: tick`.
+    Tick,
+    /// No value, header `bongsu: bundle`: from here on this bundle holds.
+    BundleMark {
+        /// Revision of the bundle.
+        revision: u64,
+        /// Its content's hash, hex.
+        hash: &'a str,
+    },
+    /// No value and no header that is known. It still moves log time.
+    Unknown,
+}
+
+/// What follows from a record, in order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Say this on `bongsu.alerts`.
+    Emit(Box<AlertEvent>),
+    /// Something is wrong with what the tenant sends; a record of its own, not an alert.
+    Find(Finding),
+    /// Add to a counter.
+    Count(Counter),
+}
+
+/// Something that is wrong with what a tenant sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What it is.
+    pub kind: FindingKind,
+    /// The host that it is about, where it is about one.
+    pub host: Option<String>,
+    /// One sentence for people.
+    pub detail: String,
+    /// Offset of the record that showed it.
+    pub offset: i64,
+}
+
+/// The kinds of findings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FindingKind {
+    /// A bundle mark whose revision and hash the catalogue does not hold.
+    ForgedMark,
+    /// A host without a tag that the tenant's standard asks for.
+    TagCompliance,
+}
+
+impl FindingKind {
+    /// The word on a wire and in a metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ForgedMark => "forged-mark",
+            Self::TagCompliance => "tag-compliance",
+        }
+    }
+}
+
+/// So many of these happened in the step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counter {
+    /// What is counted.
+    pub what: Tally,
+    /// How many; at least 1.
+    pub n: u64,
+}
+
+/// What a step counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tally {
+    /// Lines read.
+    Lines,
+    /// Lines that are no line protocol.
+    Rejected,
+    /// Points older than the lateness of their host allows; they changed no state.
+    Late,
+    /// Points too far ahead of their arrival; they changed no state.
+    Quarantined,
+    /// Points that a template applies to and that lack a tag of its group key.
+    MissingGroupTag,
+    /// Samples without a value: NaN, infinity, a division by zero, a field of another type.
+    Absent,
+    /// Samples for which a group has no room.
+    Full,
+    /// Points that replaced one of the same series, field and timestamp.
+    Replaced,
+    /// Bundle marks that the catalogue does not know.
+    ForgedMark,
+    /// Bundle marks of a revision before the one in force.
+    StaleMark,
+    /// Records without a value and without a known header.
+    UnknownRecord,
+    /// Combinations of overrides that do not fit together; the last one that does not fit is left out.
+    OverrideConflict,
+}
+
+impl Tally {
+    /// All, in the order in which a step reports them.
+    pub const ALL: [Self; 12] = [
+        Self::Lines,
+        Self::Rejected,
+        Self::Late,
+        Self::Quarantined,
+        Self::MissingGroupTag,
+        Self::Absent,
+        Self::Full,
+        Self::Replaced,
+        Self::ForgedMark,
+        Self::StaleMark,
+        Self::UnknownRecord,
+        Self::OverrideConflict,
+    ];
+
+    /// The word in a metric's label.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lines => "lines",
+            Self::Rejected => "rejected",
+            Self::Late => "late",
+            Self::Quarantined => "quarantined",
+            Self::MissingGroupTag => "missing_group_tag",
+            Self::Absent => "absent",
+            Self::Full => "full",
+            Self::Replaced => "replaced",
+            Self::ForgedMark => "forged_mark",
+            Self::StaleMark => "stale_mark",
+            Self::UnknownRecord => "unknown_record",
+            Self::OverrideConflict => "override_conflict",
+        }
+    }
+}
+
+/// What one step has counted so far.
+#[derive(Debug, Default)]
+pub(crate) struct Tallies([u64; Tally::ALL.len()]);
+
+impl Tallies {
+    pub(crate) fn add(&mut self, what: Tally, n: u64) {
+        self.0[what as usize] += n;
+    }
+}
+
+/// What a step has come to so far.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    pub(crate) actions: Vec<Action>,
+    pub(crate) tallies: Tallies,
+}
+
+impl Outcome {
+    /// Events and findings in their order, then what was counted.
+    pub(crate) fn into_actions(self) -> Vec<Action> {
+        let mut actions = self.actions;
+        let counted = Tally::ALL.into_iter().zip(self.tallies.0).filter(|(_, n)| *n > 0);
+        actions.extend(counted.map(|(what, n)| Action::Count(Counter { what, n })));
+        actions
+    }
+}

@@ -1,0 +1,242 @@
+//! One grid point, or one point, of one group: from readings to an event.
+
+use super::clock::HostClock;
+use super::event::{Cause, EventOf};
+use super::group::Group;
+use super::incident::{State, advance};
+use super::ladder::{Ladder, Moment, Truth};
+use super::nodata::{self, Verdict};
+use super::plan::{Gather, Rule};
+use super::samples::Cell;
+use super::window::{Reading, read};
+use model::{AlertEvent, AlertKind, Fingerprint, Priority, Span, TenantId, Timestamp};
+
+/// Where and when a group is judged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) partition: u32,
+    /// Arrival of the record that leads to it.
+    pub(crate) arrival: Timestamp,
+    /// Log time at that record.
+    pub(crate) log: Timestamp,
+    pub(crate) clock: HostClock,
+    pub(crate) lateness: Span,
+    /// Most log time that can pass between two records.
+    pub(crate) stride: Span,
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub(crate) struct Judged {
+    pub(crate) event: Option<Box<AlertEvent>>,
+    /// The group is forgotten.
+    pub(crate) gone: bool,
+}
+
+/// What held before, to tell what changed.
+struct Before {
+    ladder: Ladder,
+    missing: Option<Priority>,
+}
+
+impl Before {
+    fn of(group: &Group) -> Self {
+        Self { ladder: group.ladder, missing: group.missing }
+    }
+}
+
+/// Judges the next grid point of a group.
+pub(crate) fn grid_point(
+    group: &mut Group,
+    tags: &[(String, String)],
+    rule: &Rule,
+    scene: &Scene<'_>,
+) -> Judged {
+    let at = group.next(rule.every);
+    let before = Before::of(group);
+    let readings = grid_readings(group, rule, scene, at);
+    let moment = Moment { at, step: rule.every };
+    if group.ladder.step(rule, &readings, moment) == Truth::True {
+        group.last_true = Some(at);
+    }
+    let unknown = is_unknown(group, rule, &readings, at);
+    let mut cause = None;
+    match nodata::judge(group, rule, unknown, at, &scene.clock, scene.log) {
+        Verdict::Nothing => {}
+        Verdict::Resolve => {
+            group.ladder.clear();
+            cause = Some(Cause::DataMissing);
+        }
+        Verdict::Expired => {
+            return Judged { event: expire(group, tags, rule, scene, at), gone: true };
+        }
+    }
+    if closes_by_itself(group, rule, at) {
+        group.ladder.clear();
+        cause = Some(Cause::ClosedByItself);
+    }
+    let event = change(group, tags, rule, scene, (at, &readings, &before, cause));
+    group.judged = at;
+    group.samples.drop_until(at.plus(rule.every).minus(rule.longest_window()));
+    skip_idle(group, rule, &readings, scene);
+    Judged { event, gone: false }
+}
+
+fn grid_readings(
+    group: &Group,
+    rule: &Rule,
+    scene: &Scene<'_>,
+    at: Timestamp,
+) -> Vec<Option<Reading>> {
+    let of_grid = |signal: &super::plan::Signal| {
+        (signal.gather != Gather::EachPoint)
+            .then(|| read(signal, rule, &group.samples, &scene.clock, at))
+    };
+    rule.signals.iter().map(of_grid).collect()
+}
+
+/// Whether no window says anything. A rule without windows says nothing once its points stay away.
+fn is_unknown(group: &Group, rule: &Rule, readings: &[Option<Reading>], at: Timestamp) -> bool {
+    if readings.iter().all(Option::is_none) {
+        return at.since(group.newest) > rule.intervals(1);
+    }
+    readings.iter().flatten().all(|reading| *reading == Reading::Unknown)
+}
+
+fn closes_by_itself(group: &Group, rule: &Rule, at: Timestamp) -> bool {
+    let (Some(after), Some(last), Some(_)) = (rule.close_after, group.last_true, group.ladder.top())
+    else {
+        return false;
+    };
+    at.since(last) >= after
+}
+
+/// Grid points at which nothing can happen are passed over when a host's own points leap ahead.
+fn skip_idle(group: &mut Group, rule: &Rule, readings: &[Option<Reading>], scene: &Scene<'_>) {
+    let unknown = readings.iter().flatten().all(|reading| *reading == Reading::Unknown);
+    let still = group.ladder.is_quiet() || (unknown && group.ladder.is_settled_unknown());
+    let closing = rule.close_after.is_some() && group.ladder.top().is_some();
+    if !group.samples.is_empty() || !still || closing {
+        return;
+    }
+    let horizon = scene.clock.at(scene.log).minus(scene.lateness).floor_to(rule.every);
+    // What log time alone can bring is judged point by point; of a leap only the last point that is due.
+    if horizon.since(group.judged) > scene.stride.plus(rule.every) {
+        group.judged = horizon.minus(rule.every);
+    }
+}
+
+/// Judges a point by itself, for the rungs that are `over: each point`.
+pub(crate) fn each_point(
+    group: &mut Group,
+    tags: &[(String, String)],
+    rule: &Rule,
+    scene: &Scene<'_>,
+    (at, cells): (Timestamp, &[f64]),
+) -> Judged {
+    if group.newest_point.is_some_and(|newest| at < newest) {
+        return Judged::default();
+    }
+    let before = Before::of(group);
+    let readings: Vec<Option<Reading>> = rule
+        .signals
+        .iter()
+        .map(|signal| match (signal.gather, Cell::of(cells[signal.check])) {
+            (Gather::EachPoint, Cell::Value(value)) => Some(Reading::Value(value)),
+            (Gather::EachPoint, Cell::Excluded) => Some(Reading::Excluded),
+            _ => None,
+        })
+        .collect();
+    if readings.iter().all(Option::is_none) {
+        return Judged::default();
+    }
+    let passed = group.newest_point.map_or(Span::ZERO, |newest| at.since(newest));
+    let moment = Moment { at, step: passed.min(rule.intervals(3)) };
+    group.newest_point = Some(at);
+    if group.ladder.step(rule, &readings, moment) == Truth::True {
+        group.last_true = group.last_true.max(Some(at));
+    }
+    let event = change(group, tags, rule, scene, (at, &readings, &before, None));
+    Judged { event, gone: false }
+}
+
+/// The event of what changed, if what is shown changed.
+fn change(
+    group: &mut Group,
+    tags: &[(String, String)],
+    rule: &Rule,
+    scene: &Scene<'_>,
+    (at, readings, before, cause): (Timestamp, &[Option<Reading>], &Before, Option<Cause>),
+) -> Option<Box<AlertEvent>> {
+    let limit = rule.limit(group.env.as_deref());
+    let shown = group.top().map(|priority| priority.min(limit));
+    let fingerprint = || Fingerprint::of(scene.tenant, &rule.template, tags);
+    let kind = advance(&mut group.incident, shown, at, fingerprint)?;
+    let cause = cause.unwrap_or_else(|| cause_of(group, rule, readings, before, kind));
+    let whole = EventOf { group, tags, rule, scene, at };
+    whole.event(kind, shown, cause)
+}
+
+fn cause_of(
+    group: &Group,
+    rule: &Rule,
+    readings: &[Option<Reading>],
+    before: &Before,
+    kind: AlertKind,
+) -> Cause {
+    let reading_of = |n: usize| {
+        readings[rule.rungs[n].signal].unwrap_or(Reading::Unknown)
+    };
+    let up = matches!(kind, AlertKind::Firing | AlertKind::Reopened | AlertKind::Raised);
+    if up {
+        if group.missing.is_some() && group.missing >= group.ladder.top() {
+            return Cause::Missing;
+        }
+        let top = rule.rungs.iter().position(|rung| Some(rung.priority) == group.ladder.top());
+        return top.map_or(Cause::Edited, |rung| Cause::Fires { rung, reading: reading_of(rung) });
+    }
+    let left = rule.rungs.iter().rposition(|rung| {
+        before.ladder.is_latched(rung.priority) && !group.ladder.is_latched(rung.priority)
+    });
+    match left {
+        Some(rung) => Cause::Recovers { rung, reading: reading_of(rung) },
+        None if before.missing.is_some() && group.missing.is_none() => Cause::DataBack,
+        None => Cause::Edited,
+    }
+}
+
+/// Closes what is open without a recovery.
+pub(crate) fn expire(
+    group: &mut Group,
+    tags: &[(String, String)],
+    rule: &Rule,
+    scene: &Scene<'_>,
+    at: Timestamp,
+) -> Option<Box<AlertEvent>> {
+    close(group, tags, rule, scene, (at, Cause::Expired))
+}
+
+/// Closes what is open because its template is gone.
+pub(crate) fn retire(
+    group: &mut Group,
+    tags: &[(String, String)],
+    rule: &Rule,
+    scene: &Scene<'_>,
+) -> Option<Box<AlertEvent>> {
+    let at = group.judged.max(group.newest);
+    close(group, tags, rule, scene, (at, Cause::Retired))
+}
+
+fn close(
+    group: &mut Group,
+    tags: &[(String, String)],
+    rule: &Rule,
+    scene: &Scene<'_>,
+    (at, cause): (Timestamp, Cause),
+) -> Option<Box<AlertEvent>> {
+    let incident = group.incident.as_mut().filter(|incident| incident.shown().is_some())?;
+    incident.sequence += 1;
+    incident.state = State::Recovered(at);
+    EventOf { group, tags, rule, scene, at }.event(AlertKind::Expired, None, cause)
+}

@@ -1,0 +1,201 @@
+//! The rungs of a rule for one group: each a latch with its own threshold, `for` and recovery.
+
+use super::codec::{CodecError, Reader, Writer};
+use super::plan::{Rule, Rung, rung_slot};
+use super::window::Reading;
+use model::{Priority, Span, Timestamp};
+
+/// The state of one rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct RungState {
+    /// It fires until it recovers.
+    pub(crate) latched: bool,
+    /// Not latched: for how long it is true, counted from the first grid point that was.
+    pub(crate) held: Option<Span>,
+    /// Latched: for how long it is recovered.
+    pub(crate) recovering: Option<Span>,
+    /// The first grid point since which it is Unknown.
+    pub(crate) unknown_since: Option<Timestamp>,
+}
+
+/// Three values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+/// The rungs of one group, by [`rung_slot`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Ladder {
+    rungs: [RungState; 3],
+}
+
+/// What a step of the ladder shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The grid point, or the point's time.
+    pub(crate) at: Timestamp,
+    /// How much time a further true step adds.
+    pub(crate) step: Span,
+}
+
+impl Rung {
+    fn truth(&self, reading: Reading) -> Truth {
+        match reading {
+            Reading::Value(value) if self.fires.holds(value) => Truth::True,
+            Reading::Value(_) | Reading::Excluded | Reading::Nothing => Truth::False,
+            Reading::Unknown => Truth::Unknown,
+        }
+    }
+
+    fn recovered(&self, reading: Reading) -> Truth {
+        match reading {
+            Reading::Value(value) if !self.recovers.holds(value) => Truth::False,
+            Reading::Value(_) | Reading::Excluded | Reading::Nothing => Truth::True,
+            Reading::Unknown => Truth::Unknown,
+        }
+    }
+}
+
+/// Adds a step to a span that begins at 0 with its first one; whether it is long enough now.
+fn hold(span: &mut Option<Span>, step: Span, wanted: Span) -> bool {
+    let now = span.map_or(Span::ZERO, |before| before.plus(step));
+    *span = Some(now);
+    now >= wanted
+}
+
+impl RungState {
+    fn step(&mut self, rung: &Rung, reading: Reading, rule: &Rule, moment: Moment) -> Truth {
+        let truth = rung.truth(reading);
+        if truth == Truth::Unknown {
+            let since = *self.unknown_since.get_or_insert(moment.at);
+            // The no-data policy decides from here on: a pending rule is dropped, a firing one kept.
+            if moment.at.since(since) >= rule.intervals(3) {
+                self.held = None;
+                self.recovering = None;
+            }
+            return truth;
+        }
+        self.unknown_since = None;
+        if self.latched {
+            self.recover(rung, reading, rule, moment);
+        } else if truth == Truth::True {
+            self.latched = hold(&mut self.held, moment.step, rung.for_);
+        } else {
+            self.held = None;
+        }
+        if self.latched {
+            self.held = None;
+        }
+        truth
+    }
+
+    fn recover(&mut self, rung: &Rung, reading: Reading, rule: &Rule, moment: Moment) {
+        // An event-like incident closes by itself.
+        if rule.close_after.is_some() || rung.recovered(reading) != Truth::True {
+            self.recovering = None;
+        } else if hold(&mut self.recovering, moment.step, rung.recover_for) {
+            *self = Self::default();
+        }
+    }
+}
+
+impl Ladder {
+    /// Steps the rungs that `readings` says something about. Whether one of them is true.
+    pub(crate) fn step(
+        &mut self,
+        rule: &Rule,
+        readings: &[Option<Reading>],
+        moment: Moment,
+    ) -> Truth {
+        let mut seen = Truth::Unknown;
+        let mut latched = None;
+        for rung in &rule.rungs {
+            let Some(reading) = readings[rung.signal] else {
+                continue;
+            };
+            let state = &mut self.rungs[rung_slot(rung.priority)];
+            let before = state.latched;
+            match state.step(rung, reading, rule, moment) {
+                Truth::True => seen = Truth::True,
+                Truth::False if seen == Truth::Unknown => seen = Truth::False,
+                Truth::False | Truth::Unknown => {}
+            }
+            if state.latched && !before {
+                latched = latched.max(Some(rung.priority));
+            }
+        }
+        self.latch_below(rule, latched);
+        self.forget_others(rule);
+        seen
+    }
+
+    /// Latching a rung latches those below.
+    fn latch_below(&mut self, rule: &Rule, latched: Option<Priority>) {
+        for rung in rule.rungs.iter().filter(|rung| Some(rung.priority) < latched) {
+            let state = &mut self.rungs[rung_slot(rung.priority)];
+            if !state.latched || state.recovering.is_some() {
+                *state = RungState {
+                    latched: true,
+                    unknown_since: state.unknown_since,
+                    ..RungState::default()
+                };
+            }
+        }
+    }
+
+    /// A rung that an edit took away holds nothing.
+    fn forget_others(&mut self, rule: &Rule) {
+        for priority in Priority::ALL {
+            if rule.rungs.iter().all(|rung| rung.priority != priority) {
+                self.rungs[rung_slot(priority)] = RungState::default();
+            }
+        }
+    }
+
+    /// The highest latched rung.
+    pub(crate) fn top(&self) -> Option<Priority> {
+        Priority::ALL.into_iter().find(|priority| self.is_latched(*priority))
+    }
+
+    pub(crate) fn is_latched(&self, priority: Priority) -> bool {
+        self.rungs[rung_slot(priority)].latched
+    }
+
+    /// Whether a rung is latched, pending, or has counted Unknown for less than 3 intervals: grid points still matter.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.rungs.iter().all(|rung| !rung.latched && rung.held.is_none())
+    }
+
+    /// Whether Unknown readings change nothing any more.
+    pub(crate) fn is_settled_unknown(&self) -> bool {
+        self.rungs.iter().all(|rung| rung.held.is_none() && rung.recovering.is_none())
+    }
+
+    /// Every latch is released and nothing is pending.
+    pub(crate) fn clear(&mut self) {
+        self.rungs = [RungState::default(); 3];
+    }
+
+    pub(crate) fn encode(&self, to: &mut Writer) {
+        for rung in &self.rungs {
+            to.boolean(rung.latched);
+            to.option(rung.held, |to, span| to.signed(span.as_nanos()));
+            to.option(rung.recovering, |to, span| to.signed(span.as_nanos()));
+            to.option(rung.unknown_since, |to, at| to.signed(at.as_nanos()));
+        }
+    }
+
+    pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
+        let mut ladder = Self::default();
+        for rung in &mut ladder.rungs {
+            rung.latched = from.boolean()?;
+            rung.held = from.option(Reader::signed)?.map(Span::from_nanos);
+            rung.recovering = from.option(Reader::signed)?.map(Span::from_nanos);
+            rung.unknown_since = from.option(Reader::signed)?.map(Timestamp::from_nanos);
+        }
+        Ok(ladder)
+    }
+}

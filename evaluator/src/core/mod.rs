@@ -1,0 +1,41 @@
+//! The evaluation of one partition: a pure function from its log to alert events.
+//!
+//! [`step`] takes one record and returns what follows from it. Nothing here reads a clock, waits, or depends on the
+//! order of a hash table: the same log gives the same events, byte for byte, from its first record or from a checkpoint.
+
+mod apply;
+mod clock;
+mod codec;
+mod event;
+mod expr;
+mod given;
+mod group;
+mod host;
+mod incident;
+mod input;
+mod judge;
+mod ladder;
+mod ledger;
+mod nodata;
+mod part;
+mod partition;
+mod plan;
+mod position;
+mod replay;
+mod restore;
+mod samples;
+mod step;
+mod template_test;
+mod text;
+mod timeline;
+mod window;
+
+pub use input::{Action, Counter, Finding, FindingKind, Input, Payload, Tally};
+pub use ledger::PartKey;
+pub use partition::Partition;
+pub use plan::{Plan, PlanError, Plans};
+pub use replay::Replay;
+pub use restore::{RestoreError, decode_part_offset};
+pub use step::step;
+pub use template_test::{TestReport, template_test};
+pub use timeline::describe;

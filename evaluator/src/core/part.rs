@@ -1,0 +1,212 @@
+//! The bytes of a part of the state and of the checkpoint.
+//!
+//! Each begins with `B`, its kind, the version of its format, and the input offset that it carries (8 bytes, big endian);
+//! a part goes on with the host, the share of the host's groups that it holds, and their state.
+
+use super::clock::HostClock;
+use super::codec::{CodecError, Reader, Writer};
+use super::group::{Group, GroupKey};
+use super::host::Host;
+use super::position::Position;
+use model::Timestamp;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+const VERSION: u8 = 1;
+const MAGIC: u8 = b'B';
+/// A host's state is shared out over at most 2 to this power parts.
+const DEEPEST: u8 = 12;
+
+/// A share of a host's groups: those whose hash begins with these bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Slot {
+    pub(crate) depth: u8,
+    pub(crate) prefix: u64,
+}
+
+impl Slot {
+    pub(crate) const WHOLE: Self = Self { depth: 0, prefix: 0 };
+
+    /// Whether a group belongs to it.
+    pub(crate) fn holds(self, key: &GroupKey) -> bool {
+        self.covers(Self::of(key, DEEPEST))
+    }
+
+    /// The share of that depth to which a group belongs.
+    pub(crate) fn of(key: &GroupKey, depth: u8) -> Self {
+        let mut to = Writer::default();
+        key.encode(&mut to);
+        let hash = xxh3_64(&to.into_bytes());
+        let prefix = if depth == 0 { 0 } else { hash >> (64 - u32::from(depth)) };
+        Self { depth, prefix }
+    }
+
+    /// Whether all of `inner` lies in it.
+    pub(crate) fn covers(self, inner: Self) -> bool {
+        inner.depth >= self.depth && inner.prefix >> (inner.depth - self.depth) == self.prefix
+    }
+
+    /// All shares of a depth.
+    pub(crate) fn all(depth: u8) -> impl Iterator<Item = Self> {
+        (0..1_u64 << depth).map(move |prefix| Self { depth, prefix })
+    }
+
+    /// The key of a host's share.
+    pub(crate) fn key(self, host: &str) -> Vec<u8> {
+        if self.depth == 0 {
+            format!("h/{host}").into_bytes()
+        } else {
+            format!("h{}.{}/{host}", self.depth, self.prefix).into_bytes()
+        }
+    }
+}
+
+/// The kinds of records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Kind {
+    Host = b'H',
+    Gone = b'G',
+    Checkpoint = b'C',
+}
+
+/// A part as it was saved.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) host: Arc<str>,
+    /// Everything up to this offset is applied to it.
+    pub(crate) applied: i64,
+    pub(crate) slot: Slot,
+    /// None: the host was forgotten.
+    pub(crate) state: Option<(HostClock, BTreeMap<GroupKey, Group>)>,
+}
+
+fn head(kind: Kind, offset: i64) -> Writer {
+    let mut to = Writer::default();
+    to.raw(&[MAGIC, kind as u8, VERSION]);
+    to.raw(&offset.to_be_bytes());
+    to
+}
+
+fn read_head(from: &mut Reader<'_>) -> Result<(u8, i64), CodecError> {
+    if from.byte()? != MAGIC {
+        return Err(CodecError::Kind("state of an evaluator"));
+    }
+    let kind = from.byte()?;
+    match from.byte()? {
+        VERSION => {}
+        found => return Err(CodecError::Version { found, known: VERSION }),
+    }
+    let mut offset = [0; 8];
+    offset.copy_from_slice(from.raw(8)?);
+    Ok((kind, i64::from_be_bytes(offset)))
+}
+
+/// The offset that a part or checkpoint carries.
+pub(crate) fn offset_of(bytes: &[u8]) -> Result<i64, CodecError> {
+    read_head(&mut Reader::new(bytes)).map(|(_, offset)| offset)
+}
+
+/// A host in as many parts as it takes for none to be larger than `limit`; sets the host's depth.
+pub(crate) fn encode_host(
+    name: &str,
+    host: &mut Host,
+    applied: i64,
+    limit: usize,
+) -> Vec<(Slot, Vec<u8>)> {
+    loop {
+        let depth = host.depth;
+        let mut shares: BTreeMap<Slot, Vec<(&GroupKey, &Group)>> =
+            Slot::all(depth).map(|slot| (slot, Vec::new())).collect();
+        for (key, group) in &host.groups {
+            shares.entry(Slot::of(key, depth)).or_default().push((key, group));
+        }
+        let mut too_large = false;
+        let parts = shares
+            .into_iter()
+            .map(|(slot, groups)| {
+                let bytes = encode_share(name, host, applied, slot, &groups);
+                too_large |= bytes.len() > limit && groups.len() > 1;
+                (slot, bytes)
+            })
+            .collect();
+        if !too_large || depth == DEEPEST {
+            return parts;
+        }
+        host.depth += 1;
+    }
+}
+
+fn encode_share(
+    name: &str,
+    host: &Host,
+    applied: i64,
+    slot: Slot,
+    groups: &[(&GroupKey, &Group)],
+) -> Vec<u8> {
+    let mut to = head(Kind::Host, applied);
+    to.text(name);
+    to.byte(slot.depth);
+    to.unsigned(slot.prefix);
+    to.option(host.clock.newest, |to, at| to.signed(at.as_nanos()));
+    to.signed(host.clock.heard_event.as_nanos());
+    to.signed(host.clock.heard_log.as_nanos());
+    to.list(groups.iter(), |to, (key, group)| {
+        key.encode(to);
+        group.encode(to);
+    });
+    to.into_bytes()
+}
+
+/// A host that was forgotten at that offset.
+pub(crate) fn encode_gone(name: &str, applied: i64) -> Vec<u8> {
+    let mut to = head(Kind::Gone, applied);
+    to.text(name);
+    to.into_bytes()
+}
+
+/// Reads a part.
+pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
+    let mut from = Reader::new(bytes);
+    let (kind, applied) = read_head(&mut from)?;
+    let host: Arc<str> = from.text()?.into();
+    let piece = if kind == Kind::Gone as u8 {
+        Piece { host, applied, slot: Slot::WHOLE, state: None }
+    } else if kind == Kind::Host as u8 {
+        let depth = from.byte()?;
+        let slot = Slot { depth, prefix: from.unsigned()? };
+        if depth > DEEPEST || slot.prefix >> depth != 0 {
+            return Err(CodecError::Range("a share"));
+        }
+        let newest = from.option(Reader::signed)?.map(Timestamp::from_nanos);
+        let heard_event = Timestamp::from_nanos(from.signed()?);
+        let heard_log = Timestamp::from_nanos(from.signed()?);
+        let groups = from.list(|from| Ok((GroupKey::decode(from)?, Group::decode(from)?)))?;
+        let clock = HostClock { newest, heard_event, heard_log };
+        Piece { host, applied, slot, state: Some((clock, groups.into_iter().collect())) }
+    } else {
+        return Err(CodecError::Kind("part of a host"));
+    };
+    from.end()?;
+    Ok(piece)
+}
+
+/// The bytes of a checkpoint.
+pub(crate) fn encode_checkpoint(position: &Position) -> Vec<u8> {
+    let mut to = head(Kind::Checkpoint, position.offset);
+    position.encode(&mut to);
+    to.into_bytes()
+}
+
+/// Reads a checkpoint.
+pub(crate) fn decode_checkpoint(bytes: &[u8]) -> Result<Position, CodecError> {
+    let mut from = Reader::new(bytes);
+    let (kind, offset) = read_head(&mut from)?;
+    if kind != Kind::Checkpoint as u8 {
+        return Err(CodecError::Kind("checkpoint"));
+    }
+    let position = Position::decode(offset, &mut from)?;
+    from.end()?;
+    Ok(position)
+}

@@ -1,0 +1,193 @@
+//! The state of one partition, and how it is saved.
+
+use super::clock::LogClock;
+use super::host::Host;
+use super::ledger::{Grave, Ledger, PartKey};
+use super::part::{Slot, encode_checkpoint, encode_gone, encode_host};
+use super::plan::Plan;
+use super::position::Position;
+use super::restore::Waiting;
+use model::{TenantId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// A part of the state is at most so large, as long as it holds more than one group.
+const PART_BYTES: usize = 256 * 1024;
+
+/// The state of one partition.
+#[derive(Debug)]
+pub struct Partition {
+    pub(crate) tenant: TenantId,
+    pub(crate) number: u32,
+    pub(crate) next_offset: i64,
+    pub(crate) log: LogClock,
+    /// The bundle in force.
+    pub(crate) plan: Option<Arc<Plan>>,
+    pub(crate) hosts: BTreeMap<Arc<str>, Host>,
+    /// When a host's next grid point closes, in log time.
+    pub(crate) timers: BTreeSet<(Timestamp, Arc<str>)>,
+    /// Restored parts that are ahead of the log.
+    pub(crate) waiting: Waiting,
+    pub(crate) ledger: Ledger,
+    pub(crate) part_bytes: usize,
+}
+
+impl Partition {
+    /// The state before the first record of a log.
+    pub fn new(tenant: TenantId, partition: u32) -> Self {
+        Self {
+            tenant,
+            number: partition,
+            next_offset: 0,
+            log: LogClock::default(),
+            plan: None,
+            hosts: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            waiting: Waiting::default(),
+            ledger: Ledger::default(),
+            part_bytes: PART_BYTES,
+        }
+    }
+
+    /// The same with another size of parts, for tests of hosts with much state.
+    #[must_use]
+    pub fn with_part_bytes(mut self, part_bytes: usize) -> Self {
+        self.part_bytes = part_bytes;
+        self
+    }
+
+    /// Where reading must go on. [`super::step`] ignores records before it.
+    pub fn next_offset(&self) -> i64 {
+        self.next_offset
+    }
+
+    /// Log time at the last record; none before the first.
+    pub fn log_time(&self) -> Option<Timestamp> {
+        self.log.last.map(|(_, log)| log)
+    }
+
+    /// Revision of the bundle in force; none before the first mark.
+    pub fn newest_revision(&self) -> Option<u64> {
+        self.plan.as_ref().map(|plan| plan.revision())
+    }
+
+    /// Hosts that are known.
+    pub fn hosts(&self) -> usize {
+        self.hosts.len()
+    }
+
+    /// Groups that are known.
+    pub fn groups(&self) -> usize {
+        self.hosts.values().map(|host| host.groups.len()).sum()
+    }
+
+    /// How many hosts have changes that [`Partition::take_dirty`] has not given out.
+    pub fn dirty_parts(&self) -> usize {
+        self.ledger.dirty()
+    }
+
+    /// Whether every restored part has been given out again: with the checkpoint behind them, what this owner wrote is
+    /// all there is, and records of earlier owners can be deleted.
+    pub fn is_whole(&self) -> bool {
+        self.waiting.is_empty() && !self.ledger.has_inherited()
+    }
+
+    /// The parts that changed, those that wait longest first, until their sizes reach `max_bytes` (at least one host).
+    /// `None` is a part that is gone. Write them in this order. They count as written from now on: when a write fails,
+    /// restore the partition.
+    pub fn take_dirty(&mut self, max_bytes: usize) -> Vec<(PartKey, Option<Vec<u8>>)> {
+        let mut given = Vec::new();
+        for (host, grave) in self.ledger.bury() {
+            given.push((Slot::WHOLE.key(&host), None));
+            if grave.depth > 0 {
+                given.extend(Slot::all(grave.depth).map(|slot| (slot.key(&host), None)));
+            }
+        }
+        let mut size = 0;
+        for host in self.ledger.in_order() {
+            if size >= max_bytes && size > 0 {
+                break;
+            }
+            // A share that is ahead of the log would be overwritten with what was before it.
+            if self.waiting.holds_any(&host) {
+                continue;
+            }
+            let parts = self.encode(&host);
+            size += parts.iter().map(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len)).sum::<usize>();
+            given.extend(parts);
+            self.ledger.settle(&host);
+        }
+        given
+    }
+
+    fn encode(&mut self, name: &Arc<str>) -> Vec<(PartKey, Option<Vec<u8>>)> {
+        let applied = self.next_offset - 1;
+        if let Some(host) = self.hosts.get_mut(name) {
+            let depth = host.depth;
+            let mut parts: Vec<_> = encode_host(name, host, applied, self.part_bytes)
+                .into_iter()
+                .map(|(slot, bytes)| (slot.key(name), Some(bytes)))
+                .collect();
+            if host.depth != depth {
+                parts.extend(Slot::all(depth).map(|slot| (slot.key(name), None)));
+            }
+            return parts;
+        }
+        let Some(grave) = self.ledger.graves.get_mut(name) else {
+            return Vec::new();
+        };
+        grave.marked = true;
+        vec![(Slot::WHOLE.key(name), Some(encode_gone(name, applied)))]
+    }
+
+    /// The lowest position that a part which was not given out yet still needs. Write it once all parts given out so far
+    /// are durable, and before the next [`Partition::take_dirty`].
+    pub fn checkpoint(&mut self) -> Vec<u8> {
+        let here;
+        let position = match self.ledger.lowest() {
+            Some(position) => position.as_ref(),
+            None => {
+                here = self.position(self.next_offset);
+                &here
+            }
+        };
+        let bytes = encode_checkpoint(position);
+        self.ledger.checkpoint = position.offset;
+        bytes
+    }
+
+    /// The place before the record `offset`, which is the next.
+    pub(crate) fn position(&self, offset: i64) -> Position {
+        Position {
+            offset,
+            log: self.log,
+            bundle: self.plan.as_ref().map(|plan| plan.name()),
+        }
+    }
+
+    /// Puts a host's timer where its clock says.
+    pub(crate) fn schedule(&mut self, name: &Arc<str>) {
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        let deadline = host.clock.log_time_of(host.due);
+        if host.scheduled == Some(deadline) {
+            return;
+        }
+        if let Some(before) = host.scheduled.replace(deadline) {
+            self.timers.remove(&(before, Arc::clone(name)));
+        }
+        self.timers.insert((deadline, Arc::clone(name)));
+    }
+
+    /// Forgets a host.
+    pub(crate) fn forget(&mut self, name: &Arc<str>, offset: i64) {
+        if let Some(host) = self.hosts.remove(name) {
+            if let Some(deadline) = host.scheduled {
+                self.timers.remove(&(deadline, Arc::clone(name)));
+            }
+            let grave = Grave { at: offset, depth: host.depth, marked: false };
+            self.ledger.graves.insert(Arc::clone(name), grave);
+        }
+    }
+}

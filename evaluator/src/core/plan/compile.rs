@@ -1,0 +1,336 @@
+//! From a template, overrides merged, to a rule. What this version does not evaluate is refused by name.
+
+use super::rule::{Check, kept_fields};
+use super::title::Title;
+use super::{Condition, Gather, PlanError, Rule, Rung, Signal, Source, place};
+use crate::core::expr::{Expr, Names, Shape};
+use model::{Priority, Span};
+use schemas::catalogue::{Function, Level, Over, Template, Threshold};
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// The check of a host-down rule.
+const SILENCE: &str = "time_since_last_point";
+/// A group is forgotten after this time without data; a host later.
+const EXPIRE_AFTER: Span = Span::from_secs(86_400);
+const EXPIRE_HOST_AFTER: Span = Span::from_secs(7 * 86_400);
+/// Percentages recover so many points inside their threshold.
+const PERCENT_INSIDE: f64 = 5.0;
+/// A window spans at most so many samples and grid steps.
+const MOST_STEPS: i64 = 20_000;
+
+type Compiled<T> = Result<T, PlanError>;
+
+/// Compiles a template, or says all that is wrong with it.
+pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> {
+    let mut draft = Draft::new(template);
+    let rungs = draft.rungs();
+    let only_when = draft.only_when();
+    let (title, title_ko) = draft.titles();
+    draft.check_rest();
+    if !draft.errors.is_empty() {
+        return Err(draft.errors);
+    }
+    let silence = draft.is_silence();
+    let shape = draft.shape();
+    let source = if silence {
+        Source::Silence
+    } else {
+        Source::Points { checks: draft.checks, only_when, names: draft.names }
+    };
+    let expire = if silence { EXPIRE_HOST_AFTER } else { EXPIRE_AFTER };
+    Ok(Rule {
+        template: template.template.as_str().into(),
+        every: template.every(),
+        interval: template.interval(),
+        source,
+        signals: draft.signals,
+        rungs,
+        when_missing: template.when_missing(),
+        missing_after: template.missing_after,
+        close_after: template.close_after,
+        expire_after: template.expire_after.unwrap_or(expire),
+        limits: limits(template),
+        unit: unit(template, silence),
+        title,
+        title_ko,
+        runbook: template.runbook.clone(),
+        shape,
+    })
+}
+
+struct Draft<'a> {
+    template: &'a Template,
+    checks: Vec<Check>,
+    names: Names,
+    signals: Vec<Signal>,
+    errors: Vec<PlanError>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(template: &'a Template) -> Self {
+        Self {
+            template,
+            checks: Vec::new(),
+            names: Names::default(),
+            signals: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    fn is_silence(&self) -> bool {
+        self.template.check.as_deref().is_some_and(|check| check.trim() == SILENCE)
+    }
+
+    fn refuse<T>(&self, key: &str, what: impl Into<String>) -> Compiled<T> {
+        Err(PlanError::new(place(&self.template.template, key), what))
+    }
+
+    fn rungs(&mut self) -> Vec<Rung> {
+        let template = self.template;
+        let mut rungs = Vec::new();
+        for (priority, level) in template.levels.iter() {
+            match self.rung(priority, level) {
+                Ok(rung) => rungs.push(rung),
+                Err(error) => self.errors.push(error),
+            }
+        }
+        if template.levels.is_empty() {
+            let error = self.refuse::<()>("levels", "at least one level: `P1: {above: 90}`");
+            self.errors.extend(error.err());
+        }
+        rungs
+    }
+
+    fn rung(&mut self, priority: Priority, level: &Level) -> Compiled<Rung> {
+        let key = format!("levels.{priority}");
+        let fires = self.fires(&key, level)?;
+        let (check, gather) = if self.is_silence() {
+            if level.check.is_some() {
+                return self.refuse(&key, format!("a level of `{SILENCE}` has no check of its own"));
+            }
+            (0, Gather::Silence)
+        } else {
+            (self.check(&key, level, fires)?, self.gather(&key, level, fires)?)
+        };
+        let fires = self.at_least_three_intervals(&key, fires)?;
+        let signal = self.signal(Signal { check, gather, worst: fires.worst() });
+        Ok(Rung {
+            priority,
+            signal,
+            fires,
+            recovers: self.recovers(level, fires),
+            for_: level.for_span(),
+            recover_for: level.recover_span(),
+        })
+    }
+
+    fn fires(&self, key: &str, level: &Level) -> Compiled<Condition> {
+        match (level.above, level.below, level.is) {
+            (Some(above), None, None) => Ok(Condition::Above(above.value())),
+            (None, Some(below), None) => Ok(Condition::Below(below.value())),
+            (None, None, Some(is)) => Ok(Condition::Is(is)),
+            _ => self.refuse(key, "a level has exactly one of `above`, `below` and `is`"),
+        }
+    }
+
+    /// Left out: 5 points inside for percentages, the threshold itself otherwise.
+    fn recovers(&self, level: &Level, fires: Condition) -> Condition {
+        let percent = self.template.unit.as_deref() == Some("percent");
+        let inside = if percent { PERCENT_INSIDE } else { 0.0 };
+        match fires {
+            Condition::Above(threshold) => Condition::Below(
+                level.until_below.map_or(threshold - inside, Threshold::value),
+            ),
+            Condition::Below(threshold) => Condition::Above(
+                level.until_above.map_or(threshold + inside, Threshold::value),
+            ),
+            Condition::Is(wanted) => Condition::Is(!wanted),
+        }
+    }
+
+    /// A host is down after 3 intervals at the earliest: 3 samples stayed away. The grid has no part in it, for silence is
+    /// known at every grid point.
+    fn at_least_three_intervals(&self, key: &str, fires: Condition) -> Compiled<Condition> {
+        if !self.is_silence() {
+            return Ok(fires);
+        }
+        let least = self.template.interval().times(3).as_secs_f64();
+        match fires {
+            Condition::Above(threshold) => Ok(Condition::Above(threshold.max(least))),
+            Condition::Below(_) | Condition::Is(_) => {
+                self.refuse(key, format!("`{SILENCE}` can only be `above` something"))
+            }
+        }
+    }
+
+    fn check(&mut self, key: &str, level: &Level, fires: Condition) -> Compiled<usize> {
+        let (key, text) = match (&level.check, &self.template.check) {
+            (Some(own), _) => (format!("{key}.check"), own),
+            (None, Some(all)) => ("check".to_owned(), all),
+            (None, None) => return self.refuse("check", "what is checked: `check: 100 - usage_idle`"),
+        };
+        let known = self.checks.iter().position(|check| check.text == text.trim());
+        let n = match known {
+            Some(n) => n,
+            None => {
+                let expr = Expr::parse(text, &mut self.names);
+                let expr = match expr {
+                    Ok(expr) => expr,
+                    Err(error) => return self.refuse(&key, format!("`{text}`, {error}")),
+                };
+                self.checks.push(Check { expr, text: text.trim().to_owned() });
+                self.checks.len() - 1
+            }
+        };
+        let expr = &self.checks[n].expr;
+        match (fires, expr.shape()) {
+            (Condition::Is(_), Shape::Number) if !expr.is_field() => {
+                self.refuse(&key, "`is` needs a condition, such as `result != \"success\"`")
+            }
+            (Condition::Above(_) | Condition::Below(_), Shape::Truth) => {
+                self.refuse(&key, "a condition is true or false: write `is: true` in the level")
+            }
+            _ => Ok(n),
+        }
+    }
+
+    fn gather(&self, key: &str, level: &Level, fires: Condition) -> Compiled<Gather> {
+        let (key, over) = match (level.over, self.template.over) {
+            (Some(own), _) => (format!("{key}.over"), own),
+            (None, Some(all)) => ("over".to_owned(), all),
+            (None, None) => return self.refuse("over", "the window: `over: average of 5m`"),
+        };
+        let gather = match over {
+            Over::EachPoint => Gather::EachPoint,
+            Over::Window { function: Function::Average, span } => Gather::Average(span),
+            Over::Window { function: Function::Min, span } => Gather::Min(span),
+            Over::Window { function: Function::Max, span } => Gather::Max(span),
+            Over::Window { function: Function::Last, span } => Gather::Last(span),
+            Over::Window { .. } | Over::OfTheLast { .. } | Over::TimeUntilZero => {
+                return self.refuse(
+                    &key,
+                    format!(
+                        "`{over}` is not evaluated by this version; it knows average, min, max and last of a window, \
+                         and each point"
+                    ),
+                );
+            }
+        };
+        if matches!((gather, fires), (Gather::Average(_), Condition::Is(_))) {
+            return self.refuse(&key, "a condition has no average: use min (always), max (once) or last");
+        }
+        let step = self.template.every().min(self.template.interval());
+        if gather.span().is_some_and(|span| span > step.times(MOST_STEPS)) {
+            return self.refuse(&key, format!("the window is longer than {MOST_STEPS} steps or samples"));
+        }
+        Ok(gather)
+    }
+
+    fn signal(&mut self, signal: Signal) -> usize {
+        self.signals.iter().position(|known| *known == signal).unwrap_or_else(|| {
+            self.signals.push(signal);
+            self.signals.len() - 1
+        })
+    }
+
+    fn only_when(&mut self) -> Option<Expr> {
+        let text = self.template.only_when.as_deref()?;
+        let parsed = if self.is_silence() {
+            Err(format!("`{SILENCE}` is no value of a point, so it has no condition"))
+        } else {
+            Expr::parse(text, &mut self.names).map_err(|error| format!("`{text}`, {error}"))
+        };
+        match parsed {
+            Ok(expr) if expr.shape() == Shape::Truth || expr.is_field() => return Some(expr),
+            Ok(_) => {
+                let error = self.refuse::<()>("only_when", "a condition is needed: `maxmemory > 0`");
+                self.errors.extend(error.err());
+            }
+            Err(what) => {
+                let error = self.refuse::<()>("only_when", what);
+                self.errors.extend(error.err());
+            }
+        }
+        None
+    }
+
+    fn titles(&mut self) -> (Title, Option<Title>) {
+        let tags = self.template.group_tags();
+        let mut read = |key: &str, text: &str| {
+            Title::parse(text, &tags).unwrap_or_else(|what| {
+                self.errors.push(PlanError::new(place(&self.template.template, key), what));
+                Title::empty()
+            })
+        };
+        let title = read("title", self.template.title());
+        let title_ko = self.template.title_ko.as_deref().map(|text| read("title_ko", text));
+        (title, title_ko)
+    }
+
+    /// What concerns the whole template.
+    fn check_rest(&mut self) {
+        let mut refuse = |wrong: bool, key: &str, what: &str| {
+            if wrong {
+                self.errors.push(PlanError::new(place(&self.template.template, key), what));
+            }
+        };
+        let template = self.template;
+        let any = template.applies_to.as_ref().is_some_and(|to| to.measurement == "any");
+        let silence = template.check.as_deref().is_some_and(|check| check.trim() == SILENCE);
+        refuse(template.extends.is_some(), "extends", "the base is not merged in");
+        refuse(template.every() <= Span::ZERO, "every", "the grid must be longer than 0");
+        refuse(template.interval() <= Span::ZERO, "interval", "it must be longer than 0");
+        refuse(
+            template.compared_to.is_some(),
+            "compared_to",
+            "comparison with earlier times is not evaluated by this version",
+        );
+        refuse(
+            silence && !any,
+            "applies_to",
+            "`time_since_last_point` is of a host: it goes with `measurement: any`. For data that is missing write \
+             `when_missing`",
+        );
+        refuse(
+            silence && template.group_tags() != ["host"],
+            "one_alert_per",
+            "`time_since_last_point` is of a host: it goes with `one_alert_per: [host]`",
+        );
+        refuse(
+            silence && template.close_after.is_some(),
+            "close_after",
+            "a host that is down stays down until it is heard",
+        );
+    }
+
+    /// Rows of samples keep their meaning as long as these stay.
+    fn shape(&self) -> u64 {
+        let mut text = String::new();
+        let checks = self.checks.iter().map(|check| check.text.as_str());
+        let names = self.names.fields.iter().chain(&self.names.tags).map(String::as_str);
+        for part in checks.chain(self.template.only_when.as_deref()).chain(names) {
+            text.push_str(part);
+            text.push('\0');
+        }
+        text.push_str(&kept_fields(&self.names).to_string());
+        xxh3_64(text.as_bytes())
+    }
+}
+
+/// What a template says of environments, over what holds where it says nothing.
+fn limits(template: &Template) -> BTreeMap<String, Priority> {
+    let mut limits: BTreeMap<String, Priority> = [("stg", Priority::P3), ("dev", Priority::P3)]
+        .map(|(env, limit)| (env.to_owned(), limit))
+        .into();
+    limits.extend(template.limit_by_env.iter().flatten().map(|(env, limit)| (env.clone(), *limit)));
+    limits
+}
+
+fn unit(template: &Template, silence: bool) -> String {
+    match &template.unit {
+        Some(unit) => unit.clone(),
+        None if silence => "seconds".to_owned(),
+        None => String::new(),
+    }
+}

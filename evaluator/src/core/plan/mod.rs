@@ -1,0 +1,193 @@
+//! A bundle, compiled: which rules there are, to which points they apply, and what holds for a group.
+
+mod compile;
+mod rule;
+mod template;
+mod title;
+
+pub(crate) use rule::{Condition, Gather, Rule, Rung, Signal, Source, Worst, rung_slot};
+pub(crate) use template::{Resolved, TemplatePlan};
+pub(crate) use title::Facts;
+
+use model::{Span, TenantId};
+use schemas::catalogue::Bundle;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A host counts as down after this time without a point where no template says another.
+const HOST_DOWN_AFTER: Span = Span::from_secs(120);
+
+/// What is wrong with a bundle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {what}")]
+pub struct PlanError {
+    /// The template or override, and the key in it.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub what: String,
+}
+
+impl PlanError {
+    pub(crate) fn new(place: impl Into<String>, what: impl Into<String>) -> Self {
+        Self {
+            place: place.into(),
+            what: what.into(),
+        }
+    }
+}
+
+/// A bundle, checked and compiled.
+#[derive(Debug)]
+pub struct Plan {
+    revision: u64,
+    hash: Arc<str>,
+    tick: Span,
+    lateness: Span,
+    /// By name.
+    templates: Vec<TemplatePlan>,
+    /// The templates of each measurement, those of `any` among them.
+    by_measurement: BTreeMap<String, Vec<usize>>,
+    /// The templates of `any` measurement.
+    of_any: Vec<usize>,
+    host_down_after: Span,
+}
+
+impl Plan {
+    /// Checks and compiles a bundle, or says all that is wrong with it.
+    pub fn compile(bundle: &Bundle) -> Result<Self, Vec<PlanError>> {
+        let content = &bundle.content;
+        let mut errors = Vec::new();
+        if content.tick <= Span::ZERO {
+            errors.push(PlanError::new("tick", "the tick period must be longer than 0"));
+        }
+        if content.lateness < Span::ZERO {
+            errors.push(PlanError::new("lateness", "the lateness must not be negative"));
+        }
+        let mut templates: BTreeMap<&str, TemplatePlan> = BTreeMap::new();
+        for template in &content.templates {
+            match TemplatePlan::compile(template, &content.overrides, &bundle.tenant) {
+                Ok(plan) => drop(templates.insert(&template.template, plan)),
+                Err(wrong) => errors.extend(wrong),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let templates: Vec<TemplatePlan> = templates.into_values().collect();
+        let (by_measurement, of_any) = index(&templates);
+        let silent = templates.iter().filter_map(|t| t.base().silence_threshold());
+        Ok(Self {
+            revision: bundle.revision,
+            hash: bundle.hash.as_str().into(),
+            tick: content.tick,
+            lateness: content.lateness,
+            host_down_after: silent.min().unwrap_or(HOST_DOWN_AFTER),
+            by_measurement,
+            of_any,
+            templates,
+        })
+    }
+
+    /// Revision of the bundle.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Content hash of the bundle.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Revision and hash, as a mark names them.
+    pub(crate) fn name(&self) -> (u64, Arc<str>) {
+        (self.revision, Arc::clone(&self.hash))
+    }
+
+    /// How long a partition may be quiet before it needs a tick.
+    pub fn tick(&self) -> Span {
+        self.tick
+    }
+
+    /// How far a point may lie behind its host's newest one.
+    pub fn lateness(&self) -> Span {
+        self.lateness
+    }
+
+    pub(crate) fn host_down_after(&self) -> Span {
+        self.host_down_after
+    }
+
+    /// The templates that may apply to points of a measurement, by name.
+    pub(crate) fn candidates(&self, measurement: &str) -> impl Iterator<Item = &TemplatePlan> {
+        let indexes = self.by_measurement.get(measurement).unwrap_or(&self.of_any);
+        indexes.iter().map(|n| &self.templates[*n])
+    }
+
+    /// A template by its name.
+    pub(crate) fn template(&self, name: &str) -> Option<&TemplatePlan> {
+        let found = self.templates.binary_search_by(|t| t.name().as_ref().cmp(name));
+        found.ok().map(|n| &self.templates[n])
+    }
+}
+
+fn index(templates: &[TemplatePlan]) -> (BTreeMap<String, Vec<usize>>, Vec<usize>) {
+    let all = || templates.iter().enumerate();
+    let of_any: Vec<usize> =
+        all().filter(|(_, t)| t.measurement().is_none()).map(|(n, _)| n).collect();
+    let names = templates.iter().filter_map(TemplatePlan::measurement);
+    let by_measurement = names
+        .map(|name| {
+            let meant = all()
+                .filter(|(_, t)| t.measurement().is_none_or(|own| own == name))
+                .map(|(n, _)| n);
+            (name.to_owned(), meant.collect())
+        })
+        .collect();
+    (by_measurement, of_any)
+}
+
+/// The compiled bundles of one tenant by revision. Cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Plans {
+    by_revision: BTreeMap<u64, Arc<Plan>>,
+}
+
+impl Plans {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The plan of that revision, if it has that hash.
+    pub fn get(&self, revision: u64, hash: &str) -> Option<Arc<Plan>> {
+        let plan = self.by_revision.get(&revision)?;
+        (plan.hash() == hash).then(|| Arc::clone(plan))
+    }
+
+    /// Adds a plan; a plan of the same revision is replaced.
+    pub fn insert(&mut self, plan: Plan) {
+        self.by_revision.insert(plan.revision(), Arc::new(plan));
+    }
+
+    /// Forgets a revision that no log refers to any more.
+    pub fn remove(&mut self, revision: u64) {
+        self.by_revision.remove(&revision);
+    }
+
+    /// The plan of the highest revision.
+    pub fn newest(&self) -> Option<&Arc<Plan>> {
+        self.by_revision.values().next_back()
+    }
+}
+
+/// Where an error of a template stands.
+fn place(template: &str, key: &str) -> String {
+    format!("template {template}, {key}")
+}
+
+/// The tenant whose bundle it is and the tags of a point, as overrides are chosen by them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Chosen<'a> {
+    pub(crate) tenant: &'a TenantId,
+    pub(crate) tags: &'a [(&'a str, &'a str)],
+}

@@ -1,0 +1,144 @@
+//! A template of a plan: to which points it applies, and which rule holds for a group.
+
+use super::compile::compile_rule;
+use super::{Chosen, PlanError, Rule, place};
+use model::TenantId;
+use schemas::catalogue::{AppliesTo, Override, Target, Template, merged_template};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// A template and its overrides.
+#[derive(Debug)]
+pub(crate) struct TemplatePlan {
+    name: Arc<str>,
+    template: Template,
+    applies_to: AppliesTo,
+    /// Tags of a group's key, sorted; `host` is one of them.
+    group_tags: Vec<String>,
+    overrides: Vec<Override>,
+    /// Tags that overrides look at and that are not of the group's key, sorted.
+    context_keys: Vec<String>,
+    base: Arc<Rule>,
+    /// Merged rules by the overrides that apply. It only saves work: what it holds follows from its key.
+    merged: Mutex<BTreeMap<Vec<usize>, Resolved>>,
+}
+
+/// The rule that holds for a group.
+#[derive(Debug, Clone)]
+pub(crate) struct Resolved {
+    pub(crate) rule: Arc<Rule>,
+    /// The overrides that apply do not fit together; the template holds as it is.
+    pub(crate) conflict: bool,
+}
+
+impl TemplatePlan {
+    pub(crate) fn compile(
+        template: &Template,
+        overrides: &[Override],
+        tenant: &TenantId,
+    ) -> Result<Self, Vec<PlanError>> {
+        let own = |o: &&Override| o.template == template.template && o.for_.can_apply_to(tenant);
+        let overrides: Vec<Override> = overrides.iter().filter(own).cloned().collect();
+        let base = Arc::new(compile_rule(template)?);
+        for each in &overrides {
+            check_alone(template, each, tenant)?;
+        }
+        let applies_to = template.applies_to.clone().ok_or_else(|| {
+            let what = "which points are meant: `applies_to: {measurement: cpu}`";
+            vec![PlanError::new(place(&template.template, "applies_to"), what)]
+        })?;
+        let group_tags = template.group_tags();
+        Ok(Self {
+            name: template.template.as_str().into(),
+            context_keys: context_keys(&overrides, &group_tags),
+            template: template.clone(),
+            applies_to,
+            group_tags,
+            overrides,
+            base,
+            merged: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// The rule without overrides.
+    pub(crate) fn base(&self) -> &Rule {
+        &self.base
+    }
+
+    /// The measurement whose points are meant; none for all.
+    pub(crate) fn measurement(&self) -> Option<&str> {
+        let name = self.applies_to.measurement.as_str();
+        (name != "any").then_some(name)
+    }
+
+    pub(crate) fn group_tags(&self) -> &[String] {
+        &self.group_tags
+    }
+
+    pub(crate) fn context_keys(&self) -> &[String] {
+        &self.context_keys
+    }
+
+    /// Whether points with these tags are meant.
+    pub(crate) fn matches(&self, tags: &[(&str, &str)]) -> bool {
+        let tag = |key: &str| tags.iter().find(|(k, _)| *k == key).map(|(_, v)| *v);
+        let wanted = self.applies_to.where_.iter();
+        let refused = self.applies_to.where_not.iter();
+        wanted.into_iter().all(|(key, values)| tag(key).is_some_and(|v| values.contains(v)))
+            && refused.into_iter().all(|(key, values)| tag(key).is_none_or(|v| !values.contains(v)))
+    }
+
+    /// The rule for a group whose points have these tags.
+    pub(crate) fn resolve(&self, chosen: Chosen<'_>) -> Resolved {
+        let applies = |(_, o): &(usize, &Override)| o.for_.applies_to(chosen.tenant, chosen.tags);
+        let key: Vec<usize> =
+            self.overrides.iter().enumerate().filter(applies).map(|(n, _)| n).collect();
+        if key.is_empty() {
+            return Resolved { rule: Arc::clone(&self.base), conflict: false };
+        }
+        let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = merged.get(&key) {
+            return known.clone();
+        }
+        let overrides: Vec<&Override> = key.iter().map(|n| &self.overrides[*n]).collect();
+        let whole = merged_template(&self.template, &overrides, chosen.tenant, chosen.tags);
+        let resolved = match whole.ok().and_then(|template| compile_rule(&template).ok()) {
+            Some(rule) => Resolved { rule: Arc::new(rule), conflict: false },
+            None => Resolved { rule: Arc::clone(&self.base), conflict: true },
+        };
+        merged.insert(key, resolved.clone());
+        resolved
+    }
+}
+
+/// What an override alone makes of the template must be a rule.
+fn check_alone(template: &Template, each: &Override, tenant: &TenantId) -> Result<(), Vec<PlanError>> {
+    let everywhere = Override {
+        for_: Target::default(),
+        ..each.clone()
+    };
+    let place = format!("override {}", each.override_);
+    let merged = merged_template(template, &[&everywhere], tenant, &[])
+        .map_err(|error| vec![PlanError::new(place.clone(), error.to_string())])?;
+    compile_rule(&merged).map(drop).map_err(|errors| {
+        let inside = |error: PlanError| PlanError::new(format!("{place}, {}", error.place), error.what);
+        errors.into_iter().map(inside).collect()
+    })
+}
+
+fn context_keys(overrides: &[Override], group_tags: &[String]) -> Vec<String> {
+    let os = overrides.iter().filter(|o| o.for_.os.is_some()).map(|_| "os");
+    let tags = overrides.iter().flat_map(|o| o.for_.where_.keys().map(String::as_str));
+    let mut keys: Vec<String> = os
+        .chain(tags)
+        .filter(|key| !group_tags.iter().any(|tag| tag == key))
+        .map(str::to_owned)
+        .collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys
+}

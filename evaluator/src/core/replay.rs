@@ -1,0 +1,137 @@
+//! A file as a log: its order is the log's, arrival is the running maximum of the event times, ticks come every 10 s of
+//! that time and end 30 s after the last point.
+
+use super::input::{Action, Input, Payload};
+use super::partition::Partition;
+use super::plan::{Plan, Plans};
+use super::step::step;
+use model::{Span, TenantId, Timestamp};
+
+const TICK: Span = Span::from_secs(10);
+const AFTER_THE_LAST: Span = Span::from_secs(30);
+/// A comment that sets the arrival of the lines behind it, in nanoseconds.
+const ARRIVAL: &[u8] = b"# arrival=";
+
+/// Takes lines, and gives what the engine says to them.
+#[derive(Debug)]
+pub struct Replay {
+    partition: Partition,
+    plans: Plans,
+    arrival: Option<Timestamp>,
+    /// Arrivals are set by comments.
+    is_set: bool,
+}
+
+impl Replay {
+    /// Before the first line, with this plan in force.
+    pub fn new(tenant: TenantId, plan: Plan) -> Self {
+        let mut plans = Plans::new();
+        plans.insert(plan);
+        Self {
+            partition: Partition::new(tenant, 0),
+            plans,
+            arrival: None,
+            is_set: false,
+        }
+    }
+
+    /// Takes whole lines.
+    pub fn take(&mut self, body: &[u8]) -> Vec<Action> {
+        let mut actions = Vec::new();
+        let mut rest = body;
+        while !rest.is_empty() {
+            let end = next_arrival(rest).unwrap_or(rest.len());
+            self.take_lines(&rest[..end], &mut actions);
+            rest = &rest[end..];
+            if rest.is_empty() {
+                break;
+            }
+            let comment_end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |n| n + 1);
+            if let Some(arrival) = read_arrival(&rest[..comment_end]) {
+                self.is_set = true;
+                self.move_to(arrival, &mut actions);
+            }
+            rest = &rest[comment_end..];
+        }
+        actions
+    }
+
+    /// Lets time pass until `span` after the last arrival.
+    pub fn pass(&mut self, span: Span) -> Vec<Action> {
+        let mut actions = Vec::new();
+        if let Some(arrival) = self.arrival {
+            self.move_to(arrival.plus(span), &mut actions);
+        }
+        actions
+    }
+
+    /// The end of the file: ticks until 30 s after the last point.
+    pub fn finish(mut self) -> Vec<Action> {
+        self.pass(AFTER_THE_LAST)
+    }
+
+    fn take_lines(&mut self, body: &[u8], actions: &mut Vec<Action>) {
+        for line in schemas::line::scan(body) {
+            let (raw, at) = match &line {
+                Ok(line) => (line.raw(), line.timestamp()),
+                Err(rejected) => (rejected.raw, None),
+            };
+            if let Some(at) = at.filter(|_| !self.is_set).map(Timestamp::from_nanos) {
+                self.move_to(at, actions);
+            }
+            let arrival = *self.arrival.get_or_insert_default();
+            actions.extend(self.record(arrival, Payload::Lines(raw)));
+        }
+    }
+
+    /// Moves time on, with a tick at each multiple of 10 s; never back.
+    fn move_to(&mut self, to: Timestamp, actions: &mut Vec<Action>) {
+        let Some(mut now) = self.arrival else {
+            self.arrival = Some(to);
+            return self.begin(to, actions);
+        };
+        loop {
+            let tick = now.floor_to(TICK).plus(TICK);
+            // Without a host no tick has an effect.
+            if tick > to || tick <= now || self.partition.hosts() == 0 {
+                break;
+            }
+            now = tick;
+            actions.extend(self.record(now, Payload::Tick));
+        }
+        self.arrival = Some(now.max(to));
+    }
+
+    /// The mark of the plan is the first record.
+    fn begin(&mut self, at: Timestamp, actions: &mut Vec<Action>) {
+        if let Some(plan) = self.plans.newest().cloned() {
+            let mark = Payload::BundleMark {
+                revision: plan.revision(),
+                hash: plan.hash(),
+            };
+            actions.extend(self.record(at, mark));
+        }
+    }
+
+    fn record(&mut self, arrival: Timestamp, payload: Payload<'_>) -> Vec<Action> {
+        let offset = self.partition.next_offset();
+        let input = Input { offset, arrival, payload };
+        step(&mut self.partition, input, &self.plans)
+    }
+}
+
+/// Where the next comment that sets the arrival begins.
+fn next_arrival(body: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        if body[at..].starts_with(ARRIVAL) {
+            return Some(at);
+        }
+        at += body[at..].iter().position(|b| *b == b'\n')? + 1;
+    }
+}
+
+fn read_arrival(comment: &[u8]) -> Option<Timestamp> {
+    let text = std::str::from_utf8(comment.strip_prefix(ARRIVAL)?).ok()?;
+    text.trim().parse().ok().map(Timestamp::from_nanos)
+}

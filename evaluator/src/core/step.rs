@@ -1,0 +1,177 @@
+//! The step from record to record.
+
+use super::apply::{Spot, apply, hear};
+use super::clock::{HostClock, Passed};
+use super::host::{Host, Run};
+use super::input::{Action, Finding, FindingKind, Input, Outcome, Payload, Tally};
+use super::partition::Partition;
+use super::plan::{Plan, Plans};
+use model::Span;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The tick period until a bundle says another.
+const FIRST_TICK: Span = Span::from_secs(10);
+
+/// Takes the next record: moves log time, fires the timers that are due when it passes a multiple of the tick period, then
+/// applies the record. A record before [`Partition::next_offset`] changes nothing.
+pub fn step(partition: &mut Partition, input: Input<'_>, plans: &Plans) -> Vec<Action> {
+    if input.offset < partition.next_offset {
+        return Vec::new();
+    }
+    let tenant = partition.tenant.clone();
+    let position = Arc::new(partition.position(input.offset));
+    let mut outcome = Outcome::default();
+    match partition.plan.clone() {
+        Some(plan) => {
+            let mut run = Run::new((&tenant, partition.number), plan, input, position, outcome);
+            partition.take_in(&mut run);
+            let passed = partition.log.advance(input.arrival, run.plan.tick());
+            run.log = partition.log.now();
+            if passed == Passed::Tick {
+                fire_timers(partition, &mut run);
+            }
+            apply_payload(partition, input, plans, &mut run);
+            outcome = run.outcome;
+        }
+        // Before the first bundle nothing is evaluated.
+        None => {
+            partition.log.advance(input.arrival, FIRST_TICK);
+            match mark(partition, input, plans, &mut outcome) {
+                Marked::Next(plan) => partition.plan = Some(plan),
+                Marked::Nothing => {}
+            }
+        }
+    }
+    partition.next_offset = input.offset.saturating_add(1);
+    outcome.into_actions()
+}
+
+fn apply_payload(partition: &mut Partition, input: Input<'_>, plans: &Plans, run: &mut Run<'_>) {
+    match input.payload {
+        Payload::Lines(body) => apply_lines(partition, body, run),
+        Payload::Tick | Payload::BundleMark { .. } | Payload::Unknown => {
+            if let Marked::Next(plan) = mark(partition, input, plans, &mut run.outcome) {
+                take_up(partition, plan, run);
+            }
+        }
+    }
+}
+
+/// What a record without a value says of the bundle in force.
+enum Marked {
+    /// From here on this one holds.
+    Next(Arc<Plan>),
+    Nothing,
+}
+
+/// Follows a bundle mark if the catalogue holds what it says, and it is not behind what is in force.
+fn mark(
+    partition: &Partition,
+    input: Input<'_>,
+    plans: &Plans,
+    outcome: &mut Outcome,
+) -> Marked {
+    let (revision, hash) = match input.payload {
+        Payload::BundleMark { revision, hash } => (revision, hash),
+        Payload::Unknown => {
+            outcome.tallies.add(Tally::UnknownRecord, 1);
+            return Marked::Nothing;
+        }
+        Payload::Lines(_) | Payload::Tick => return Marked::Nothing,
+    };
+    let Some(plan) = plans.get(revision, hash) else {
+        outcome.tallies.add(Tally::ForgedMark, 1);
+        let detail = format!(
+            "a record says that bundle revision {revision} with hash {} holds, which the catalogue does not know",
+            hash.chars().take(64).collect::<String>()
+        );
+        let kind = FindingKind::ForgedMark;
+        let finding = Finding { kind, host: None, detail, offset: input.offset };
+        outcome.actions.push(Action::Find(finding));
+        return Marked::Nothing;
+    };
+    match partition.newest_revision() {
+        Some(now) if now == revision => Marked::Nothing,
+        Some(now) if now > revision => {
+            outcome.tallies.add(Tally::StaleMark, 1);
+            Marked::Nothing
+        }
+        Some(_) | None => Marked::Next(plan),
+    }
+}
+
+/// Judges by another bundle from here on.
+fn take_up(partition: &mut Partition, plan: Arc<Plan>, run: &mut Run<'_>) {
+    run.plan = Arc::clone(&plan);
+    partition.plan = Some(plan);
+    let names: Vec<Arc<str>> = partition.hosts.keys().cloned().collect();
+    for name in names {
+        partition.ledger.touch(&name, &run.position);
+        if let Some(host) = partition.hosts.get_mut(&name) {
+            host.adopt(&name, run);
+        }
+        partition.schedule(&name);
+    }
+}
+
+/// Fires what is due, in the order (deadline, host, template, group).
+fn fire_timers(partition: &mut Partition, run: &mut Run<'_>) {
+    while let Some((deadline, name)) = partition.timers.first().cloned() {
+        if deadline > run.log {
+            return;
+        }
+        partition.timers.pop_first();
+        let Some(host) = partition.hosts.get_mut(&name) else {
+            continue;
+        };
+        host.scheduled = None;
+        partition.ledger.touch(&name, &run.position);
+        if host.is_forgotten(run.log) {
+            partition.forget(&name, run.offset);
+            continue;
+        }
+        host.judge_due(&name, run);
+        partition.schedule(&name);
+    }
+}
+
+fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
+    let mut touched: BTreeSet<Arc<str>> = BTreeSet::new();
+    for line in schemas::line::scan(body) {
+        run.outcome.tallies.add(Tally::Lines, 1);
+        let Ok(line) = line else {
+            run.outcome.tallies.add(Tally::Rejected, 1);
+            continue;
+        };
+        let spot = Spot::of(&line, run.arrival);
+        if partition.waiting.holds_all(&spot.host) {
+            continue;
+        }
+        let name = apply_spot(partition, &spot, run);
+        touched.insert(name);
+    }
+    for name in &touched {
+        partition.schedule(name);
+    }
+}
+
+fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> Arc<str> {
+    let known = partition.hosts.get_key_value(spot.host.as_ref()).map(|(name, _)| Arc::clone(name));
+    let name = known.clone().unwrap_or_else(|| Arc::from(spot.host.as_ref()));
+    partition.ledger.touch(&name, &run.position);
+    let (host, verdict) = match (known, partition.hosts.get_mut(&name)) {
+        (Some(_), Some(host)) => {
+            let verdict = hear(host, spot.at, run);
+            (host, verdict)
+        }
+        _ => {
+            let (clock, verdict) = HostClock::first(spot.at, run.arrival, run.log);
+            let depth = partition.ledger.graves.remove(&name).map_or(0, |grave| grave.depth);
+            let host = partition.hosts.entry(Arc::clone(&name)).or_insert(Host::new(clock, depth));
+            (host, verdict)
+        }
+    };
+    apply(&name, host, verdict, spot, partition.waiting.of(&name), run);
+    name
+}

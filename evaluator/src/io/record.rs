@@ -1,0 +1,97 @@
+//! Records of a tenant's topic as the core reads them, and the two kinds that an owner appends.
+
+use crate::core::Payload;
+use bytes::Bytes;
+use stream::{NewRecord, Record, TopicPartition};
+
+const KIND: &str = "bongsu";
+const TICK: &str = "tick";
+const BUNDLE: &str = "bundle";
+const REVISION: &str = "revision";
+const HASH: &str = "hash";
+
+/// What a record says. One with a value is always lines, whatever its headers.
+pub(crate) fn payload<'a>(record: &Record<'a>) -> Payload<'a> {
+    if let Some(lines) = record.value {
+        return Payload::Lines(lines);
+    }
+    let text = |name| {
+        record
+            .header(name)
+            .and_then(|value| str::from_utf8(value).ok())
+    };
+    match text(KIND) {
+        Some(TICK) => Payload::Tick,
+        Some(BUNDLE) => match (text(REVISION).and_then(|r| r.parse().ok()), text(HASH)) {
+            (Some(revision), Some(hash)) => Payload::BundleMark { revision, hash },
+            _ => Payload::Unknown,
+        },
+        _ => Payload::Unknown,
+    }
+}
+
+/// A record that only says "now".
+pub(crate) fn tick(target: &TopicPartition) -> NewRecord {
+    with_headers(target, vec![(KIND.to_owned(), Bytes::from_static(TICK.as_bytes()))])
+}
+
+/// A record from which on a bundle holds.
+pub(crate) fn bundle_mark(target: &TopicPartition, revision: u64, hash: &str) -> NewRecord {
+    with_headers(
+        target,
+        vec![
+            (KIND.to_owned(), Bytes::from_static(BUNDLE.as_bytes())),
+            (REVISION.to_owned(), Bytes::from(revision.to_string())),
+            (HASH.to_owned(), Bytes::copy_from_slice(hash.as_bytes())),
+        ],
+    )
+}
+
+fn with_headers(target: &TopicPartition, headers: Vec<(String, Bytes)>) -> NewRecord {
+    NewRecord {
+        target: target.clone(),
+        key: None,
+        value: None,
+        headers,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::{Timestamp, TopicName};
+    use stream::BatchBuilder;
+
+    fn read(value: Option<&[u8]>, headers: &[(&str, &str)]) -> String {
+        let source = TopicPartition::new(TopicName::listed("metrics.acme").unwrap(), 0);
+        let headers = headers
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), value.as_bytes().to_vec()))
+            .collect();
+        let mut batch = BatchBuilder::new(source, 1);
+        batch.push(0, Timestamp::default(), None, value, headers);
+        let batch = batch.finish();
+        let record = batch.records().next().unwrap();
+        match payload(&record) {
+            Payload::Lines(lines) => format!("lines {}", lines.len()),
+            Payload::Tick => "tick".to_owned(),
+            Payload::BundleMark { revision, hash } => format!("bundle {revision} {hash}"),
+            Payload::Unknown => "unknown".to_owned(),
+        }
+    }
+
+    #[test]
+    fn only_a_record_without_a_value_is_read_by_its_headers() {
+        let mark = [("bongsu", "bundle"), ("revision", "7"), ("hash", "ab")];
+        for (value, headers, what) in [
+            (Some("cpu v=1"), &mark[..], "lines 7"),
+            (None, &mark[..], "bundle 7 ab"),
+            (None, &mark[..2], "unknown"),
+            (None, &[("bongsu", "tick")][..], "tick"),
+            (None, &[("bongsu", "bundle"), ("revision", "-1"), ("hash", "")][..], "unknown"),
+            (None, &[][..], "unknown"),
+        ] {
+            assert_eq!(read(value.map(str::as_bytes), headers), what);
+        }
+    }
+}

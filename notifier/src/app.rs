@@ -1,0 +1,144 @@
+//! Wires the parts together and starts them.
+
+use crate::commands::Commands;
+use crate::config::Config;
+use crate::core::ChannelKind;
+use crate::engine::Engine;
+use crate::error::StartError;
+use crate::io::channel::Channels;
+use crate::io::directory::{LivePeople, People};
+use crate::io::http::{self, Settings};
+use crate::io::intake::Intake;
+use crate::io::sender::Sender;
+use crate::io::store::Store;
+use crate::io::timers;
+use crate::metrics::Metrics;
+use catalog::LiveCatalog;
+use runtime::{Context, HttpServer, OnEnd};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use stream::Stream;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// A notifier that runs.
+#[derive(Debug, Clone)]
+pub struct Running {
+    address: SocketAddr,
+    commands: Commands,
+}
+
+impl Running {
+    /// Where API and console listen.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What people may ask and do, without HTTP between.
+    pub fn commands(&self) -> &Commands {
+        &self.commands
+    }
+}
+
+/// Starts a notifier with the channels that the configuration names.
+pub async fn start(
+    config: Config,
+    stream: Stream,
+    catalog: LiveCatalog,
+    ctx: Context,
+) -> Result<Running, StartError> {
+    let channels = Channels::configured(&config, &ctx.clock)?;
+    let people = Arc::new(LivePeople::new(catalog, channels.kinds()));
+    start_with(config, stream, channels, people, ctx).await
+}
+
+/// Starts a notifier with these channels and people.
+pub async fn start_with(
+    config: Config,
+    stream: Stream,
+    channels: Channels,
+    people: Arc<dyn People>,
+    ctx: Context,
+) -> Result<Running, StartError> {
+    config.check().map_err(StartError::Config)?;
+    for kind in ChannelKind::ALL {
+        if channels.get(*kind).is_none() {
+            tracing::warn!(channel = %kind, "no provider is configured: pages by it fail");
+        }
+    }
+    let server = HttpServer::bind(config.listen).await?;
+    let address = server.address();
+    let settings = Settings::new(&config, address)?;
+    let store = open_store(&config, &ctx).await?;
+    tracing::info!(%address, store = store.place(), ?channels, "notifier starts");
+    let metrics = Metrics::new(&ctx.metrics);
+    let engine = Arc::new(Engine::new(
+        store,
+        channels,
+        people,
+        metrics,
+        ctx.clock.clone(),
+        &config,
+    ));
+    spawn(&engine, stream, &ctx);
+    let commands = Commands::new(engine);
+    let routes = http::routes(
+        Arc::new(commands.clone()),
+        settings,
+        ctx.clock.clone(),
+        ctx.tasks.clone(),
+    );
+    server.serve(
+        "notifier http",
+        &ctx.tasks,
+        routes,
+        ctx.health.clone(),
+        ctx.metrics.clone(),
+    );
+    Ok(Running { address, commands })
+}
+
+/// Opens the store; waits while its database is not there yet.
+async fn open_store(config: &Config, ctx: &Context) -> Result<Store, StartError> {
+    let condition = ctx.health.condition("incidents");
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match Store::open(&config.database).await {
+            Ok(store) => {
+                condition.ready(store.place());
+                return Ok(store);
+            }
+            Err(error) if error.may_pass() => {
+                tracing::warn!(%error, "the database of incidents cannot be opened yet");
+                condition.not_ready(error.to_string());
+            }
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
+            () = ctx.tasks.shutdown().begun() => return Err(StartError::Stopped),
+        }
+    }
+}
+
+fn spawn(engine: &Arc<Engine>, stream: Stream, ctx: &Context) {
+    let (tasks, order) = (&ctx.tasks, ctx.tasks.shutdown());
+    let must_live = OnEnd::StopsTheProcess;
+    for kind in ChannelKind::ALL {
+        let sender = Sender::new(Arc::clone(engine), *kind, order.clone());
+        tasks.spawn("notifier sender", must_live, sender.run());
+    }
+    let timers = timers::run(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier timers", must_live, timers);
+    let auditor = timers::run_auditor(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier auditor", must_live, auditor);
+    if engine.store.is_shared() {
+        let watcher = timers::run_watcher(Arc::clone(engine), order.clone());
+        tasks.spawn("notifier watcher", must_live, watcher);
+    }
+    let condition = ctx.health.condition("alerts");
+    let intake = Intake::new(Arc::clone(engine), stream, order.clone(), condition);
+    tasks.spawn("notifier intake", must_live, intake.run());
+}

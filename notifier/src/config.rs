@@ -1,0 +1,215 @@
+//! Configuration of the notifier.
+
+use model::Span;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Configuration of the notifier.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Where API, console and health listen.
+    pub listen: SocketAddr,
+    /// How people's browsers reach `listen`, without a slash at the end; links in messages begin with it.
+    pub public_url: String,
+    /// Where incidents are kept.
+    pub database: Database,
+    /// Slack, when chat goes there.
+    pub slack: Option<Slack>,
+    /// NAVER SENS, when text messages go there.
+    pub sens: Option<Sens>,
+    /// Shows the messages of every channel that has no provider in the built-in inbox. Reaches nobody's phone.
+    pub inbox: bool,
+    /// File with the token that the API and the console ask for. Needed unless `listen` is a loopback address.
+    pub api_token_file: Option<PathBuf>,
+    /// How the engine works.
+    pub engine: Engine,
+}
+
+/// Where incidents are kept.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// File of the embedded database. Not used when a PostgreSQL is named.
+    pub sqlite: PathBuf,
+    /// File that holds the URL of a PostgreSQL: `postgres://user:password@host:port/database`.
+    pub postgres_url_file: Option<PathBuf>,
+    /// Connections to PostgreSQL at most.
+    pub connections: u32,
+}
+
+/// Slack.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slack {
+    /// File with the bot's token (`xoxb-...`).
+    pub bot_token_file: PathBuf,
+    /// File with the app's signing secret, with which button presses are checked.
+    pub signing_secret_file: PathBuf,
+    /// Where the Web API is, without a slash at the end.
+    #[serde(default = "slack_api")]
+    pub api_url: String,
+}
+
+/// NAVER Cloud SENS.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sens {
+    /// Id of the SMS service.
+    pub service_id: String,
+    /// File with the access key.
+    pub access_key_file: PathBuf,
+    /// File with the secret key.
+    pub secret_key_file: PathBuf,
+    /// The registered sender number, digits only.
+    pub from: String,
+    /// Whether a text that does not fit into an SMS of 90 bytes goes as LMS (`auto`) or is cut (`never`).
+    #[serde(default)]
+    pub lms: Lms,
+    /// Where the API is, without a slash at the end.
+    #[serde(default = "sens_api")]
+    pub api_url: String,
+}
+
+/// Whether long text messages are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Lms {
+    /// When the text does not fit into an SMS.
+    #[default]
+    Auto,
+    /// Never: the text is cut to what matters most.
+    Never,
+}
+
+/// How the engine works.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Engine {
+    /// How long a sender may hold a delivery before another takes it over. Longer than `send_timeout`.
+    #[serde(with = "runtime::config::span")]
+    pub lease: Span,
+    /// How long one attempt to send may take; after it the outcome is unknown.
+    #[serde(with = "runtime::config::span")]
+    pub send_timeout: Span,
+    /// How often due work is looked for when nothing else wakes the engine.
+    #[serde(with = "runtime::config::span")]
+    pub poll: Span,
+    /// Messages in flight per channel.
+    pub in_flight: usize,
+    /// Of these, kept for P1 alone.
+    pub in_flight_p1: usize,
+    /// Messages in flight to one destination.
+    pub in_flight_destination: usize,
+    /// A delivery that could not be made for so long is given up, and escalation goes on.
+    #[serde(with = "runtime::config::span")]
+    pub give_up_after: Span,
+    /// How often the auditor looks for a P1 that nobody will hear of.
+    #[serde(with = "runtime::config::span")]
+    pub audit_every: Span,
+    /// Times of the incidents' life.
+    pub life: Life,
+}
+
+/// Times of the incidents' life.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Life {
+    /// Closed by hand while it still fires, an incident reopens after this.
+    #[serde(with = "runtime::config::span")]
+    pub reopen_after: Span,
+    /// How long an acknowledgement of a P1 holds.
+    #[serde(with = "runtime::config::span")]
+    pub ack_holds_p1: Span,
+    /// How long an acknowledgement of a P2 holds.
+    #[serde(with = "runtime::config::span")]
+    pub ack_holds_p2: Span,
+    /// A P1 whose policy ran out is told to everyone again after this.
+    #[serde(with = "runtime::config::span")]
+    pub ran_out_again: Span,
+}
+
+fn slack_api() -> String {
+    "https://slack.com/api".to_owned()
+}
+
+fn sens_api() -> String {
+    "https://sens.apigw.ntruss.com".to_owned()
+}
+
+impl Config {
+    /// What is wrong between the values, as a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        let engine = &self.engine;
+        let refuse = |text: &str| Err(text.to_owned());
+        if engine.lease <= engine.send_timeout {
+            return refuse("`engine.lease` must be longer than `engine.send_timeout`");
+        }
+        if engine.send_timeout <= Span::ZERO || engine.poll <= Span::ZERO {
+            return refuse("`engine.send_timeout` and `engine.poll` must be longer than 0");
+        }
+        if engine.in_flight == 0 || engine.in_flight_p1 >= engine.in_flight {
+            return refuse("`engine.in_flight` must be larger than `engine.in_flight_p1`");
+        }
+        if engine.in_flight_destination == 0 || engine.audit_every <= Span::ZERO {
+            return refuse("`engine.in_flight_destination` and `engine.audit_every` must not be 0");
+        }
+        if !self.public_url.starts_with("http://") && !self.public_url.starts_with("https://") {
+            return refuse("`public_url` must begin with http:// or https://");
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8189)),
+            public_url: "http://127.0.0.1:8189".to_owned(),
+            database: Database::default(),
+            slack: None,
+            sens: None,
+            inbox: false,
+            api_token_file: None,
+            engine: Engine::default(),
+        }
+    }
+}
+
+impl Default for Database {
+    fn default() -> Self {
+        Self {
+            sqlite: PathBuf::from("bongsu-incidents.db"),
+            postgres_url_file: None,
+            connections: 16,
+        }
+    }
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self {
+            lease: Span::from_secs(30),
+            send_timeout: Span::from_secs(10),
+            poll: Span::from_millis(500),
+            in_flight: 32,
+            in_flight_p1: 8,
+            in_flight_destination: 2,
+            give_up_after: Span::from_secs(1800),
+            audit_every: Span::from_secs(15),
+            life: Life::default(),
+        }
+    }
+}
+
+impl Default for Life {
+    fn default() -> Self {
+        Self {
+            reopen_after: Span::from_secs(600),
+            ack_holds_p1: Span::from_secs(3600),
+            ack_holds_p2: Span::from_secs(8 * 3600),
+            ran_out_again: Span::from_secs(3600),
+        }
+    }
+}

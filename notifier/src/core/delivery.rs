@@ -1,0 +1,212 @@
+//! What follows from the outcome of an attempt to deliver.
+
+use super::action::{Entry, EntryKind};
+use super::message::{Asked, Outcome, ProviderRef};
+use super::words::Fate;
+use model::{Priority, Span, Timestamp};
+
+/// After so many attempts whose outcome is unknown, no further one is made.
+const MOST_UNKNOWNS: u32 = 3;
+/// So often a provider that cannot be asked is asked again.
+const MOST_ASKS: u32 = 3;
+/// The longest wait between two attempts, unless the provider asks for more.
+const LONGEST_WAIT: Span = Span::from_secs(30);
+
+/// The attempt that ended, with what came before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Priority of the incident when the delivery was decided.
+    pub priority: Priority,
+    /// How often it was tried, this time included.
+    pub attempts: u32,
+    /// How often the outcome was unknown, this time included if so.
+    pub unknowns: u32,
+    /// How often the provider was asked, this time included if so.
+    pub asks: u32,
+    /// It is already marked as a possible repeat.
+    pub possible_repeat: bool,
+    /// When it was decided.
+    pub created_at: Timestamp,
+}
+
+/// Bounds of deliveries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// A delivery that could not be made for so long is given up.
+    pub give_up_after: Span,
+}
+
+/// What is to be done with a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// It has its fate.
+    Settle {
+        /// Which.
+        fate: Fate,
+        /// What the provider calls it, if it took it.
+        reference: Option<ProviderRef>,
+        /// Why, where it did not go well.
+        reason: Option<String>,
+    },
+    /// It is tried again.
+    Again {
+        /// When.
+        at: Timestamp,
+        /// With the mark that it may arrive twice.
+        possible_repeat: bool,
+        /// Why.
+        reason: String,
+    },
+    /// The provider is to be asked whether it has it.
+    Ask {
+        /// When.
+        at: Timestamp,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What follows from an outcome.
+pub fn after_sending(attempt: &Attempt, outcome: Outcome, limits: &Limits, now: Timestamp) -> Next {
+    match outcome {
+        Outcome::Accepted { reference } => settled(Fate::Accepted, Some(reference), None),
+        Outcome::Delivered { reference } => settled(Fate::Delivered, Some(reference), None),
+        Outcome::Refused { reason } => settled(Fate::Failed, None, Some(reason)),
+        Outcome::Unknown { reason } => Next::Ask { at: now, reason },
+        Outcome::Retry { after, reason } => {
+            let wait = after.unwrap_or(Span::ZERO).max(back_off(attempt.attempts));
+            let at = now.plus(wait);
+            if at.since(attempt.created_at) > limits.give_up_after {
+                let reason = format!("given up after {} attempts: {reason}", attempt.attempts);
+                return settled(Fate::Failed, None, Some(reason));
+            }
+            Next::Again {
+                at,
+                possible_repeat: attempt.possible_repeat,
+                reason,
+            }
+        }
+    }
+}
+
+/// What follows from a provider's answer about a delivery whose outcome is unknown.
+pub fn after_asking(attempt: &Attempt, asked: Asked, now: Timestamp) -> Next {
+    match asked {
+        Asked::Accepted { reference } => settled(Fate::Accepted, Some(reference), None),
+        Asked::Delivered { reference } => settled(Fate::Delivered, Some(reference), None),
+        Asked::Refused { reason } => settled(Fate::Failed, None, Some(reason)),
+        Asked::NeverSent => Next::Again {
+            at: now,
+            possible_repeat: attempt.possible_repeat,
+            reason: "the provider never got it".to_owned(),
+        },
+        Asked::Retry { reason } if attempt.asks < MOST_ASKS => Next::Ask {
+            at: now.plus(back_off(attempt.asks)),
+            reason: format!("the provider could not be asked: {reason}"),
+        },
+        Asked::Retry { reason } | Asked::CannotTell { reason } => unknown(attempt, &reason, now),
+    }
+}
+
+/// Nobody can say whether it arrived: told twice is better than never, but only where somebody must act.
+fn unknown(attempt: &Attempt, reason: &str, now: Timestamp) -> Next {
+    if attempt.priority == Priority::P3 {
+        let reason = format!("it may have arrived, and a P3 is not sent twice: {reason}");
+        return settled(Fate::Unknown, None, Some(reason));
+    }
+    if attempt.unknowns >= MOST_UNKNOWNS {
+        let reason = format!("{} attempts may have arrived: {reason}", attempt.unknowns);
+        return settled(Fate::Unknown, None, Some(reason));
+    }
+    let wait = match attempt.unknowns {
+        0 | 1 => Span::ZERO,
+        more => back_off(more),
+    };
+    Next::Again {
+        at: now.plus(wait),
+        possible_repeat: true,
+        reason: format!("it may have arrived already: {reason}"),
+    }
+}
+
+fn settled(fate: Fate, reference: Option<ProviderRef>, reason: Option<String>) -> Next {
+    Next::Settle {
+        fate,
+        reference,
+        reason,
+    }
+}
+
+/// 1 s, 2 s, 4 s, ... up to 30 s.
+fn back_off(attempts: u32) -> Span {
+    let doubled = Span::from_secs(1).times(1 << attempts.saturating_sub(1).min(10));
+    doubled.min(LONGEST_WAIT)
+}
+
+/// The fate after a later word of the provider; none when it says nothing new. A fate never goes back.
+pub fn merge_fate(current: Fate, reported: Fate) -> Option<Fate> {
+    let rank = |fate| match fate {
+        Fate::Queued => 0,
+        Fate::Sending => 1,
+        Fate::Unknown => 2,
+        Fate::Accepted => 3,
+        Fate::Failed => 4,
+        Fate::Delivered => 5,
+        Fate::Read => 6,
+        Fate::Answered => 7,
+    };
+    (rank(reported) > rank(current)).then_some(reported)
+}
+
+/// Another message of the step that a failed one belonged to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sibling {
+    /// It goes to a person, not to a room.
+    pub personal: bool,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// Whether a step may still reach, or has reached, somebody when one of its messages (`personal` or not)
+/// failed. Where people were to get messages of their own, the room does not count.
+pub fn step_lives(personal: bool, siblings: &[Sibling]) -> bool {
+    let people = personal || siblings.iter().any(|sibling| sibling.personal);
+    siblings
+        .iter()
+        .filter(|sibling| sibling.personal || !people)
+        .any(|sibling| !matches!(sibling.fate, Fate::Failed | Fate::Unknown))
+}
+
+/// What the timeline says of the next thing to be done with a delivery; none for what its own record
+/// shows well enough.
+pub fn entry(what: &str, provider: &str, next: &Next) -> Option<Entry> {
+    let (kind, text) = match next {
+        Next::Settle {
+            fate: fate @ (Fate::Accepted | Fate::Delivered | Fate::Read | Fate::Answered),
+            ..
+        } => (EntryKind::Delivered, format!("{what}: {fate} by {provider}")),
+        Next::Settle {
+            fate: Fate::Unknown,
+            reason,
+            ..
+        } => {
+            let reason = reason.as_deref().unwrap_or_default();
+            (EntryKind::Unknown, format!("{what}: {reason}"))
+        }
+        Next::Again {
+            possible_repeat: true,
+            reason,
+            ..
+        } => (
+            EntryKind::Repeated,
+            format!("{what} is sent again, marked as a possible repeat: {reason}"),
+        ),
+        // A failure is told by the incident's own step.
+        Next::Settle { .. } | Next::Again { .. } | Next::Ask { .. } => return None,
+    };
+    Some(Entry {
+        kind,
+        actor: None,
+        text,
+    })
+}

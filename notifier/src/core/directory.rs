@@ -1,0 +1,225 @@
+//! Who is paged how: the catalogue's tenants, policies and contacts in the form that decisions use.
+
+use super::message::Recipient;
+use super::words::{ChannelKind, Language};
+use model::{Priority, Span, TenantId};
+use schemas::catalogue;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The policy that stands in where the tenant's own is missing.
+const DEFAULT_POLICY: &str = "default";
+
+/// Where the catalogue says nothing.
+const P1_WITHIN: Span = Span::from_secs(15 * 60);
+const P2_WITHIN: Span = Span::from_secs(60 * 60);
+
+/// People and policies of one revision of the catalogue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directory {
+    /// Policy by tenant.
+    pub tenants: BTreeMap<TenantId, String>,
+    /// Policies by name.
+    pub policies: BTreeMap<String, Policy>,
+    /// Contacts by name.
+    pub people: BTreeMap<String, Person>,
+    /// Channels that have a provider.
+    pub channels: BTreeSet<ChannelKind>,
+}
+
+/// Who is told first, and who when nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The room that sees every incident.
+    pub room: Option<String>,
+    /// The channels of P1, P2 and P3.
+    pub channels: [Vec<ChannelKind>; 3],
+    /// How long P1, P2 and P3 may stay without an acknowledgement; none: no escalation.
+    pub within: [Option<Span>; 3],
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// How often they begin again.
+    pub repeat: u32,
+}
+
+/// One step of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Names of the contacts.
+    pub notify: Vec<String>,
+    /// The time after the step before; none: the priority's time to acknowledge.
+    pub after: Option<Span>,
+}
+
+/// A contact.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// What people call them.
+    pub name: String,
+    /// What they read.
+    pub language: Language,
+    /// Member id in the chat.
+    pub chat: Option<String>,
+    /// Phone number, E.164.
+    pub phone: Option<String>,
+}
+
+/// The way of one incident's pages.
+#[derive(Debug, Clone, Copy)]
+pub struct Route<'a> {
+    /// Everybody there is.
+    pub directory: &'a Directory,
+    /// The policy that holds.
+    pub policy: Option<&'a Policy>,
+    /// What is wrong with the way, if something is.
+    pub problem: Option<Problem<'a>>,
+}
+
+/// What is wrong with a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Problem<'a> {
+    /// The tenant is not in the catalogue.
+    #[error("tenant `{0}` is not in the catalogue; the policy `default` stands in")]
+    NoTenant(&'a TenantId),
+    /// Its policy is not.
+    #[error("escalation policy `{0}` is not in the catalogue; the policy `default` stands in")]
+    NoPolicy(&'a str),
+    /// Neither is the one that stands in.
+    #[error("neither escalation policy `{0}` nor `default` is in the catalogue")]
+    NothingAtAll(&'a str),
+}
+
+const fn index(priority: Priority) -> usize {
+    match priority {
+        Priority::P1 => 0,
+        Priority::P2 => 1,
+        Priority::P3 => 2,
+    }
+}
+
+impl Policy {
+    /// The channels of that priority.
+    pub fn channels(&self, priority: Priority) -> &[ChannelKind] {
+        &self.channels[index(priority)]
+    }
+}
+
+impl Directory {
+    /// Takes what this service needs out of the catalogue.
+    pub fn of(catalogue: &catalogue::Catalogue, channels: BTreeSet<ChannelKind>) -> Self {
+        let tenants = catalogue.tenants.iter();
+        let policies = catalogue.escalation_policies.iter();
+        let people = catalogue.contacts.iter();
+        Self {
+            tenants: tenants
+                .map(|(id, tenant)| (id.clone(), tenant.escalation_policy.clone()))
+                .collect(),
+            policies: policies
+                .map(|(name, policy)| (name.clone(), Policy::from(&**policy)))
+                .collect(),
+            people: people
+                .map(|(name, contact)| (name.clone(), Person::from(&**contact)))
+                .collect(),
+            channels,
+        }
+    }
+
+    /// The way of a tenant's pages.
+    pub fn route<'a>(&'a self, tenant: &'a TenantId) -> Route<'a> {
+        let wanted = self.tenants.get(tenant).map(String::as_str);
+        let name = wanted.unwrap_or(DEFAULT_POLICY);
+        let own = self.policies.get(name);
+        let policy = own.or_else(|| self.policies.get(DEFAULT_POLICY));
+        let problem = match (wanted, own, policy) {
+            (_, _, None) => Some(Problem::NothingAtAll(name)),
+            (None, _, Some(_)) => Some(Problem::NoTenant(tenant)),
+            (Some(_), None, Some(_)) => Some(Problem::NoPolicy(name)),
+            (Some(_), Some(_), Some(_)) => None,
+        };
+        Route {
+            directory: self,
+            policy,
+            problem,
+        }
+    }
+
+    /// The contact whose member id in the chat this is.
+    pub fn by_member(&self, member: &str) -> Option<(&str, &Person)> {
+        self.people
+            .iter()
+            .find(|(_, person)| person.chat.as_deref() == Some(member))
+            .map(|(name, person)| (name.as_str(), person))
+    }
+}
+
+impl Route<'_> {
+    /// How long an incident of that priority may stay without an acknowledgement.
+    pub fn within(&self, priority: Priority) -> Option<Span> {
+        let own = self.policy.and_then(|policy| policy.within[index(priority)]);
+        let fallback = match priority {
+            Priority::P1 => Some(P1_WITHIN),
+            Priority::P2 => Some(P2_WITHIN),
+            Priority::P3 => None,
+        };
+        own.or(fallback)
+    }
+}
+
+impl Person {
+    /// The address on that channel.
+    pub fn address(&self, channel: ChannelKind) -> Option<&str> {
+        match channel {
+            ChannelKind::Chat => self.chat.as_deref(),
+            ChannelKind::Sms => self.phone.as_deref(),
+        }
+    }
+
+    /// As a recipient on that channel, where they have an address.
+    pub fn recipient(&self, contact: &str, channel: ChannelKind) -> Option<Recipient> {
+        self.address(channel).map(|address| Recipient {
+            contact: Some(contact.to_owned()),
+            name: self.name.clone(),
+            language: self.language,
+            address: address.to_owned(),
+        })
+    }
+}
+
+impl From<&catalogue::Contact> for Person {
+    fn from(contact: &catalogue::Contact) -> Self {
+        Self {
+            name: contact.name.clone(),
+            language: match contact.language {
+                catalogue::Language::Ko => Language::Ko,
+                catalogue::Language::En => Language::En,
+            },
+            chat: contact.slack.clone(),
+            phone: contact.phone.clone(),
+        }
+    }
+}
+
+impl From<&catalogue::EscalationPolicy> for Policy {
+    fn from(policy: &catalogue::EscalationPolicy) -> Self {
+        let channels = |priority| {
+            let given = policy.channels_of(priority).iter();
+            given
+                .map(|channel| match channel {
+                    catalogue::ChannelKind::Chat => ChannelKind::Chat,
+                    catalogue::ChannelKind::Sms => ChannelKind::Sms,
+                })
+                .collect()
+        };
+        let steps = policy.steps.iter().map(|step| Step {
+            notify: step.notify.clone(),
+            after: step.after,
+        });
+        let within = policy.acknowledge_within;
+        Self {
+            room: policy.chat.clone(),
+            channels: Priority::ALL.map(channels),
+            within: [within.p1, within.p2, within.p3],
+            steps: steps.collect(),
+            repeat: u32::from(policy.repeat),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Decisions: what an event, a person or the time does to an incident. Pure; no I/O, async or clock.
+
+mod action;
+mod audit;
+mod delivery;
+mod directory;
+mod events;
+mod incident;
+mod message;
+mod paging;
+mod people;
+pub mod render;
+mod step;
+mod times;
+mod words;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod world;
+
+pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
+pub use audit::{Finding, audit};
+pub use delivery::{
+    Attempt, Limits, Next, Sibling, after_asking, after_sending, entry, merge_fate, step_lives,
+};
+pub use directory::{Directory, Person, Policy, Route, Step};
+pub use incident::{Escalation, Incident, Target, Told};
+pub use message::{
+    Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,
+};
+pub use step::{Input, Life, Seen, refusal, step};
+pub use words::{Actor, ChannelKind, Fate, Language, Status, Via};

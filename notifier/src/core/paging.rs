@@ -1,0 +1,276 @@
+//! The policy: who is paged when, who is skipped and why, and who hears of the end.
+
+use super::action::{AlarmKind, EntryKind};
+use super::incident::{Escalation, Target, Told};
+use super::message::{Purpose, Recipient};
+use super::people::{Reach, reach};
+use super::step::Turn;
+use super::words::ChannelKind;
+use model::{Priority, Span};
+
+/// No configuration makes a call to everyone a flood.
+const LEAST_WAIT: Span = Span::from_secs(1);
+
+impl Turn<'_> {
+    /// Begins the policy anew, from its first step.
+    pub(super) fn begin_policy(&mut self, opening: Purpose) {
+        if let Some(problem) = self.route.problem {
+            let text = problem.to_string();
+            self.record(EntryKind::Misconfigured, text.clone());
+            self.alarm(AlarmKind::Misconfigured, text);
+        }
+        let steps = self.route.policy.map_or(&[][..], |policy| &policy.steps);
+        let first = steps.first().and_then(|step| step.after);
+        self.incident.escalation = Escalation {
+            opening,
+            target: Some(Target::Step(0)),
+            at: Some(self.now.plus(first.unwrap_or(Span::ZERO))),
+            ..Escalation::idle()
+        };
+        self.run_policy();
+    }
+
+    /// Tells whoever is due. A step that reaches nobody gives way to the next at once, within one round.
+    pub(super) fn run_policy(&mut self) {
+        // Every branch moves the time on, or the target towards "everyone", which moves the time on.
+        while self.incident.escalation.at.is_some_and(|at| at <= self.now) {
+            match self.incident.escalation.target {
+                Some(Target::Step(position)) => self.run_step(position),
+                Some(Target::Everyone) => self.run_out(),
+                None => {
+                    self.incident.escalation.at = None;
+                    self.record(EntryKind::Skipped, "nobody is left to escalate to");
+                }
+            }
+        }
+    }
+
+    fn run_step(&mut self, position: u32) {
+        let policy = self.route.policy;
+        let Some(step) = policy.and_then(|policy| policy.steps.get(position as usize)) else {
+            // The policy is gone, or was cut shorter than where it stood.
+            self.incident.escalation.target = Some(Target::Everyone);
+            return;
+        };
+        let found = reach(self.route, [step], self.incident.priority);
+        let name = format!("step {}", position + 1);
+        let reached = found.reaches_somebody();
+        let first = !self.incident.escalation.paged;
+        let purpose = if first {
+            self.incident.escalation.opening
+        } else {
+            Purpose::Escalated
+        };
+        self.note_missing(&name, &found);
+        if reached || (first && found.room.is_some()) {
+            let also = match purpose {
+                Purpose::Raised => self.incident.told.clone(),
+                _ => Vec::new(),
+            };
+            self.page(purpose, &name, found, also);
+        }
+        if !reached {
+            let text = format!("{name} reaches nobody: skipped at once");
+            self.record(EntryKind::Skipped, text.clone());
+            self.alarm(AlarmKind::NobodyReached, text);
+        }
+        self.schedule_after(position, reached);
+    }
+
+    /// Sets who is next after the step, and when.
+    fn schedule_after(&mut self, position: u32, reached: bool) {
+        let steps = self.route.policy.map_or(&[][..], |policy| &policy.steps);
+        let repeat = self.route.policy.map_or(0, |policy| policy.repeat);
+        let within = self.route.within(self.incident.priority);
+        let escalation = &mut self.incident.escalation;
+        let next = steps.get(position as usize + 1);
+        let (target, wait) = match (next, within) {
+            // A P3 does not escalate, but what reaches nobody gives way to the next step.
+            (_, None) if reached => (None, None),
+            (None, None) => (None, None),
+            (Some(step), _) => {
+                let wait = step.after.or(within).filter(|_| reached);
+                (Some(Target::Step(position + 1)), wait.or(Some(Span::ZERO)))
+            }
+            (None, Some(within)) if escalation.round < repeat && escalation.paged => {
+                escalation.round += 1;
+                // Even when the last step was skipped: a round must not turn into a spin.
+                (Some(Target::Step(0)), Some(within))
+            }
+            (None, Some(within)) => {
+                let wait = if reached { within } else { Span::ZERO };
+                (Some(Target::Everyone), Some(wait))
+            }
+        };
+        escalation.target = target;
+        escalation.at = wait.map(|wait| self.now.plus(wait));
+    }
+
+    /// Nobody acknowledged: tells everyone in the policy. A P1 is told again until somebody acts.
+    fn run_out(&mut self) {
+        let steps = self.route.policy.map_or(&[][..], |policy| &policy.steps);
+        let found = reach(self.route, steps, self.incident.priority);
+        let reached = found.reaches_somebody() || found.room.is_some();
+        let (priority, known) = (self.incident.priority, self.incident.escalation.nobody);
+        self.incident.escalation.target = Some(Target::Everyone);
+        self.incident.escalation.nobody = !reached;
+        if reached {
+            let again = priority == Priority::P1;
+            let text = if again {
+                "the policy ran out and nobody acknowledged: everyone is told, and again until somebody acts"
+            } else {
+                "the policy ran out and nobody acknowledged: everyone is told a last time"
+            };
+            self.record(EntryKind::RanOut, text);
+            self.page(Purpose::RanOut, "everyone", found, Vec::new());
+            // The last call keeps its own pace, whatever becomes of its messages.
+            self.incident.escalation.step_revision = None;
+            let wait = self.life.ran_out_again.max(LEAST_WAIT);
+            self.incident.escalation.at = again.then(|| self.now.plus(wait));
+            if !again {
+                self.incident.escalation.target = None;
+            }
+            return;
+        }
+        let text = format!("a {priority} could reach nobody at all");
+        if !known {
+            self.note_missing("everyone", &found);
+            let again = self.life.nobody_again;
+            self.record(EntryKind::Skipped, format!("{text}; tried again every {again}"));
+        }
+        self.alarm(AlarmKind::NobodyReached, text);
+        self.incident.escalation.at = Some(self.now.plus(self.life.nobody_again.max(LEAST_WAIT)));
+    }
+
+    /// Records and sends a page to all that were found, and to those in `also`.
+    fn page(&mut self, purpose: Purpose, name: &str, found: Reach, also: Vec<Told>) {
+        let mut to = Vec::with_capacity(found.personal.len() + also.len() + 1);
+        to.extend(found.room.map(|recipient| Told {
+            channel: ChannelKind::Chat,
+            recipient,
+        }));
+        for told in found.personal.into_iter().chain(also) {
+            let again = |have: &Told| {
+                have.channel == told.channel && have.recipient.address == told.recipient.address
+            };
+            if !to.iter().any(again) {
+                to.push(told);
+            }
+        }
+        let text = format!("{name}: {} by {}", purpose.as_str(), names(&to));
+        self.record(EntryKind::Page, text);
+        for told in to {
+            let mentions = if told.recipient.contact.is_none() {
+                found.mentions.clone()
+            } else {
+                Vec::new()
+            };
+            self.send(purpose, told, mentions, None);
+        }
+        self.incident.escalation.paged = true;
+        self.incident.escalation.step_revision = Some(self.incident.revision);
+    }
+
+    fn note_missing(&mut self, name: &str, found: &Reach) {
+        if found.missing.is_empty() {
+            return;
+        }
+        let text = format!("{name}: {}", found.missing.join("; "));
+        self.record(EntryKind::Skipped, text.clone());
+        self.alarm(AlarmKind::Misconfigured, text);
+    }
+
+    /// Asks the owner of an acknowledgement that ran out. False when nobody could be asked.
+    pub(super) fn ask_owner(&mut self, contact: Option<&str>) -> bool {
+        let Some((contact, person)) =
+            contact.and_then(|name| Some((name, self.route.directory.people.get(name)?)))
+        else {
+            return false;
+        };
+        let channels = self
+            .route
+            .policy
+            .map_or(&[][..], |policy| policy.channels(self.incident.priority));
+        let to: Vec<Told> = channels
+            .iter()
+            .filter(|channel| self.route.directory.channels.contains(channel))
+            .filter_map(|channel| {
+                person.recipient(contact, *channel).map(|recipient| Told {
+                    channel: *channel,
+                    recipient,
+                })
+            })
+            .collect();
+        if to.is_empty() {
+            return false;
+        }
+        let text = format!("asked whether it is still in hand: {}", names(&to));
+        self.record(EntryKind::Page, text);
+        for told in to {
+            self.send(Purpose::AckRanOut, told, Vec::new(), None);
+        }
+        true
+    }
+
+    /// Who was told of the firing is told of the end.
+    pub(super) fn tell_the_end(&mut self, purpose: Purpose) {
+        let told = std::mem::take(&mut self.incident.told);
+        if told.is_empty() {
+            return;
+        }
+        self.record(
+            EntryKind::Notice,
+            format!("{} is told to {}", purpose.as_str(), names(&told)),
+        );
+        for told in told {
+            self.send(purpose, told, Vec::new(), None);
+        }
+    }
+
+    /// Tells the rooms that follow the incident.
+    pub(super) fn tell_rooms(&mut self, purpose: Purpose, note: Option<String>) {
+        let rooms: Vec<Told> = self
+            .incident
+            .told
+            .iter()
+            .filter(|told| told.channel == ChannelKind::Chat)
+            .cloned()
+            .collect();
+        for told in rooms {
+            self.send(purpose, told, Vec::new(), note.clone());
+        }
+    }
+
+    pub(super) fn stop_escalation(&mut self) {
+        self.incident.escalation = Escalation {
+            opening: self.incident.escalation.opening,
+            ..Escalation::idle()
+        };
+    }
+
+    /// A page of that revision reached nobody: whoever is next in this round is told now.
+    pub(super) fn nobody_of_step_reached(&mut self, revision: u64) {
+        let escalation = &mut self.incident.escalation;
+        let waits = escalation.at.is_some_and(|at| at > self.now);
+        let within_round = match escalation.target {
+            Some(Target::Step(position)) => position > 0,
+            Some(Target::Everyone) => true,
+            None => false,
+        };
+        if escalation.step_revision == Some(revision) && waits && within_round {
+            escalation.at = Some(self.now);
+            let text = "none of the step's messages could be delivered: escalated at once";
+            self.record(EntryKind::Skipped, text);
+            self.run_policy();
+        }
+    }
+}
+
+/// People and rooms for a sentence: `chat #ops, sms Kim`.
+fn names(to: &[Told]) -> String {
+    let one = |told: &Told| {
+        let Recipient { name, .. } = &told.recipient;
+        format!("{} {name}", told.channel)
+    };
+    to.iter().map(one).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,114 @@
+//! Whom a step of a policy reaches, and whom it cannot reach and why.
+
+use super::directory::{Route, Step};
+use super::incident::Told;
+use super::message::Recipient;
+use super::words::{ChannelKind, Language};
+use model::Priority;
+use std::collections::BTreeSet;
+
+/// Whom a step reaches.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Reach {
+    /// Messages of their own.
+    pub(super) personal: Vec<Told>,
+    /// The room, when the priority goes to chat.
+    pub(super) room: Option<Recipient>,
+    /// Who is called by name in the room.
+    pub(super) mentions: Vec<Recipient>,
+    /// Why somebody is not reached.
+    pub(super) missing: Vec<String>,
+    /// The priority's only channel is the room.
+    pub(super) room_suffices: bool,
+}
+
+impl Reach {
+    /// Whether it reaches a person, and not only a room that may be empty at night.
+    pub(super) fn reaches_somebody(&self) -> bool {
+        !self.personal.is_empty()
+            || (self.room.is_some() && (self.room_suffices || !self.mentions.is_empty()))
+    }
+}
+
+/// Whom `steps` reach for an incident of that priority. Each destination once.
+pub(super) fn reach<'s>(
+    route: Route<'_>,
+    steps: impl IntoIterator<Item = &'s Step>,
+    priority: Priority,
+) -> Reach {
+    let Some(policy) = route.policy else {
+        return Reach::default();
+    };
+    let mut found = Reach::default();
+    let mut channels = BTreeSet::new();
+    for channel in policy.channels(priority) {
+        if route.directory.channels.contains(channel) {
+            channels.insert(*channel);
+        } else {
+            found.missing.push(format!("no provider of {channel} is configured"));
+        }
+    }
+    if channels.contains(&ChannelKind::Chat) {
+        found.room = policy.room.as_deref().map(room);
+        found.room_suffices = channels.len() == 1;
+    }
+    let mut seen = BTreeSet::new();
+    for contact in steps.into_iter().flat_map(|step| &step.notify) {
+        if seen.insert(contact) {
+            person(&mut found, route, contact, &channels);
+        }
+    }
+    found
+}
+
+fn person(
+    found: &mut Reach,
+    route: Route<'_>,
+    contact: &str,
+    channels: &BTreeSet<ChannelKind>,
+) {
+    let Some(person) = route.directory.people.get(contact) else {
+        let reason = format!("contact `{contact}` is not in the catalogue");
+        found.missing.push(reason);
+        return;
+    };
+    for channel in channels {
+        let recipient = person.recipient(contact, *channel);
+        match (channel, recipient) {
+            (ChannelKind::Chat, Some(recipient)) if found.room.is_some() => {
+                found.mentions.push(recipient);
+            }
+            // The room is told in any case; who has no member id cannot be called there.
+            (ChannelKind::Chat, None) if found.room.is_some() => {}
+            (channel, Some(recipient)) => {
+                let told = Told {
+                    channel: *channel,
+                    recipient,
+                };
+                let again = |have: &Told| {
+                    have.channel == told.channel
+                        && have.recipient.address == told.recipient.address
+                };
+                if !found.personal.iter().any(again) {
+                    found.personal.push(told);
+                }
+            }
+            (ChannelKind::Chat, None) => found
+                .missing
+                .push(format!("{} has no member id in the chat", person.name)),
+            (ChannelKind::Sms, None) => found
+                .missing
+                .push(format!("{} has no phone number", person.name)),
+        }
+    }
+}
+
+/// A room as a recipient.
+pub(super) fn room(id: &str) -> Recipient {
+    Recipient {
+        contact: None,
+        name: id.to_owned(),
+        language: Language::En,
+        address: id.to_owned(),
+    }
+}

@@ -1,0 +1,128 @@
+//! The fixed words of messages, in Korean and English.
+
+use crate::core::message::Purpose;
+use crate::core::words::Language;
+
+/// The fixed words in one language.
+#[derive(Debug)]
+pub struct Phrases {
+    /// Names of the parts of a message.
+    pub what: &'static str,
+    /// Tenant, host and group.
+    pub place: &'static str,
+    /// Since when it fires.
+    pub since: &'static str,
+    /// The latest value.
+    pub value: &'static str,
+    /// What the value was held against.
+    pub threshold: &'static str,
+    /// Label of the next step.
+    pub next: &'static str,
+    /// Why it was decided.
+    pub why: &'static str,
+    /// The button and link that acknowledge.
+    pub acknowledge: &'static str,
+    /// The button and link that show the incident.
+    pub open: &'static str,
+    /// The link to the runbook.
+    pub runbook: &'static str,
+    /// An earlier attempt may have arrived.
+    pub possible_repeat: &'static str,
+    /// What to do: acknowledge.
+    pub next_acknowledge: &'static str,
+    /// What to do: those before did not answer.
+    pub next_escalated: &'static str,
+    /// What to do: nobody of the policy answered.
+    pub next_ran_out: &'static str,
+    /// What to do: are you still on it?
+    pub next_ack_ran_out: &'static str,
+    /// By whom, behind a name or in front of it: `{}` is the name.
+    by: &'static str,
+    purposes: [&'static str; 11],
+}
+
+/// English.
+const EN: Phrases = Phrases {
+    what: "What",
+    place: "Where",
+    since: "Since",
+    value: "Value",
+    threshold: "threshold",
+    next: "Next",
+    why: "Why",
+    acknowledge: "Acknowledge",
+    open: "Open",
+    runbook: "Runbook",
+    possible_repeat: "possible repeat",
+    next_acknowledge: "acknowledge, then look into it",
+    next_escalated: "nobody has acknowledged so far: please take it",
+    next_ran_out: "everyone was told and nobody has acknowledged: someone must take it",
+    next_ack_ran_out: "your acknowledgement ran out: acknowledge again if you are still on it",
+    by: "by {}",
+    purposes: [
+        "FIRING",
+        "FIRING AGAIN",
+        "RAISED",
+        "ESCALATED",
+        "UNANSWERED",
+        "STILL ON IT?",
+        "ACKNOWLEDGED",
+        "CLOSED",
+        "RESOLVED",
+        "EXPIRED",
+        "COMMENT",
+    ],
+};
+
+/// Korean.
+const KO: Phrases = Phrases {
+    what: "내용",
+    place: "대상",
+    since: "시작",
+    value: "현재값",
+    threshold: "기준",
+    next: "조치",
+    why: "근거",
+    acknowledge: "확인",
+    open: "상세 보기",
+    runbook: "런북",
+    possible_repeat: "중복일 수 있음, possible repeat",
+    next_acknowledge: "확인 후 점검해 주세요",
+    next_escalated: "아직 확인한 사람이 없습니다. 맡아 주세요",
+    next_ran_out: "모두에게 알렸으나 확인한 사람이 없습니다. 누군가 맡아야 합니다",
+    next_ack_ran_out: "확인 시간이 끝났습니다. 계속 처리 중이면 다시 확인해 주세요",
+    by: "{} 님",
+    purposes: [
+        "발생",
+        "재발생",
+        "상향",
+        "에스컬레이션",
+        "미확인",
+        "처리 중인가요?",
+        "확인됨",
+        "종료",
+        "복구",
+        "만료",
+        "댓글",
+    ],
+};
+
+impl Phrases {
+    /// The words of a language.
+    pub fn of(language: Language) -> &'static Self {
+        match language {
+            Language::En => &EN,
+            Language::Ko => &KO,
+        }
+    }
+
+    /// What happened, in a word or two.
+    pub fn purpose(&self, purpose: Purpose) -> &'static str {
+        self.purposes[purpose as usize]
+    }
+
+    /// Names who did it.
+    pub fn by(&self, name: &str) -> String {
+        self.by.replacen("{}", name, 1)
+    }
+}

@@ -1,0 +1,434 @@
+//! The console: pages with the incidents, the buttons on them, and the inbox.
+
+use super::access::{CSRF_COOKIE, Refused, cookie, csrf_matches, random};
+use super::inbox::InboxView;
+use super::labels::Labels;
+use super::page::{
+    Frame, InboxFragment, IncidentFragment, IncidentsFragment, LivePage, Section, html, notice,
+    set_cookie,
+};
+use super::view::{Account, Row, Tally};
+use super::{Here, Site};
+use crate::commands::{Acted, CommandError, Filter, Page};
+use crate::core::{Actor, IncidentSummary, Status, Via, render};
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use model::{IncidentId, Priority};
+use serde::Deserialize;
+use std::cmp::Reverse;
+
+/// Open incidents of each priority that the page shows at most.
+const SHOWN: u32 = 100;
+/// Closed incidents below them.
+const CLOSED: u32 = 8;
+/// Messages in the inbox.
+const MESSAGES: u32 = 100;
+
+/// Lets in who may see the console, and sends others to sign in.
+pub(super) async fn guard(State(site): Here, request: Request, next: Next) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    let refused = match site.access().console(method, headers, site.now_seconds()) {
+        Ok(()) => return next.run(request).await,
+        Err(refused) => refused,
+    };
+    if refused != Refused::Credential {
+        let text = Labels::wanted(headers).refused_text;
+        return notice(&site, headers, StatusCode::FORBIDDEN, |t| t.refused, text);
+    }
+    // A strict cookie stays away when a link in a message leads here; asked again from our own page, it comes.
+    let from = headers
+        .get("sec-fetch-site")
+        .and_then(|value| value.to_str().ok());
+    if from == Some("cross-site") && method.is_safe() {
+        return again(request.uri());
+    }
+    let path = request.uri().path();
+    let target = if path.starts_with("/incidents/") {
+        path
+    } else {
+        "/"
+    };
+    Redirect::to(&format!("/login?next={target}")).into_response()
+}
+
+/// A page that loads the same address once more.
+fn again(uri: &Uri) -> Response {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
+    let path = uri.path();
+    let path = if path.bytes().all(plain) { path } else { "/" };
+    let page = format!("<!doctype html><meta http-equiv=\"refresh\" content=\"0; url={path}\">");
+    Html(page).into_response()
+}
+
+/// The page with the open incidents.
+pub(super) async fn index(State(site): Here, headers: HeaderMap) -> Response {
+    let (t, csrf) = (Labels::wanted(&headers), Csrf::of(&headers));
+    match incidents(&site, t, csrf.value.clone()).await {
+        Ok(fragment) => {
+            let open = fragment.tally.open;
+            let title = title(open, t);
+            let source = "/fragments/incidents".to_owned();
+            csrf.page(&site, t, Section::Incidents, title, source, fragment)
+        }
+        Err(error) => failed(&site, &headers, &error),
+    }
+}
+
+/// The part of the page that changes.
+pub(super) async fn index_fragment(State(site): Here, headers: HeaderMap) -> Response {
+    let csrf = Csrf::of(&headers);
+    match incidents(&site, Labels::wanted(&headers), csrf.value.clone()).await {
+        Ok(fragment) => csrf.fragment(&site, &fragment),
+        Err(error) => failed(&site, &headers, &error),
+    }
+}
+
+fn title(open: usize, t: &Labels) -> String {
+    match open {
+        0 => format!("{} · Bongsu", t.incidents),
+        open => format!("({open}) {} · Bongsu", t.incidents),
+    }
+}
+
+async fn incidents(
+    site: &Site,
+    t: &'static Labels,
+    csrf: String,
+) -> Result<IncidentsFragment, CommandError> {
+    let (mut open, mut more) = (Vec::new(), false);
+    for priority in Priority::ALL {
+        let status = vec![Status::Open, Status::Acknowledged];
+        let filter = Filter {
+            status,
+            priority: vec![priority],
+            ..Filter::default()
+        };
+        let found = site
+            .desk()
+            .list(
+                &filter,
+                &Page {
+                    limit: SHOWN,
+                    after: None,
+                },
+            )
+            .await?;
+        more |= found.next.is_some();
+        open.extend(found.incidents);
+    }
+    let closed = Filter {
+        status: vec![Status::Closed],
+        ..Filter::default()
+    };
+    let closed = site
+        .desk()
+        .list(
+            &closed,
+            &Page {
+                limit: CLOSED,
+                after: None,
+            },
+        )
+        .await?
+        .incidents;
+    // What nobody has comes first, then by urgency, then the newest.
+    open.sort_by_key(|incident: &IncidentSummary| {
+        (
+            incident.status != Status::Open,
+            Reverse((incident.priority, incident.opened_at)),
+        )
+    });
+    let open = rows(site, open, t).await?;
+    let tally = Tally::of(&open);
+    let closed = rows(site, closed, t).await?;
+    Ok(IncidentsFragment {
+        t,
+        csrf,
+        now: site.now_millis(),
+        tally,
+        open,
+        closed,
+        more,
+    })
+}
+
+async fn rows(
+    site: &Site,
+    incidents: Vec<IncidentSummary>,
+    t: &Labels,
+) -> Result<Vec<Row>, CommandError> {
+    let ids: Vec<IncidentId> = incidents.iter().map(|incident| incident.id).collect();
+    let deliveries = site.desk().deliveries_of(&ids).await?;
+    let now = site.now_millis();
+    let row = |incident: IncidentSummary| {
+        let deliveries = deliveries
+            .get(&incident.id)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        Row::new(incident, deliveries, now, t)
+    };
+    Ok(incidents.into_iter().map(row).collect())
+}
+
+/// The page of one incident.
+pub(super) async fn incident(
+    State(site): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let (t, csrf) = (Labels::wanted(&headers), Csrf::of(&headers));
+    match account(&site, &id, t, csrf.value.clone()).await {
+        Ok(fragment) => {
+            let row = &fragment.account.row;
+            let title = format!("{} {} · Bongsu", row.priority, row.title);
+            let source = format!("/fragments/incidents/{}", row.id);
+            csrf.page(&site, t, Section::Incidents, title, source, fragment)
+        }
+        Err(error) => failed(&site, &headers, &error),
+    }
+}
+
+/// The part of the page that changes.
+pub(super) async fn incident_fragment(
+    State(site): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let csrf = Csrf::of(&headers);
+    match account(&site, &id, Labels::wanted(&headers), csrf.value.clone()).await {
+        Ok(fragment) => csrf.fragment(&site, &fragment),
+        Err(error) => failed(&site, &headers, &error),
+    }
+}
+
+async fn account(
+    site: &Site,
+    id: &str,
+    t: &'static Labels,
+    csrf: String,
+) -> Result<IncidentFragment, CommandError> {
+    let detail = site.desk().get(parse(id)?).await?;
+    let now = site.now_millis();
+    Ok(IncidentFragment {
+        t,
+        csrf,
+        now,
+        account: Account::new(detail, now, t),
+    })
+}
+
+/// The inbox.
+pub(super) async fn inbox(State(site): Here, headers: HeaderMap) -> Response {
+    let (t, csrf) = (Labels::wanted(&headers), Csrf::of(&headers));
+    match messages(&site, t, csrf.value.clone()).await {
+        Ok(fragment) => {
+            let title = format!("{} · Bongsu", t.inbox);
+            let source = "/fragments/inbox".to_owned();
+            csrf.page(&site, t, Section::Inbox, title, source, fragment)
+        }
+        Err(error) => failed(&site, &headers, &error),
+    }
+}
+
+/// The part of the inbox that changes.
+pub(super) async fn inbox_fragment(State(site): Here, headers: HeaderMap) -> Response {
+    let csrf = Csrf::of(&headers);
+    match messages(&site, Labels::wanted(&headers), csrf.value.clone()).await {
+        Ok(fragment) => csrf.fragment(&site, &fragment),
+        Err(error) => failed(&site, &headers, &error),
+    }
+}
+
+async fn messages(
+    site: &Site,
+    t: &'static Labels,
+    csrf: String,
+) -> Result<InboxFragment, CommandError> {
+    let messages = site.desk().recent_messages(MESSAGES).await?;
+    let inbox = InboxView::new(messages, &render::korea());
+    Ok(InboxFragment {
+        t,
+        csrf,
+        now: site.now_millis(),
+        inbox,
+    })
+}
+
+/// What a button's form sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct Act {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    back: String,
+    #[serde(default)]
+    until_resolved: bool,
+}
+
+/// The button "acknowledge".
+pub(super) async fn acknowledge(
+    State(site): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<Act>,
+) -> Response {
+    if !csrf_matches(&headers, &form.csrf) {
+        return foreign(&site, &headers);
+    }
+    let done = match parse(&id) {
+        Ok(id) => site.desk().acknowledge(id, operator(), Via::Console).await,
+        Err(error) => Err(error),
+    };
+    done_with(&site, &headers, &form, done)
+}
+
+/// The button "close".
+pub(super) async fn close(
+    State(site): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<Act>,
+) -> Response {
+    if !csrf_matches(&headers, &form.csrf) {
+        return foreign(&site, &headers);
+    }
+    let done = match parse(&id) {
+        Ok(id) => {
+            site.desk()
+                .close(id, operator(), Via::Console, form.until_resolved)
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    done_with(&site, &headers, &form, done)
+}
+
+/// Whoever sits at the console: it has no accounts of persons yet.
+fn operator() -> Actor {
+    Actor {
+        name: "console".to_owned(),
+        contact: None,
+    }
+}
+
+fn foreign(site: &Site, headers: &HeaderMap) -> Response {
+    let text = Labels::wanted(headers).refused_text;
+    notice(site, headers, StatusCode::FORBIDDEN, |t| t.refused, text)
+}
+
+fn done_with(
+    site: &Site,
+    headers: &HeaderMap,
+    form: &Act,
+    done: Result<Acted, CommandError>,
+) -> Response {
+    match done {
+        // Back to one of our own pages, whatever the form says.
+        Ok(acted) => {
+            let (Acted::Done(incident) | Acted::Unchanged { incident, .. }) = acted;
+            let back = match form.back.as_str() {
+                "incident" => format!("/incidents/{}", incident.id),
+                "inbox" => "/inbox".to_owned(),
+                _ => "/".to_owned(),
+            };
+            Redirect::to(&back).into_response()
+        }
+        Err(error) => failed(site, headers, &error),
+    }
+}
+
+fn parse(id: &str) -> Result<IncidentId, CommandError> {
+    // An address that is no id is that of no incident.
+    IncidentId::parse(id).map_err(|_| CommandError::NoIncident(IncidentId::from_bytes([0; 16])))
+}
+
+fn failed(site: &Site, headers: &HeaderMap, error: &CommandError) -> Response {
+    let t = Labels::wanted(headers);
+    match error {
+        CommandError::NoIncident(_) => notice(
+            site,
+            headers,
+            StatusCode::NOT_FOUND,
+            |t| t.not_found,
+            t.not_found_text,
+        ),
+        CommandError::BadCursor(_) | CommandError::Store(_) => {
+            tracing::error!(%error, "a page could not be shown");
+            let status = StatusCode::SERVICE_UNAVAILABLE;
+            notice(site, headers, status, |t| t.failed, error.to_string())
+        }
+    }
+}
+
+/// The value that forms repeat, from the browser's cookie or new.
+struct Csrf {
+    value: String,
+    new: bool,
+}
+
+impl Csrf {
+    fn of(headers: &HeaderMap) -> Self {
+        let known = cookie(headers, CSRF_COOKIE).filter(|value| {
+            value.len() == 32 && value.bytes().all(|byte| byte.is_ascii_hexdigit())
+        });
+        match known {
+            Some(value) => Self {
+                value: value.to_owned(),
+                new: false,
+            },
+            // Without randomness no form works, which is safe.
+            None => Self {
+                value: random().unwrap_or_default(),
+                new: true,
+            },
+        }
+    }
+
+    fn page<F: Template>(
+        self,
+        site: &Site,
+        t: &'static Labels,
+        section: Section,
+        title: String,
+        source: String,
+        fragment: F,
+    ) -> Response {
+        let frame = Frame::new(site, t, section, self.value.clone());
+        self.stamp(
+            site,
+            html(
+                StatusCode::OK,
+                &LivePage {
+                    frame,
+                    title,
+                    source,
+                    fragment,
+                },
+            ),
+        )
+    }
+
+    fn fragment(self, site: &Site, fragment: &impl Template) -> Response {
+        self.stamp(site, html(StatusCode::OK, fragment))
+    }
+
+    fn stamp(self, site: &Site, mut response: Response) -> Response {
+        response.headers_mut().insert(
+            header::VARY,
+            header::HeaderValue::from_static("cookie, accept-language"),
+        );
+        if self.new {
+            set_cookie(
+                &mut response,
+                site,
+                &format!("{CSRF_COOKIE}={}", self.value),
+                None,
+            );
+        }
+        response
+    }
+}

@@ -1,0 +1,107 @@
+//! What the routes need of the engine.
+
+use crate::commands::{
+    Acted, Changed, CommandError, Commands, DeliveryRecord, Filter, IncidentDetail, LinkTarget,
+    Listing, Page,
+};
+use crate::core::{Actor, Message, Via};
+use async_trait::async_trait;
+use model::IncidentId;
+use std::collections::BTreeMap;
+use tokio::sync::broadcast;
+
+/// The engine as the routes see it: [`Commands`], or a double in the tests of the routes.
+#[async_trait]
+pub trait Desk: Send + Sync + 'static {
+    /// See [`Commands::list`].
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, CommandError>;
+    /// See [`Commands::get`].
+    async fn get(&self, id: IncidentId) -> Result<IncidentDetail, CommandError>;
+    /// See [`Commands::deliveries_of`].
+    async fn deliveries_of(
+        &self,
+        ids: &[IncidentId],
+    ) -> Result<BTreeMap<IncidentId, Vec<DeliveryRecord>>, CommandError>;
+    /// See [`Commands::recent_messages`].
+    async fn recent_messages(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<(Message, DeliveryRecord)>, CommandError>;
+    /// See [`Commands::acknowledge`].
+    async fn acknowledge(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        via: Via,
+    ) -> Result<Acted, CommandError>;
+    /// See [`Commands::close`].
+    async fn close(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        via: Via,
+        until_resolved: bool,
+    ) -> Result<Acted, CommandError>;
+    /// See [`Commands::chat_actor`].
+    fn chat_actor(&self, member: &str, fallback: &str) -> Actor;
+    /// See [`Commands::link_target`].
+    async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError>;
+    /// See [`Commands::subscribe`].
+    fn subscribe(&self) -> broadcast::Receiver<Changed>;
+}
+
+#[async_trait]
+impl Desk for Commands {
+    async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, CommandError> {
+        Self::list(self, filter, page).await
+    }
+
+    async fn get(&self, id: IncidentId) -> Result<IncidentDetail, CommandError> {
+        Self::get(self, id).await
+    }
+
+    async fn deliveries_of(
+        &self,
+        ids: &[IncidentId],
+    ) -> Result<BTreeMap<IncidentId, Vec<DeliveryRecord>>, CommandError> {
+        Self::deliveries_of(self, ids).await
+    }
+
+    async fn recent_messages(
+        &self,
+        limit: u32,
+    ) -> Result<Vec<(Message, DeliveryRecord)>, CommandError> {
+        Self::recent_messages(self, limit).await
+    }
+
+    async fn acknowledge(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        via: Via,
+    ) -> Result<Acted, CommandError> {
+        Self::acknowledge(self, id, actor, via).await
+    }
+
+    async fn close(
+        &self,
+        id: IncidentId,
+        actor: Actor,
+        via: Via,
+        until_resolved: bool,
+    ) -> Result<Acted, CommandError> {
+        Self::close(self, id, actor, via, until_resolved).await
+    }
+
+    fn chat_actor(&self, member: &str, fallback: &str) -> Actor {
+        Self::chat_actor(self, member, fallback)
+    }
+
+    async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError> {
+        Self::link_target(self, token).await
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Changed> {
+        Self::subscribe(self)
+    }
+}

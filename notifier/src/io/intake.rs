@@ -1,0 +1,272 @@
+//! Takes alert events over from the log: committed to the store first, to the log after.
+
+use crate::core::AlarmKind;
+use crate::engine::{Effects, Engine};
+use crate::io::store::StoreError;
+use model::{StreamEvent, TopicName};
+use runtime::{Condition, Shutdown};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use stream::{
+    Batch, Commit, GroupEvent, GroupHandle, JoinSpec, Membership, Record, Stream, StreamError,
+    TopicPartition, Topics, Verdict,
+};
+
+/// The group in which replicas share the partitions.
+pub const GROUP: &str = "bongsu-notifier";
+
+/// Events in one transaction.
+const BATCH: usize = 128;
+const SESSION: Duration = Duration::from_secs(10);
+const PREFETCH_BYTES: usize = 8 << 20;
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Reads the alert topic as a member of the group.
+pub struct Intake {
+    engine: Arc<Engine>,
+    stream: Stream,
+    order: Shutdown,
+    condition: Condition,
+    owned: BTreeSet<TopicPartition>,
+}
+
+/// Whether to go on.
+#[derive(PartialEq, Eq)]
+enum Flow {
+    Go,
+    Stop,
+}
+
+impl Intake {
+    /// An intake; `condition` holds while it reads.
+    pub fn new(
+        engine: Arc<Engine>,
+        stream: Stream,
+        order: Shutdown,
+        condition: Condition,
+    ) -> Self {
+        Self {
+            engine,
+            stream,
+            order,
+            condition,
+            owned: BTreeSet::new(),
+        }
+    }
+
+    /// Runs until the order to stop. An error that does not pass ends it.
+    pub async fn run(mut self) -> Result<(), StreamError> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.join().await {
+                Ok(member) => {
+                    pause = FIRST_PAUSE;
+                    if self.read(member).await == Flow::Stop {
+                        return Ok(());
+                    }
+                }
+                Err(error) if is_final(&error) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(%error, "the alert topic cannot be joined yet");
+                    self.condition.not_ready(error.to_string());
+                }
+            }
+            if self.rest(&mut pause).await == Flow::Stop {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn join(&self) -> Result<Membership, StreamError> {
+        let topic = TopicName::alerts();
+        if self.stream.partitions(&topic).await?.is_none() {
+            return Err(StreamError::UnknownTopic { topic });
+        }
+        self.stream
+            .join(JoinSpec {
+                group: GROUP.to_owned(),
+                topics: Topics::Named(vec![topic]),
+                instance: None,
+                session_timeout: SESSION,
+                prefetch_bytes: PREFETCH_BYTES,
+            })
+            .await
+    }
+
+    async fn read(&mut self, mut member: Membership) -> Flow {
+        let handle = member.handle();
+        self.condition.ready("reading the alert topic");
+        let order = self.order.clone();
+        loop {
+            let event = tokio::select! {
+                event = member.next() => event,
+                () = order.begun() => {
+                    handle.leave().await;
+                    return Flow::Stop;
+                }
+            };
+            let flow = match event {
+                None => return Flow::Go,
+                Some(event) => self.take(event, &handle).await,
+            };
+            if flow == Flow::Stop {
+                handle.leave().await;
+                return Flow::Stop;
+            }
+        }
+    }
+
+    async fn take(&mut self, event: GroupEvent, handle: &GroupHandle) -> Flow {
+        match event {
+            GroupEvent::Assigned(assigned) => {
+                for (source, committed) in assigned.partitions {
+                    let next = committed.map(|commit| commit.next_offset);
+                    self.begin(&source, next, handle).await;
+                    self.owned.insert(source);
+                }
+                Flow::Go
+            }
+            // Nothing is under way between two events.
+            GroupEvent::Revoked(revoked) => {
+                for source in &revoked.partitions {
+                    self.owned.remove(source);
+                }
+                revoked.done();
+                Flow::Go
+            }
+            GroupEvent::Lost(lost) => {
+                for source in &lost {
+                    self.owned.remove(source);
+                }
+                Flow::Go
+            }
+            GroupEvent::Batch(batch) if self.owned.contains(batch.source()) => {
+                self.take_batch(&batch, handle).await
+            }
+            GroupEvent::Batch(_) => Flow::Go,
+            GroupEvent::Failed(error) => {
+                self.failed(error, handle).await;
+                Flow::Go
+            }
+        }
+    }
+
+    async fn begin(&self, source: &TopicPartition, next: Option<i64>, handle: &GroupHandle) {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let started = match next {
+                Some(offset) => handle.start(source, offset).await,
+                None => match self.stream.offsets(source).await {
+                    Ok(range) => handle.start(source, range.earliest).await,
+                    Err(error) => Err(error),
+                },
+            };
+            match started {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(%error, %source, "a partition cannot be started yet");
+                    if error.verdict() != Verdict::Transient || self.rest(&mut pause).await == Flow::Stop
+                    {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn failed(&self, error: StreamError, handle: &GroupHandle) {
+        if let StreamError::OffsetOutOfRange {
+            topic,
+            partition,
+            wanted,
+            earliest,
+            ..
+        } = &error
+        {
+            let text = format!("alert events {wanted} to {earliest} of {topic}[{partition}] are lost");
+            self.engine.alarm(None, AlarmKind::SequenceGap, text);
+            self.engine.metrics.event("lost");
+            let source = TopicPartition::new(topic.clone(), *partition);
+            self.begin(&source, Some(*earliest), handle).await;
+        } else {
+            tracing::warn!(%error, "reading the alert topic");
+        }
+    }
+
+    /// Applies a batch, then commits its offset. The store's silence stops the reading, never skips.
+    async fn take_batch(&mut self, batch: &Batch, handle: &GroupHandle) -> Flow {
+        let records: Vec<Record<'_>> = batch.records().collect();
+        for part in records.chunks(BATCH) {
+            let mut pause = FIRST_PAUSE;
+            while let Err(error) = self.apply(part).await {
+                tracing::error!(%error, source = %batch.source(), "alert events cannot be stored yet");
+                self.condition.not_ready(error.to_string());
+                if self.rest(&mut pause).await == Flow::Stop {
+                    return Flow::Stop;
+                }
+            }
+            self.condition.ready("reading the alert topic");
+            let Some(last) = part.last() else { continue };
+            let commit = Commit {
+                source: batch.source().clone(),
+                next_offset: last.offset + 1,
+                metadata: String::new(),
+            };
+            // What is not committed comes again and changes nothing.
+            if let Err(error) = handle.commit(vec![commit]).await {
+                tracing::warn!(%error, "an offset of the alert topic was not committed");
+            }
+        }
+        Flow::Go
+    }
+
+    async fn apply(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
+        let mut tx = self.engine.store.begin().await?;
+        let mut effects = Effects::default();
+        for record in records {
+            let Some(bytes) = record.value else { continue };
+            match schemas::alert::decode(bytes) {
+                Ok(StreamEvent::Alert(event)) => {
+                    self.engine
+                        .take_event(&mut tx, &event, bytes, record.timestamp, &mut effects)
+                        .await?;
+                    self.engine.metrics.event(event.kind.as_str());
+                }
+                Ok(StreamEvent::CaughtUp(caught_up)) => {
+                    self.engine
+                        .take_caught_up(&mut tx, &caught_up, &mut effects)
+                        .await?;
+                    self.engine.metrics.event("caught_up");
+                }
+                Err(error) => {
+                    let text = format!("record {} of the alert topic: {error}", record.offset);
+                    self.engine.alarm(None, AlarmKind::Unreadable, text);
+                    self.engine.metrics.event("unreadable");
+                }
+            }
+        }
+        tx.commit().await?;
+        self.engine.tell(effects);
+        Ok(())
+    }
+
+    /// Waits, longer each time. Stops when it is asked to.
+    async fn rest(&self, pause: &mut Duration) -> Flow {
+        let waited = *pause;
+        *pause = (*pause * 2).min(LONGEST_PAUSE);
+        tokio::select! {
+            () = tokio::time::sleep(waited) => Flow::Go,
+            () = self.order.begun() => Flow::Stop,
+        }
+    }
+}
+
+/// Errors that only a person can mend. A topic that is missing may be made yet.
+fn is_final(error: &StreamError) -> bool {
+    matches!(
+        error,
+        StreamError::Unauthorized { .. } | StreamError::Unusable { .. } | StreamError::Closed
+    )
+}

@@ -1,0 +1,9 @@
+//! Everything outside: the log, the store, the channels, HTTP. Nothing here decides.
+
+pub mod channel;
+pub mod directory;
+pub mod http;
+pub mod intake;
+pub mod sender;
+pub mod store;
+pub mod timers;

@@ -1,0 +1,297 @@
+//! Takes deliveries out of the outbox and sends them: each under a lease, each with a recorded fate.
+
+use crate::core::{
+    Action, Asked, ChannelKind, Fate, Next, Outcome, after_asking, after_sending, entry,
+};
+use crate::engine::{Effects, Engine, what};
+use crate::io::store::{Claimed, StoreError, Wanted};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use model::Timestamp;
+use runtime::Shutdown;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Deliveries taken at a time, so that one destination cannot take all room in one go.
+const BATCH: usize = 4;
+/// The last lane: everything.
+const ALL_LANES: i64 = 3;
+/// The lane of pages of P1.
+const P1_LANE: i64 = 0;
+
+/// A delivery on its way; ends with its destination.
+type Flight = Pin<Box<dyn Future<Output = String> + Send>>;
+
+/// The senders of one channel.
+pub struct Sender {
+    engine: Arc<Engine>,
+    channel: ChannelKind,
+    order: Shutdown,
+    flights: FuturesUnordered<Flight>,
+    by_destination: BTreeMap<String, usize>,
+}
+
+impl Sender {
+    /// Sends over one channel until the order to stop, then lets what is in flight end.
+    pub fn new(engine: Arc<Engine>, channel: ChannelKind, order: Shutdown) -> Self {
+        Self {
+            engine,
+            channel,
+            order,
+            flights: FuturesUnordered::new(),
+            by_destination: BTreeMap::new(),
+        }
+    }
+
+    /// Runs until the order to stop.
+    pub async fn run(mut self) -> Result<(), Infallible> {
+        let (engine, order) = (Arc::clone(&self.engine), self.order.clone());
+        loop {
+            if !order.has_begun() {
+                if let Err(error) = self.fill().await {
+                    tracing::warn!(%error, channel = %self.channel, "the outbox cannot be read");
+                }
+            } else if self.flights.is_empty() {
+                return Ok(());
+            }
+            tokio::select! {
+                Some(destination) = self.flights.next() => self.landed(&destination),
+                () = engine.sender_woken(self.channel) => {}
+                () = order.begun(), if !order.has_begun() => {}
+            }
+        }
+    }
+
+    /// Takes as much as there is room for: what is new, and what somebody left behind.
+    async fn fill(&mut self) -> Result<(), StoreError> {
+        loop {
+            let room = self.room();
+            let (now, lease_until) = self.lease();
+            let Some((lane, room)) = room else {
+                return Ok(());
+            };
+            let store = &self.engine.store;
+            let expired = store
+                .claim_expired(self.channel, BATCH.min(room), now, lease_until)
+                .await?;
+            let wanted = Wanted {
+                lane,
+                limit: BATCH.min(room),
+                not_to: self.busy_destinations(),
+            };
+            let ready = store
+                .claim_ready(self.channel, &wanted, now, lease_until)
+                .await?;
+            if expired.is_empty() && ready.is_empty() {
+                return Ok(());
+            }
+            for claimed in expired {
+                let engine = Arc::clone(&self.engine);
+                let destination = claimed.recipient.address.clone();
+                let flight = async move { ask(&engine, &claimed, lease_until).await };
+                self.starts(destination, flight);
+            }
+            for claimed in ready {
+                let engine = Arc::clone(&self.engine);
+                let destination = claimed.recipient.address.clone();
+                let flight = async move { send(&engine, &claimed, lease_until).await };
+                self.starts(destination, flight);
+            }
+        }
+    }
+
+    /// The lanes that there is room for, and how much.
+    fn room(&self) -> Option<(i64, usize)> {
+        let config = &self.engine.config;
+        let free = config.in_flight.saturating_sub(self.flights.len());
+        let shared = free.saturating_sub(config.in_flight_p1);
+        match (shared, free) {
+            (_, 0) => None,
+            (0, free) => Some((P1_LANE, free)),
+            (shared, _) => Some((ALL_LANES, shared)),
+        }
+    }
+
+    fn lease(&self) -> (Timestamp, Timestamp) {
+        let now = self.engine.now();
+        (now, now.plus(self.engine.config.lease))
+    }
+
+    fn busy_destinations(&self) -> Vec<String> {
+        let most = self.engine.config.in_flight_destination;
+        self.by_destination
+            .iter()
+            .filter(|(_, flights)| **flights >= most)
+            .map(|(destination, _)| destination.clone())
+            .collect()
+    }
+
+    fn starts(
+        &mut self,
+        destination: String,
+        flight: impl Future<Output = ()> + Send + 'static,
+    ) {
+        *self.by_destination.entry(destination.clone()).or_default() += 1;
+        self.flights.push(Box::pin(async move {
+            flight.await;
+            destination
+        }));
+    }
+
+    fn landed(&mut self, destination: &str) {
+        if let Some(flights) = self.by_destination.get_mut(destination) {
+            *flights -= 1;
+            if *flights == 0 {
+                self.by_destination.remove(destination);
+            }
+        }
+    }
+}
+
+/// One attempt to send.
+async fn send(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
+    let around = match engine.store.surroundings(claimed).await {
+        Ok(Some(around)) => around,
+        Ok(None) => {
+            tracing::error!(delivery = %claimed.id, "a delivery without an incident is left alone");
+            return;
+        }
+        // The lease runs out, and somebody looks at it again.
+        Err(error) => {
+            tracing::warn!(%error, delivery = %claimed.id, "a delivery cannot be read");
+            return;
+        }
+    };
+    let outcome = match engine.channels.get(claimed.channel) {
+        None => Outcome::Refused {
+            reason: format!("no provider of {} is configured", claimed.channel),
+        },
+        // Another may take it over while this one still sends.
+        Some(_) if engine.now().plus(engine.config.send_timeout) > lease_until => return,
+        Some(channel) => {
+            let message = engine.message(claimed, around);
+            let attempt = channel.send(&message);
+            let within = engine.config.send_timeout;
+            tokio::time::timeout(within.to_std(), attempt)
+                .await
+                .unwrap_or_else(|_| Outcome::Unknown {
+                    reason: format!("no answer within {within}"),
+                })
+        }
+    };
+    engine
+        .metrics
+        .notified(claimed.channel, outcome_word(&outcome));
+    let next = after_sending(&claimed.attempt, outcome, &engine.limits(), engine.now());
+    record(engine, claimed, &next, lease_until).await;
+}
+
+/// Asks the provider about a delivery whose outcome is unknown.
+async fn ask(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
+    let asked = match engine.channels.get(claimed.channel) {
+        None => Asked::CannotTell {
+            reason: format!("no provider of {} is configured any more", claimed.channel),
+        },
+        Some(channel) => {
+            let address = &claimed.recipient.address;
+            let question = channel.ask(&claimed.id, address, claimed.sent_after);
+            tokio::time::timeout(engine.config.send_timeout.to_std(), question)
+                .await
+                .unwrap_or_else(|_| Asked::Retry {
+                    reason: format!("no answer within {}", engine.config.send_timeout),
+                })
+        }
+    };
+    engine.metrics.notified(claimed.channel, asked_word(&asked));
+    let next = after_asking(&claimed.attempt, asked, engine.now());
+    record(engine, claimed, &next, lease_until).await;
+}
+
+/// Records what came of an attempt. While the lease holds, it is tried again: what is not recorded is asked
+/// about or sent twice.
+async fn record(engine: &Engine, claimed: &Claimed, next: &Next, lease_until: Timestamp) {
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match record_once(engine, claimed, next).await {
+            Ok(true) => return engine.wake_sender(claimed.channel),
+            Ok(false) => {
+                tracing::warn!(
+                    delivery = %claimed.id,
+                    "another sender took this delivery over; its own outcome is not recorded"
+                );
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%error, delivery = %claimed.id, "an outcome cannot be recorded yet");
+                if engine.now() >= lease_until {
+                    return;
+                }
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+        }
+    }
+}
+
+async fn record_once(engine: &Engine, claimed: &Claimed, next: &Next) -> Result<bool, StoreError> {
+    let now = engine.now();
+    let mut tx = engine.store.begin().await?;
+    // First the incident, then the delivery: the order of all transactions.
+    let Some(mut loaded) = tx.lock(claimed.incident).await? else {
+        return Ok(false);
+    };
+    if !tx.settle(claimed, next, now).await? {
+        return Ok(false);
+    }
+    let provider = engine
+        .channels
+        .get(claimed.channel)
+        .map_or("no provider", |channel| channel.provider());
+    let label = what(claimed.purpose, claimed.channel, &claimed.recipient.name);
+    let entries: Vec<Action> = entry(&label, provider, next)
+        .into_iter()
+        .map(Action::Record)
+        .collect();
+    let mut effects = Effects::default();
+    loaded.incident.revision += 1;
+    tx.save(&loaded, &entries, now).await?;
+    effects.add(&loaded.incident, entries, now);
+    if let Next::Settle {
+        fate: fate @ (Fate::Failed | Fate::Unknown),
+        reason,
+        ..
+    } = next
+    {
+        let reason = reason.clone().unwrap_or_default();
+        engine
+            .undelivered(&mut tx, claimed, *fate, reason, &mut effects)
+            .await?;
+    }
+    tx.commit().await?;
+    engine.tell(effects);
+    Ok(true)
+}
+
+const fn outcome_word(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Accepted { .. } => "accepted",
+        Outcome::Delivered { .. } => "delivered",
+        Outcome::Refused { .. } => "refused",
+        Outcome::Retry { .. } => "retry",
+        Outcome::Unknown { .. } => "unknown",
+    }
+}
+
+const fn asked_word(asked: &Asked) -> &'static str {
+    match asked {
+        Asked::Accepted { .. } => "asked_accepted",
+        Asked::Delivered { .. } => "asked_delivered",
+        Asked::Refused { .. } => "asked_refused",
+        Asked::NeverSent => "asked_never_sent",
+        Asked::CannotTell { .. } => "asked_cannot_tell",
+        Asked::Retry { .. } => "asked_retry",
+    }
+}

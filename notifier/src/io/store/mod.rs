@@ -1,0 +1,231 @@
+//! Incidents, their timelines and the outbox, in SQLite or PostgreSQL through one set of queries.
+//!
+//! Only what claims or locks rows differs; it stands in `sql/`, a file per database.
+
+mod apply;
+mod outbox;
+mod read;
+mod rows;
+mod values;
+
+pub use apply::{Loaded, Tx};
+pub use outbox::{Claimed, Surroundings, Wanted};
+pub use read::Counts;
+
+use crate::config::Database;
+use runtime::Secret;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{AnyPool, Executor};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+/// How long a connection may be waited for.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where incidents are kept. A cheap handle.
+#[derive(Debug, Clone)]
+pub struct Store {
+    writer: AnyPool,
+    reader: AnyPool,
+    dialect: &'static Dialect,
+    place: String,
+}
+
+/// What differs between the databases.
+#[derive(Debug)]
+struct Dialect {
+    shared: bool,
+    begin: &'static str,
+    claim_deliveries: &'static str,
+    claim_expired: &'static str,
+    claim_due: &'static str,
+    lock_incident: &'static str,
+}
+
+/// Writers take their turn when they begin: a transaction that read first could not become a writer.
+static SQLITE: Dialect = Dialect {
+    shared: false,
+    begin: "BEGIN IMMEDIATE",
+    claim_deliveries: include_str!("sql/sqlite/claim_deliveries.sql"),
+    claim_expired: include_str!("sql/sqlite/claim_expired.sql"),
+    claim_due: include_str!("sql/sqlite/claim_due.sql"),
+    lock_incident: include_str!("sql/sqlite/lock_incident.sql"),
+};
+
+static POSTGRES: Dialect = Dialect {
+    shared: true,
+    begin: "BEGIN",
+    claim_deliveries: include_str!("sql/postgres/claim_deliveries.sql"),
+    claim_expired: include_str!("sql/postgres/claim_expired.sql"),
+    claim_due: include_str!("sql/postgres/claim_due.sql"),
+    lock_incident: include_str!("sql/postgres/lock_incident.sql"),
+};
+
+/// What can go wrong in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database did not do what it was asked.
+    #[error("the database of incidents: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Its tables could not be brought up to date.
+    #[error("the tables of incidents could not be brought up to date: {0}")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// A row holds what no version of this program wrote.
+    #[error("row of {table}: {reason}")]
+    Row {
+        /// The table.
+        table: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The URL in the file is none of a PostgreSQL.
+    #[error("the database URL must begin with postgres:// or postgresql://")]
+    NotPostgres,
+    /// The file with the URL cannot be read.
+    #[error(transparent)]
+    Secret(#[from] runtime::secret::SecretError),
+    /// The path of the embedded database is not usable.
+    #[error("the path of the embedded database: {0}")]
+    Path(#[from] std::io::Error),
+    /// The machine gives no random numbers.
+    #[error("no random numbers for a link: {0}")]
+    Random(String),
+}
+
+impl StoreError {
+    /// Whether it may pass by itself: the database is not there, is busy, or broke off.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(sqlx::Error::Database(error)) => {
+                // PostgreSQL: connection, resources, operator, deadlock; SQLite: busy, locked, full, I/O.
+                error.code().is_none_or(|code| {
+                    ["08", "53", "57", "40", "55"].iter().any(|class| code.starts_with(class))
+                        || ["5", "6", "10", "13", "261", "517"].contains(&&*code)
+                })
+            }
+            Self::Database(error) => matches!(
+                error,
+                sqlx::Error::Io(_)
+                    | sqlx::Error::PoolTimedOut
+                    | sqlx::Error::Protocol(_)
+                    | sqlx::Error::WorkerCrashed
+            ),
+            Self::Migrate(sqlx::migrate::MigrateError::Execute(sqlx::Error::Io(_))) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Store {
+    /// Opens what the configuration names and brings its tables up to date.
+    pub async fn open(config: &Database) -> Result<Self, StoreError> {
+        match &config.postgres_url_file {
+            Some(file) => Self::postgres(&Secret::from_file(file)?, config.connections).await,
+            None => Self::sqlite(&config.sqlite).await,
+        }
+    }
+
+    /// Opens, or makes, an embedded database in that file.
+    pub async fn sqlite(path: &Path) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let path = std::path::absolute(path)?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let url = format!("sqlite://{}?mode=rwc", percent_encoded(&path));
+        let options = AnyConnectOptions::from_str(&url)?;
+        // One writer: SQLite has no more, and waiting here is fairer than inside it.
+        let writer = sqlite_pool(1).connect_with(options.clone()).await?;
+        MIGRATIONS.run(&writer).await?;
+        let reader = sqlite_pool(4).connect_with(options).await?;
+        Ok(Self {
+            writer,
+            reader,
+            dialect: &SQLITE,
+            place: format!("SQLite at {}", path.display()),
+        })
+    }
+
+    /// Opens a PostgreSQL.
+    pub async fn postgres(url: &Secret, connections: u32) -> Result<Self, StoreError> {
+        sqlx::any::install_default_drivers();
+        let url = url.expose().trim();
+        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
+            return Err(StoreError::NotPostgres);
+        }
+        let options = AnyConnectOptions::from_str(url)?;
+        let pool = AnyPoolOptions::new()
+            .max_connections(connections.max(2))
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .connect_with(options)
+            .await?;
+        MIGRATIONS.run(&pool).await?;
+        Ok(Self {
+            writer: pool.clone(),
+            reader: pool,
+            dialect: &POSTGRES,
+            place: "PostgreSQL".to_owned(),
+        })
+    }
+
+    /// Which database it is, for logs; without credentials.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Whether other processes may work on it.
+    pub fn is_shared(&self) -> bool {
+        self.dialect.shared
+    }
+
+    /// Begins a transaction that may write.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let inner = self.writer.begin_with(self.dialect.begin).await?;
+        Ok(Tx {
+            inner,
+            dialect: self.dialect,
+        })
+    }
+
+    /// Closes the connections once their work is done.
+    pub async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+}
+
+fn sqlite_pool(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                for pragma in [
+                    "PRAGMA journal_mode = WAL",
+                    "PRAGMA synchronous = FULL",
+                    "PRAGMA busy_timeout = 10000",
+                    "PRAGMA foreign_keys = ON",
+                ] {
+                    connection.execute(pragma).await?;
+                }
+                Ok(())
+            })
+        })
+}
+
+/// A path as it stands in a URL.
+fn percent_encoded(path: &Path) -> String {
+    let mut out = String::new();
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
+                out.push(char::from(*byte));
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}

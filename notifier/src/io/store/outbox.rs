@@ -1,0 +1,304 @@
+//! The outbox: deliveries are taken under a lease, and only the latest lease may record an outcome.
+
+use super::values::{Cells, MentionJson};
+use super::{Store, StoreError, Tx, rows};
+use crate::core::{
+    Attempt, ChannelKind, DeliveryId, Fate, IncidentSummary, Next, ProviderRef, Purpose, Recipient,
+    Sibling,
+};
+use model::{IncidentId, Priority, Timestamp};
+use sqlx::any::AnyRow;
+
+/// A delivery that this process has under a lease.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Its identity.
+    pub id: DeliveryId,
+    /// The incident that it is about.
+    pub incident: IncidentId,
+    /// The lease under which it was taken.
+    pub lease: i64,
+    /// The revision that decided it.
+    pub revision: u64,
+    /// Why.
+    pub purpose: Purpose,
+    /// How.
+    pub channel: ChannelKind,
+    /// To whom.
+    pub recipient: Recipient,
+    /// In a room: who is to act.
+    pub mentions: Vec<Recipient>,
+    /// What the purpose alone does not say.
+    pub note: Option<String>,
+    /// The secret part of its short link.
+    pub token: String,
+    /// When the attempt began whose outcome is open.
+    pub sent_after: Timestamp,
+    /// What came before.
+    pub attempt: Attempt,
+}
+
+/// What a sender needs beside the delivery itself.
+#[derive(Debug, Clone)]
+pub struct Surroundings {
+    /// The incident as it is.
+    pub incident: IncidentSummary,
+    /// The first message about it in the same room.
+    pub thread: Option<ProviderRef>,
+}
+
+/// Which deliveries a sender has room for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The last lane: 0 for pages of P1 alone, 3 for all.
+    pub lane: i64,
+    /// How many at most.
+    pub limit: usize,
+    /// Destinations that have enough in flight.
+    pub not_to: Vec<String>,
+}
+
+/// Addresses between bars; no address of a phone or a chat holds one.
+fn excluded(addresses: &[String]) -> String {
+    let mut out = String::from("|");
+    for address in addresses {
+        out.push_str(address);
+        // One bar on each side of every address, also of two neighbours.
+        out.push_str("||");
+    }
+    out
+}
+
+impl Store {
+    /// Takes deliveries of a channel that are ready, the most urgent first.
+    pub async fn claim_ready(
+        &self,
+        channel: ChannelKind,
+        wanted: &Wanted,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let rows = sqlx::query(self.dialect.claim_deliveries)
+            .bind(lease_until.as_nanos())
+            .bind(now.as_nanos())
+            .bind(channel.as_str())
+            .bind(wanted.lane)
+            .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
+            .bind(excluded(&wanted.not_to))
+            .fetch_all(&self.writer)
+            .await?;
+        rows.iter().map(claimed).collect()
+    }
+
+    /// Takes deliveries of a channel whose lease ran out: whether they were sent is unknown.
+    pub async fn claim_expired(
+        &self,
+        channel: ChannelKind,
+        limit: usize,
+        now: Timestamp,
+        lease_until: Timestamp,
+    ) -> Result<Vec<Claimed>, StoreError> {
+        let rows = sqlx::query(self.dialect.claim_expired)
+            .bind(lease_until.as_nanos())
+            .bind(now.as_nanos())
+            .bind(channel.as_str())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.writer)
+            .await?;
+        rows.iter().map(claimed).collect()
+    }
+
+    /// What a sender needs beside the delivery itself; none when the incident is gone.
+    pub async fn surroundings(
+        &self,
+        claimed: &Claimed,
+    ) -> Result<Option<Surroundings>, StoreError> {
+        let row = sqlx::query("SELECT * FROM incidents WHERE id = $1")
+            .bind(claimed.incident.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let first = sqlx::query(
+            "SELECT reference FROM deliveries WHERE incident = $1 AND channel = $2 \
+             AND address = $3 AND reference IS NOT NULL ORDER BY ordinal LIMIT 1",
+        )
+        .bind(claimed.incident.to_string())
+        .bind(claimed.channel.as_str())
+        .bind(claimed.recipient.address.clone())
+        .fetch_optional(&self.reader)
+        .await?;
+        let thread = match &first {
+            Some(row) => cells(row).text_or_none("reference")?.map(ProviderRef),
+            None => None,
+        };
+        Ok(Some(Surroundings {
+            incident: rows::incident(&row, Vec::new())?.summary(),
+            thread,
+        }))
+    }
+}
+
+impl Tx {
+    /// Records what is to be done with a delivery. False when its lease is another's by now.
+    pub async fn settle(
+        &mut self,
+        claimed: &Claimed,
+        next: &Next,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (fate, ready_at, repeat, reference, reason) = match next {
+            Next::Settle {
+                fate,
+                reference,
+                reason,
+            } => (*fate, now, None, reference.clone(), reason.clone()),
+            Next::Again {
+                at,
+                possible_repeat,
+                reason,
+            } => (
+                Fate::Queued,
+                *at,
+                Some(*possible_repeat),
+                None,
+                Some(reason.clone()),
+            ),
+            Next::Ask { at, reason } => (Fate::Sending, *at, None, None, Some(reason.clone())),
+        };
+        let repeat = repeat.unwrap_or(claimed.attempt.possible_repeat);
+        let done = sqlx::query(
+            "UPDATE deliveries SET fate = $3, ready_at = $4, possible_repeat = $5, \
+             reference = COALESCE($6, reference), reason = $7, updated_at = $8 \
+             WHERE id = $1 AND lease = $2 AND fate = 'sending'",
+        )
+        .bind(claimed.id.to_string())
+        .bind(claimed.lease)
+        .bind(fate.as_str())
+        .bind(ready_at.as_nanos())
+        .bind(i64::from(repeat))
+        .bind(reference.map(|reference| reference.0))
+        .bind(reason)
+        .bind(now.as_nanos())
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// The other messages of the step that a delivery belongs to.
+    pub async fn siblings(&mut self, claimed: &Claimed) -> Result<Vec<Sibling>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT contact, fate FROM deliveries \
+             WHERE incident = $1 AND revision = $2 AND id <> $3",
+        )
+        .bind(claimed.incident.to_string())
+        .bind(super::values::counter(claimed.revision))
+        .bind(claimed.id.to_string())
+        .fetch_all(&mut *self.inner)
+        .await?;
+        rows.iter()
+            .map(|row| {
+                let cells = cells(row);
+                Ok(Sibling {
+                    personal: cells.text_or_none("contact")?.is_some(),
+                    fate: cells.named("fate", Fate::parse)?,
+                })
+            })
+            .collect()
+    }
+
+    /// Whether another page to the same destination was not in vain.
+    pub async fn heard_before(&mut self, claimed: &Claimed) -> Result<bool, StoreError> {
+        let rows = sqlx::query(
+            "SELECT purpose FROM deliveries WHERE incident = $1 AND channel = $2 AND address = $3 \
+             AND id <> $4 AND fate NOT IN ('failed', 'queued')",
+        )
+        .bind(claimed.incident.to_string())
+        .bind(claimed.channel.as_str())
+        .bind(claimed.recipient.address.clone())
+        .bind(claimed.id.to_string())
+        .fetch_all(&mut *self.inner)
+        .await?;
+        for row in &rows {
+            if cells(row).named("purpose", Purpose::parse)?.is_page() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The incident and the fate of a delivery, for a provider's later word on it.
+    pub async fn fate_of(
+        &mut self,
+        id: DeliveryId,
+    ) -> Result<Option<(Claimed, Fate)>, StoreError> {
+        let row = sqlx::query("SELECT * FROM deliveries WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&mut *self.inner)
+            .await?;
+        row.map(|row| Ok((claimed(&row)?, cells(&row).named("fate", Fate::parse)?)))
+            .transpose()
+    }
+
+    /// Sets a fate that a provider reported; the caller has seen that it goes forward.
+    pub async fn report(
+        &mut self,
+        id: DeliveryId,
+        from: Fate,
+        to: Fate,
+        reason: Option<String>,
+        now: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET fate = $3, reason = COALESCE($4, reason), updated_at = $5 \
+             WHERE id = $1 AND fate = $2",
+        )
+        .bind(id.to_string())
+        .bind(from.as_str())
+        .bind(to.as_str())
+        .bind(reason)
+        .bind(now.as_nanos())
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+pub(super) fn cells(row: &AnyRow) -> Cells<'_> {
+    Cells {
+        table: "deliveries",
+        row,
+    }
+}
+
+pub(super) fn claimed(row: &AnyRow) -> Result<Claimed, StoreError> {
+    let cells = cells(row);
+    let mentions: Vec<MentionJson> = cells.json("mentions")?;
+    let mentions = mentions
+        .into_iter()
+        .map(Recipient::try_from)
+        .collect::<Result<_, _>>()
+        .map_err(|error| cells.wrong(error.to_string()))?;
+    Ok(Claimed {
+        id: cells.named("id", DeliveryId::parse)?,
+        incident: cells.named("incident", IncidentId::parse)?,
+        lease: cells.int("lease")?,
+        revision: cells.count("revision")?,
+        purpose: cells.named("purpose", Purpose::parse)?,
+        channel: cells.named("channel", ChannelKind::parse)?,
+        recipient: cells.recipient()?,
+        mentions,
+        note: cells.text_or_none("note")?,
+        token: cells.text("token")?,
+        sent_after: cells
+            .time_or_none("sent_after")?
+            .unwrap_or(cells.time("created_at")?),
+        attempt: Attempt {
+            priority: cells.named("priority", Priority::parse)?,
+            attempts: cells.small("attempts")?,
+            unknowns: cells.small("unknowns")?,
+            asks: cells.small("asks")?,
+            possible_repeat: cells.truth("possible_repeat")?,
+            created_at: cells.time("created_at")?,
+        },
+    })
+}

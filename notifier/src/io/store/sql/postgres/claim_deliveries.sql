@@ -1,0 +1,17 @@
+-- Materialized: the limit must hold even where the planner would run the choice twice.
+WITH ready AS MATERIALIZED (
+    SELECT d.id FROM deliveries d
+    WHERE d.fate = 'queued' AND d.channel = $3 AND d.lane <= $4 AND d.ready_at <= $2
+      AND REPLACE($6, '|' || d.address || '|', '') = $6
+      AND NOT EXISTS (
+        SELECT 1 FROM deliveries e
+        WHERE e.incident = d.incident AND e.channel = d.channel AND e.address = d.address
+          AND e.ordinal < d.ordinal AND e.fate IN ('queued', 'sending'))
+    ORDER BY d.lane, d.ready_at, d.ordinal
+    LIMIT $5
+    FOR UPDATE SKIP LOCKED)
+UPDATE deliveries SET
+    fate = 'sending', lease = lease + 1, ready_at = $1, attempts = attempts + 1, asks = 0,
+    sent_after = $2, updated_at = $2
+FROM ready WHERE deliveries.id = ready.id
+RETURNING deliveries.*

@@ -1,0 +1,146 @@
+//! Does what is due, looks for what would be forgotten, and tells subscribers what other replicas changed.
+
+use crate::commands::Changed;
+use crate::core::{AlarmKind, Finding, Input, audit};
+use crate::engine::{Effects, Engine};
+use crate::io::store::StoreError;
+use model::{IncidentId, Span, Timestamp};
+use runtime::Shutdown;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+/// Incidents handled in one transaction.
+const BATCH: i64 = 32;
+/// Incidents that the auditor reads at a time.
+const AUDIT_PAGE: u32 = 500;
+/// Replicas' clocks and long transactions may put a change this far into the past.
+const CHANGES_WINDOW: Span = Span::from_secs(5);
+/// How often other replicas' changes are looked for.
+const CHANGES_EVERY: Span = Span::from_secs(1);
+/// Changes read at a time.
+const CHANGES_PAGE: u32 = 2_000;
+
+/// Does what is due, until the order to stop.
+pub async fn run(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+    loop {
+        match due(&engine).await {
+            Ok(done) if done == BATCH as usize && !order.has_begun() => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, "what is due cannot be done yet"),
+        }
+        tokio::select! {
+            () = engine.timers_woken() => {}
+            () = order.begun() => return Ok(()),
+        }
+    }
+}
+
+/// One batch of what is due; how much there was.
+async fn due(engine: &Engine) -> Result<usize, StoreError> {
+    let mut tx = engine.store.begin().await?;
+    let ids = tx.claim_due(engine.now(), BATCH).await?;
+    let mut effects = Effects::default();
+    for id in &ids {
+        engine
+            .decide_by_id(&mut tx, *id, Input::Due, &mut effects)
+            .await?;
+    }
+    tx.commit().await?;
+    engine.tell(effects);
+    Ok(ids.len())
+}
+
+/// Audits and counts, until the order to stop.
+pub async fn run_auditor(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+    loop {
+        if let Err(error) = look(&engine).await {
+            tracing::warn!(%error, "the auditor cannot look");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(engine.config.audit_every.to_std()) => {}
+            () = order.begun() => return Ok(()),
+        }
+    }
+}
+
+/// One look at every P1 that is not closed.
+async fn look(engine: &Engine) -> Result<(), StoreError> {
+    engine.metrics.set_incidents(&engine.store.counts().await?);
+    let oldest = engine.store.oldest_waiting().await?;
+    let now = engine.now();
+    engine
+        .metrics
+        .set_oldest_waiting(oldest.map(|at| now.since(at)));
+    let mut last = None;
+    loop {
+        let part = engine.store.live_p1(last, AUDIT_PAGE).await?;
+        for incident in &part {
+            if let Some(finding) = audit(incident, now) {
+                act_on(engine, incident.id, finding).await?;
+            }
+        }
+        match part.last() {
+            Some(incident) if part.len() == AUDIT_PAGE as usize => last = Some(incident.id),
+            _ => return Ok(()),
+        }
+    }
+}
+
+/// A P1 without a future pages everyone; one whose time has passed is done here and now.
+async fn act_on(engine: &Engine, id: IncidentId, finding: Finding) -> Result<(), StoreError> {
+    let input = match finding {
+        Finding::Orphaned => Input::Orphaned,
+        Finding::Overdue(by) => {
+            let text = format!("a P1 is overdue by {by}: the engine's timers are stuck");
+            engine.alarm(Some(id), AlarmKind::Overdue, text);
+            Input::Due
+        }
+    };
+    let mut tx = engine.store.begin().await?;
+    let mut effects = Effects::default();
+    engine
+        .decide_by_id(&mut tx, id, input, &mut effects)
+        .await?;
+    tx.commit().await?;
+    engine.tell(effects);
+    Ok(())
+}
+
+/// Tells subscribers what other replicas changed, until the order to stop.
+pub async fn run_watcher(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+    let mut known = BTreeMap::<IncidentId, (u64, Timestamp)>::new();
+    let mut since = engine.now();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(CHANGES_EVERY.to_std()) => {}
+            () = order.begun() => return Ok(()),
+        }
+        match engine.store.changed_since(since, CHANGES_PAGE).await {
+            Ok(changes) => {
+                let newest = changes.last().map(|(_, at)| *at);
+                for (changed, at) in changes {
+                    pass_on(&engine, &mut known, changed, at);
+                }
+                if let Some(newest) = newest {
+                    since = since.max(newest.minus(CHANGES_WINDOW));
+                }
+                known.retain(|_, (_, at)| *at >= since);
+            }
+            Err(error) => tracing::warn!(%error, "other replicas' changes cannot be read"),
+        }
+    }
+}
+
+fn pass_on(
+    engine: &Engine,
+    known: &mut BTreeMap<IncidentId, (u64, Timestamp)>,
+    changed: Changed,
+    at: Timestamp,
+) {
+    let before = known.insert(changed.incident, (changed.revision, at));
+    if before.is_none_or(|(revision, _)| revision < changed.revision) {
+        // Nobody may be listening.
+        drop(engine.changes.send(changed));
+    }
+}

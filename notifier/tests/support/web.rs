@@ -1,0 +1,161 @@
+//! Requests to the routes without a network, and what they answer.
+
+use super::desk::FakeDesk;
+use super::sample;
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use notifier::Config;
+use notifier::io::http::{Settings, routes};
+use runtime::{Clock, Shutdown, Tasks};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tower::ServiceExt;
+
+pub const TOKEN: &str = "a-token-of-the-api";
+pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+
+/// A site under test.
+pub struct Web {
+    pub router: Router,
+    pub desk: FakeDesk,
+    pub clock: Clock,
+    pub tasks: Tasks,
+    _secrets: tempfile::TempDir,
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// `name=value` of a cookie that was set.
+    pub fn cookie(&self, name: &str) -> String {
+        let all = self.headers.get_all(header::SET_COOKIE);
+        let found = all
+            .iter()
+            .map(|value| value.to_str().unwrap())
+            .find(|c| c.starts_with(name));
+        found
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    }
+}
+
+impl Web {
+    /// As `bongsu up` serves it: loopback, no token.
+    pub fn open(desk: FakeDesk) -> Self {
+        Self::new(desk, false)
+    }
+
+    /// As it is served to a network: with a token.
+    pub fn guarded(desk: FakeDesk) -> Self {
+        Self::new(desk, true)
+    }
+
+    fn new(desk: FakeDesk, guarded: bool) -> Self {
+        let secrets = tempfile::tempdir().unwrap();
+        let secret = |name: &str, text: &str| {
+            let path = secrets.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let config = Config {
+            public_url: "https://bongsu.example.com".to_owned(),
+            inbox: true,
+            api_token_file: guarded.then(|| secret("token", TOKEN)),
+            slack: Some(notifier::config::Slack {
+                bot_token_file: secret("bot", "xoxb"),
+                signing_secret_file: secret("signing", SIGNING_SECRET),
+                api_url: "http://127.0.0.1:9".to_owned(),
+            }),
+            ..Config::default()
+        };
+        let listen: SocketAddr = if guarded {
+            "0.0.0.0:8189"
+        } else {
+            "127.0.0.1:8189"
+        }
+        .parse()
+        .unwrap();
+        let settings = Settings::new(&config, listen).unwrap();
+        let clock = Clock::manual(sample::NOW.as_nanos());
+        let tasks = Tasks::new(Shutdown::new());
+        let router = routes(
+            Arc::new(desk.clone()),
+            settings,
+            clock.clone(),
+            tasks.clone(),
+        );
+        Self {
+            router,
+            desk,
+            clock,
+            tasks,
+            _secrets: secrets,
+        }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = axum::body::to_bytes(response.into_body(), 1 << 22)
+            .await
+            .unwrap();
+        Answer {
+            status,
+            headers,
+            text: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.get_with(path, &[]).await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.send(request("GET", path, headers, "")).await
+    }
+
+    pub async fn post(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.send(request("POST", path, headers, body)).await
+    }
+
+    /// Sends a form of the console with the token of its cookie.
+    pub async fn form(&self, path: &str, fields: &str) -> Answer {
+        let cookie = self.get("/").await.cookie("bongsu_csrf");
+        let value = cookie.split_once('=').map_or("", |(_, value)| value);
+        let headers = [("content-type", FORM), ("cookie", &*cookie)];
+        self.post(path, &headers, &format!("csrf={value}&{fields}"))
+            .await
+    }
+}
+
+pub const FORM: &str = "application/x-www-form-urlencoded";
+
+pub fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request<Body> {
+    let mut request = Request::builder().method(method).uri(path);
+    if !headers.iter().any(|(name, _)| *name == "host") {
+        request = request.header("host", "127.0.0.1:8189");
+    }
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    request.body(Body::from(body.to_owned())).unwrap()
+}

@@ -1,0 +1,43 @@
+//! The catalogue: what operators declare, as strict YAML in files and as JSON in its topic.
+
+mod bundle;
+mod check;
+mod check_all;
+mod entry;
+mod error;
+mod json_schema;
+mod live;
+mod merge;
+mod over;
+mod overrides;
+mod people;
+mod per_priority;
+mod shard;
+mod shipped;
+mod template;
+mod template_check;
+mod tenant;
+mod text;
+mod yaml;
+
+pub use bundle::{Bundle, BundleContent};
+pub use check::{Flaw, check_entry, locate};
+pub use check_all::check_catalogue;
+pub use entry::{Entry, Kind, Located, Places};
+pub use error::CatalogueError;
+pub use json_schema::{all_json_schemas, json_schema};
+pub use live::{Catalogue, Record, RecordError, decode_value, encode_value};
+pub use merge::{MergeError, extended_template, merged_template};
+pub use over::{Function, Over};
+pub use overrides::{Changes, Override, OverrideRank, Target};
+pub use people::{
+    AcknowledgeWithin, ChannelKind, Channels, Contact, EscalationPolicy, Language, Step,
+};
+pub use per_priority::PerPriority;
+pub use shard::{Epoch, EpochStart, Placement, Shard};
+pub use shipped::shipped_templates;
+pub use template::{
+    AppliesTo, Expectation, Level, OneOrMany, Template, TemplateTest, Threshold, WhenMissing,
+};
+pub use tenant::{Contract, Evaluation, Sha256, Tenant, Token};
+pub use yaml::parse_yaml;

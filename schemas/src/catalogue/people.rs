@@ -1,0 +1,177 @@
+//! `contact:` and `escalation_policy:` — whom to tell, how, and who is next.
+
+use super::text::{self, shape};
+use model::{Priority, Span};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A person who is told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// The contact's id.
+    pub contact: String,
+    /// What the person is called.
+    pub name: String,
+    /// The language of what is sent.
+    #[serde(default)]
+    pub language: Language,
+    /// Member id in Slack, such as `U02ABCDEF`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slack: Option<String>,
+    /// Phone number in E.164, such as `+821012345678`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^\+[1-9][0-9]{6,14}$"))]
+    pub phone: Option<String>,
+    /// E-mail address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+}
+
+/// A language of messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// Korean.
+    Ko,
+    /// English.
+    #[default]
+    En,
+}
+
+/// Who is told first, and who when nobody acknowledges.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EscalationPolicy {
+    /// The policy's name.
+    pub escalation_policy: String,
+    /// How long a step waits for an acknowledgement where it does not say itself.
+    #[serde(default)]
+    pub acknowledge_within: AcknowledgeWithin,
+    /// How a page of each priority is sent.
+    #[serde(default)]
+    pub channels: Channels,
+    /// The chat room (a Slack channel id) that sees every incident of the policy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chat: Option<String>,
+    /// The steps in their order.
+    #[schemars(length(min = 1, max = 20))]
+    pub steps: Vec<Step>,
+    /// How often the steps begin again after the last one.
+    #[serde(default)]
+    #[schemars(range(max = 20))]
+    pub repeat: u8,
+}
+
+/// One step of a policy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Contacts that are told.
+    #[schemars(length(min = 1))]
+    pub notify: Vec<String>,
+    /// The time after the previous step; left out: `acknowledge_within` of the priority.
+    #[serde(
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<shape::Duration>")]
+    pub after: Option<Span>,
+}
+
+/// How long each priority may stay without an acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct AcknowledgeWithin {
+    /// Of P1.
+    #[serde(rename = "P1", with = "text::option")]
+    #[schemars(with = "Option<shape::Duration>")]
+    pub p1: Option<Span>,
+    /// Of P2.
+    #[serde(rename = "P2", with = "text::option")]
+    #[schemars(with = "Option<shape::Duration>")]
+    pub p2: Option<Span>,
+    /// Of P3; none: a P3 does not escalate.
+    #[serde(
+        rename = "P3",
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<shape::Duration>")]
+    pub p3: Option<Span>,
+}
+
+impl Default for AcknowledgeWithin {
+    fn default() -> Self {
+        Self {
+            p1: Some(Span::from_secs(15 * 60)),
+            p2: Some(Span::from_secs(60 * 60)),
+            p3: None,
+        }
+    }
+}
+
+/// A way to reach a person.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum ChannelKind {
+    /// A chat message.
+    Chat,
+    /// A text message.
+    Sms,
+}
+
+/// How pages of each priority are sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Channels {
+    /// Of P1.
+    #[serde(rename = "P1")]
+    pub p1: Vec<ChannelKind>,
+    /// Of P2.
+    #[serde(rename = "P2")]
+    pub p2: Vec<ChannelKind>,
+    /// Of P3.
+    #[serde(rename = "P3")]
+    pub p3: Vec<ChannelKind>,
+}
+
+impl Default for Channels {
+    fn default() -> Self {
+        Self {
+            p1: vec![ChannelKind::Chat, ChannelKind::Sms],
+            p2: vec![ChannelKind::Chat, ChannelKind::Sms],
+            p3: vec![ChannelKind::Chat],
+        }
+    }
+}
+
+impl EscalationPolicy {
+    /// How a page of that priority is sent.
+    pub fn channels_of(&self, priority: Priority) -> &[ChannelKind] {
+        match priority {
+            Priority::P1 => &self.channels.p1,
+            Priority::P2 => &self.channels.p2,
+            Priority::P3 => &self.channels.p3,
+        }
+    }
+
+    /// How long after the previous step `step` (from 0) begins for an incident of that priority;
+    /// none when it never does. The first step begins at once.
+    pub fn step_after(&self, step: usize, priority: Priority) -> Option<Span> {
+        let wanted = self.steps.get(step)?;
+        let within = match priority {
+            Priority::P1 => self.acknowledge_within.p1,
+            Priority::P2 => self.acknowledge_within.p2,
+            Priority::P3 => self.acknowledge_within.p3,
+        };
+        match (step, wanted.after) {
+            (_, Some(after)) => Some(after),
+            (0, None) => Some(Span::ZERO),
+            (_, None) => within,
+        }
+    }
+}

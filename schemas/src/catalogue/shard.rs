@@ -1,0 +1,167 @@
+//! `shard:` and `placement:` — where points are stored, from when on.
+
+use super::text::{self, shape, text_form};
+use model::{ShardId, TenantId, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// One InfluxDB. The bucket of a tenant in it has the tenant's id as name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Shard {
+    /// Its id.
+    #[serde(with = "text")]
+    #[schemars(with = "shape::PlainId")]
+    pub shard: ShardId,
+    /// `http://host:8086`, or `embedded` for the store of `bongsu up`.
+    pub url: String,
+    /// The organization that holds the buckets.
+    #[serde(default = "bongsu")]
+    pub org: String,
+    /// File that holds the token with which the consumer writes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// Whether a missing bucket is made.
+    #[serde(default = "yes")]
+    pub create_buckets: bool,
+}
+
+/// Which shards hold the points of which time. Exactly one is in force, with the name `default`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Placement {
+    /// Its name: `default`.
+    pub placement: String,
+    /// How many shards hold the points of one tenant.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 64))]
+    pub shards_per_tenant: u32,
+    /// Spans of event time, each up to the next; the first begins at the beginning.
+    #[schemars(length(min = 1))]
+    pub epochs: Vec<Epoch>,
+}
+
+/// The shards of one span of event time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Epoch {
+    /// From when on, by the points' own time.
+    pub from: EpochStart,
+    /// Shards and their weights.
+    #[schemars(with = "BTreeMap<String, f64>")]
+    #[serde(with = "by_shard")]
+    pub shards: BTreeMap<ShardId, f64>,
+    /// Tenants that have shards of their own.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        with = "by_tenant"
+    )]
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
+    pub tenants: BTreeMap<TenantId, Vec<ShardId>>,
+}
+
+/// When an epoch begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EpochStart {
+    /// Before all time.
+    Beginning,
+    /// At that instant.
+    At(Timestamp),
+}
+
+text_form!(EpochStart, "EpochStart", {
+    "anyOf": [{"const": "beginning"}, {"type": "string", "format": "date-time"}]
+});
+
+impl fmt::Display for EpochStart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Beginning => f.write_str("beginning"),
+            Self::At(at) => {
+                let at = jiff::Timestamp::from_nanosecond(at.as_nanos().into())
+                    .map_err(|_| fmt::Error)?;
+                fmt::Display::fmt(&at, f)
+            }
+        }
+    }
+}
+
+impl FromStr for EpochStart {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "beginning" {
+            return Ok(Self::Beginning);
+        }
+        text.parse::<jiff::Timestamp>()
+            .ok()
+            .and_then(|at| i64::try_from(at.as_nanosecond()).ok())
+            .map(|nanos| Self::At(Timestamp::from_nanos(nanos)))
+            .ok_or_else(|| {
+                format!(
+                    "`{text}` is no time: write `beginning` or a time such as 2026-01-31T00:00:00Z"
+                )
+            })
+    }
+}
+
+/// Maps whose keys are checked names.
+macro_rules! by_id {
+    ($module:ident, $id:ty, $wire:ty, $value:ty, $read:expr, $write:expr) => {
+        mod $module {
+            use super::*;
+            use serde::{Deserializer, Serializer, de};
+
+            pub(super) fn serialize<S: Serializer>(
+                map: &BTreeMap<$id, $value>,
+                to: S,
+            ) -> Result<S::Ok, S::Error> {
+                to.collect_map(map.iter().map(|(id, value)| (id.as_str(), $write(value))))
+            }
+
+            pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+                from: D,
+            ) -> Result<BTreeMap<$id, $value>, D::Error> {
+                BTreeMap::<String, $wire>::deserialize(from)?
+                    .into_iter()
+                    .map(|(id, value)| {
+                        Ok((<$id>::parse(&id).map_err(de::Error::custom)?, $read(value)?))
+                    })
+                    .collect()
+            }
+        }
+    };
+}
+
+by_id!(by_shard, ShardId, f64, f64, Ok, |weight: &f64| *weight);
+by_id!(
+    by_tenant,
+    TenantId,
+    Vec<String>,
+    Vec<ShardId>,
+    |names: Vec<String>| names
+        .iter()
+        .map(|name| ShardId::parse(name).map_err(de::Error::custom))
+        .collect::<Result<_, _>>(),
+    |shards: &Vec<ShardId>| shards
+        .iter()
+        .map(|shard| shard.as_str().to_owned())
+        .collect::<Vec<_>>()
+);
+
+fn bongsu() -> String {
+    "bongsu".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}
+
+const fn one() -> u32 {
+    1
+}

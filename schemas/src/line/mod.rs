@@ -1,0 +1,265 @@
+//! Line protocol: a scan that finds the parts of each line in one pass, without allocating.
+//!
+//! The grammar is that of InfluxDB 1 and 2 (reference: "Line protocol" in the InfluxDB v2
+//! documentation, and the behaviour of its parser): one point a line, `measurement[,tag=value..]
+//! field=value[,..] [timestamp]`. Where the stores read a line differently from each other it is
+//! refused, so that a line that was taken means the same everywhere:
+//!
+//! - an even number of backslashes before `,`, space or `=` (v1 and v2 read the last one as an
+//!   escape, v3 does not);
+//! - an escaped newline outside of a quoted string, and a NUL byte anywhere;
+//! - a tag that is given twice, and a tag without a value;
+//! - a number that is not finite or does not fit its type.
+
+mod parse;
+mod reason;
+mod series;
+mod swar;
+mod token;
+mod value;
+
+pub use reason::{Problem, Reason, Rejected};
+pub use value::FieldValue;
+
+use model::SeriesKey;
+use parse::Parts;
+use std::borrow::Cow;
+
+/// The lines of a body, without blank lines and comments.
+///
+/// A newline inside a quoted string does not end a line, CRLF ends one like LF. A line that cannot
+/// be understood is an item too; the next one is read after it.
+pub fn scan(body: &[u8]) -> Scan<'_> {
+    Scan {
+        body,
+        text: std::str::from_utf8(body).ok(),
+        at: 0,
+        number: 1,
+    }
+}
+
+/// The iterator of [`scan`].
+#[derive(Debug, Clone)]
+pub struct Scan<'a> {
+    body: &'a [u8],
+    /// The body as text, when all of it is UTF-8: checking it at once is several times faster.
+    text: Option<&'a str>,
+    at: usize,
+    number: usize,
+}
+
+/// A line that was understood, borrowed from its body.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    text: &'a str,
+    number: usize,
+    parts: Parts,
+}
+
+impl<'a> Iterator for Scan<'a> {
+    type Item = Result<Line<'a>, Rejected<'a>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_blank();
+        if self.at >= self.body.len() {
+            return None;
+        }
+        let (start, number) = (self.at, self.number);
+        let rest = &self.body[start..];
+        Some(match parse::line(rest) {
+            Ok(parts) => {
+                self.advance(parts.end, parts.has_text);
+                self.check_text(start, number, parts)
+            }
+            Err(fault) => {
+                let end = parse::line_end(rest);
+                self.advance(end, true);
+                let raw = trim_cr(&rest[..end]);
+                Err(Rejected {
+                    number,
+                    raw,
+                    reason: Reason::new(fault.problem, raw, fault.at),
+                })
+            }
+        })
+    }
+}
+
+impl<'a> Scan<'a> {
+    /// Moves behind spaces, empty lines and comments.
+    fn skip_blank(&mut self) {
+        loop {
+            match self.body.get(self.at) {
+                Some(b' ' | b'\t' | b'\r') => self.at += 1,
+                Some(b'\n') => {
+                    self.at += 1;
+                    self.number += 1;
+                }
+                Some(b'#') => {
+                    let rest = &self.body[self.at..];
+                    self.at += rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Moves to the newline that ends the line, or to the end of the body.
+    fn advance(&mut self, length: usize, may_hold_newlines: bool) {
+        if may_hold_newlines {
+            let line = &self.body[self.at..self.at + length];
+            self.number += line.iter().filter(|b| **b == b'\n').count();
+        }
+        self.at += length;
+    }
+
+    fn check_text(&self, start: usize, number: usize, parts: Parts) -> <Self as Iterator>::Item {
+        if let Some(text) = self.text {
+            return Ok(Line {
+                text: &text[start..start + parts.timestamp_end],
+                number,
+                parts,
+            });
+        }
+        let raw = &self.body[start..start + parts.timestamp_end];
+        match std::str::from_utf8(raw) {
+            Ok(text) => Ok(Line {
+                text,
+                number,
+                parts,
+            }),
+            Err(error) => Err(Rejected {
+                number,
+                raw,
+                reason: Reason::new(Problem::BadUtf8, raw, error.valid_up_to()),
+            }),
+        }
+    }
+}
+
+fn trim_cr(line: &[u8]) -> &[u8] {
+    line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+impl<'a> Line<'a> {
+    /// The line as it was written, without spaces around it and without its newline.
+    pub fn raw(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
+    /// The number of the line's first row in the body, from 1.
+    pub fn number(&self) -> usize {
+        self.number
+    }
+
+    /// The measurement, unescaped.
+    pub fn measurement(&self) -> Cow<'a, str> {
+        token::unescape(&self.text[..self.parts.measurement_end], token::MEASUREMENT)
+    }
+
+    /// The tags in the order in which they were written, unescaped.
+    pub fn tags(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> + use<'a> {
+        self.raw_tags().map(|(key, value)| {
+            (
+                token::unescape(key, token::TAG),
+                token::unescape(value, token::TAG),
+            )
+        })
+    }
+
+    /// The value of a tag.
+    pub fn tag(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.raw_tags()
+            .find(|(known, _)| token::is_key(known, key))
+            .map(|(_, value)| token::unescape(value, token::TAG))
+    }
+
+    /// The fields in the order in which they were written.
+    pub fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldValue<'a>)> + use<'a> {
+        self.raw_fields()
+            .map(|(key, raw)| (token::unescape(key, token::TAG), value::read(raw)))
+    }
+
+    /// The value of a field; of one that was written twice the last, as a store keeps it.
+    pub fn field(&self, key: &str) -> Option<FieldValue<'a>> {
+        self.raw_fields()
+            .filter(|(known, _)| token::is_key(known, key))
+            .last()
+            .map(|(_, raw)| value::read(raw))
+    }
+
+    /// The timestamp as it was written; its unit is the sender's.
+    pub fn timestamp(&self) -> Option<i64> {
+        self.parts.timestamp
+    }
+
+    /// The line up to its last field.
+    pub fn without_timestamp(&self) -> &'a [u8] {
+        &self.text.as_bytes()[..self.parts.fields_end]
+    }
+
+    /// The identity of the line's series. It does not depend on the order of the tags.
+    pub fn series(&self) -> SeriesKey {
+        series::key(&self.text[..self.parts.measurement_end], self.raw_tags())
+    }
+
+    /// The host that the line is about: tag `host`, else `host.name`, else `instance` without its
+    /// port.
+    pub fn host(&self) -> Option<Cow<'a, str>> {
+        let (mut name, mut instance) = (None, None);
+        for (key, value) in self.raw_tags() {
+            match key {
+                "host" => return Some(token::unescape(value, token::TAG)),
+                "host.name" => name = Some(value),
+                "instance" => instance = Some(value),
+                _ => {}
+            }
+        }
+        match (name, instance) {
+            (Some(name), _) => Some(token::unescape(name, token::TAG)),
+            (None, Some(instance)) => Some(match token::unescape(instance, token::TAG) {
+                Cow::Borrowed(text) => Cow::Borrowed(without_port(text)),
+                Cow::Owned(text) => Cow::Owned(without_port(&text).to_owned()),
+            }),
+            (None, None) => None,
+        }
+    }
+
+    /// How many tags the line has.
+    pub fn tag_count(&self) -> usize {
+        self.parts.tags
+    }
+
+    fn raw_fields(&self) -> value::RawFields<'a> {
+        value::RawFields::new(&self.text[self.parts.fields_start..self.parts.fields_end])
+    }
+
+    fn raw_tags(&self) -> token::RawTags<'a> {
+        let tags = &self.text[self.parts.measurement_end..self.parts.tags_end];
+        token::RawTags::new(tags, self.parts.escaped)
+    }
+}
+
+/// `web-1:9100` is the host `web-1`, `[::1]:9100` the host `::1`; a bare IPv6 address has no port.
+fn without_port(instance: &str) -> &str {
+    if let Some((address, _)) = instance
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        return address;
+    }
+    match instance.rsplit_once(':') {
+        Some((host, port))
+            if !host.is_empty()
+                && !host.contains(':')
+                && !port.is_empty()
+                && port.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            host
+        }
+        _ => instance,
+    }
+}
+
+#[cfg(test)]
+mod tests;
