@@ -11,7 +11,7 @@ use runtime::Clock;
 use std::time::Duration;
 use stream::contract::{self, Subject};
 use stream::{
-    Commit, GroupEvent, JoinSpec, KafkaConfig, Log, Membership, NewRecord, Stream, StreamError,
+    Commit, GroupEvent, JoinSpec, KafkaConfig, Membership, NewRecord, Stream, StreamError,
     TopicPartition, TopicSpec, Topics,
 };
 use tests::{Kafka, wait};

@@ -87,9 +87,12 @@ fn marked_revision(value: &[u8]) -> u64 {
         .unwrap_or(0)
 }
 
-/// The catalogue as it stands now.
+/// The catalogue as it stands now; empty where nothing was ever declared.
 pub async fn snapshot(stream: &Stream) -> Result<Catalogue, CatalogError> {
-    Ok(load(stream).await?.catalogue)
+    match load(stream).await {
+        Err(CatalogError::Log(StreamError::UnknownTopic { .. })) => Ok(Catalogue::default()),
+        loaded => Ok(loaded?.catalogue),
+    }
 }
 
 pub(crate) async fn load(stream: &Stream) -> Result<Snapshot, CatalogError> {

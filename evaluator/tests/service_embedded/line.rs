@@ -17,10 +17,14 @@ async fn lines_fire_and_recover_as_alert_events() {
     alerts.until("the recovery", |alerts| alerts.tells("cpu-usage web-1 resolved -")).await;
     assert_eq!(
         alerts.told(),
-        ["cpu-usage web-1 firing P1", "cpu-usage web-1 resolved -"]
+        [
+            "cpu-usage web-1 firing P1",
+            "cpu-usage web-1 lowered P2",
+            "cpu-usage web-1 resolved -"
+        ]
     );
-    assert!(member.metric("bongsu_eval_events_total") >= 2.0);
-    assert!(member.metric("bongsu_eval_delay_seconds_count") >= 2.0);
+    assert!(member.metric("bongsu_eval_events_total") >= 3.0);
+    assert!(member.metric("bongsu_eval_delay_seconds_count") >= 3.0);
     assert!(member.metric("bongsu_eval_partitions_owned") >= 2.0);
     member.stop().await;
 }

@@ -122,6 +122,12 @@ impl Catalogue {
             .collect()
     }
 
+    /// The least that a topic keeps.
+    pub(super) fn shortest_retention(&self) -> Option<Span> {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        topics.values().filter_map(|topic| topic.retention).min()
+    }
+
     pub(super) fn list(&self) -> Vec<TopicInfo> {
         self.all()
             .into_iter()

@@ -21,11 +21,7 @@ const TOMBSTONE: Span = Span::from_secs(24 * 3600);
 
 /// How often to look: a quarter of the shortest retention, within bounds.
 pub(super) fn interval(catalogue: &Catalogue) -> Duration {
-    let shortest = catalogue
-        .all()
-        .iter()
-        .filter_map(|(_, topic)| topic.retention)
-        .min();
+    let shortest = catalogue.shortest_retention();
     shortest
         .map_or(LONGEST, |span| span.to_std() / 4)
         .clamp(SHORTEST, LONGEST)
