@@ -10,14 +10,14 @@ use serde_json::{Map, Value};
 
 /// A result: rows under headings. The keys of the JSON form are the headings.
 #[derive(Debug, Clone, Default)]
-pub struct Table {
+pub(crate) struct Table {
     headings: Vec<&'static str>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
     /// An empty table.
-    pub fn new(headings: &[&'static str]) -> Self {
+    pub(crate) fn new(headings: &[&'static str]) -> Self {
         Self {
             headings: headings.to_vec(),
             rows: Vec::new(),
@@ -25,23 +25,18 @@ impl Table {
     }
 
     /// Adds a row, one value a heading.
-    pub fn row(&mut self, values: Vec<Value>) {
+    pub(crate) fn row(&mut self, values: Vec<Value>) {
         debug_assert_eq!(values.len(), self.headings.len());
         self.rows.push(values);
     }
 
-    /// How many rows there are.
-    pub fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// The table as text.
-    pub fn render(&self, output: Output) -> String {
+    pub(crate) fn render(&self, output: Output) -> String {
         match output {
             Output::Table => self.columns(),
             Output::Json => format!("{:#}\n", Value::Array(self.objects().collect())),
@@ -117,17 +112,17 @@ fn width(text: &str) -> usize {
 }
 
 /// Prints a result.
-pub fn table(table: &Table, output: Output) {
+pub(crate) fn table(table: &Table, output: Output) {
     print!("{}", table.render(output));
 }
 
 /// Prints text that is the result itself.
-pub fn text(text: &str) {
+pub(crate) fn text(text: &str) {
     print!("{text}");
 }
 
 /// Says something to the person; scripts do not read it.
-pub fn message(text: &str) {
+pub(crate) fn message(text: &str) {
     eprintln!("{text}");
 }
 

@@ -11,31 +11,31 @@ use stream::KafkaConfig;
 /// The configuration file, `bongsu.yaml`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Where the embedded parts keep everything; `$XDG_DATA_HOME/bongsu` when left out.
-    pub data_dir: Option<PathBuf>,
+    pub(crate) data_dir: Option<PathBuf>,
     /// How this process logs.
-    pub log: Log,
+    pub(crate) log: Log,
     /// The Kafka cluster. Without one the embedded log is used, by `up` only.
-    pub kafka: Option<KafkaConfig>,
+    pub(crate) kafka: Option<KafkaConfig>,
     /// The router.
-    pub router: router::Config,
+    pub(crate) router: router::Config,
     /// The consumer.
-    pub consumer: consumer::Config,
+    pub(crate) consumer: consumer::Config,
     /// The evaluator.
-    pub evaluator: evaluator::Config,
+    pub(crate) evaluator: evaluator::Config,
     /// The notifier.
-    pub notifier: notifier::Config,
+    pub(crate) notifier: notifier::Config,
 }
 
 /// How this process logs.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Log {
+pub(crate) struct Log {
     /// `auto` (text on a terminal, else JSON), `text` or `json`.
-    pub format: LogFormat,
+    pub(crate) format: LogFormat,
     /// Which lines, for example `info` or `info,router=debug`.
-    pub filter: String,
+    pub(crate) filter: String,
 }
 
 impl Default for Log {
@@ -49,7 +49,7 @@ impl Default for Log {
 
 impl Settings {
     /// Reads flags over environment over file.
-    pub fn load(layers: &Layers) -> Outcome<Self> {
+    pub(crate) fn load(layers: &Layers) -> Outcome<Self> {
         layers.read().map_err(|error| {
             Failure::from_error(Exit::Usage, &error).hint(
                 "`bongsu config show --origin` lists every key and where its value comes from",
@@ -59,12 +59,12 @@ impl Settings {
 }
 
 /// The layers that every command has: file, environment, global flags.
-pub fn layers(global: &Global) -> Outcome<Layers> {
+pub(crate) fn layers(global: &Global) -> Outcome<Layers> {
     layers_over(Layers::new(), global)
 }
 
 /// The same over other defaults than the services' own.
-pub fn layers_over(mut layers: Layers, global: &Global) -> Outcome<Layers> {
+pub(crate) fn layers_over(mut layers: Layers, global: &Global) -> Outcome<Layers> {
     if let Some(path) = &global.config {
         layers = layers
             .file(path)
@@ -84,7 +84,7 @@ pub fn layers_over(mut layers: Layers, global: &Global) -> Outcome<Layers> {
 }
 
 /// Where the embedded parts keep everything when nothing is said: below the user's data folder.
-pub fn default_data_dir(name: &str) -> PathBuf {
+pub(crate) fn default_data_dir(name: &str) -> PathBuf {
     let below_home = || std::env::home_dir().map(|home| home.join(".local/share"));
     std::env::var_os("XDG_DATA_HOME")
         .map(PathBuf::from)

@@ -29,7 +29,8 @@ impl Running {
     }
 }
 
-/// Starts the consumer. It waits for the log, the dead-letter topic and a placement, and is not ready
+/// Starts the consumer. It waits for the log, the dead-letter topic and a placement, and is not
+/// ready
 /// meanwhile; at the shutdown it stores what it has read, commits and leaves the group.
 pub async fn start(
     config: Config,
@@ -110,7 +111,8 @@ impl Setup {
             self.config.backoff(),
             self.metrics.clone(),
         );
-        // Before the group is joined: a partition without a place for its points would only be held.
+        // Before the group is joined: a partition without a place for its points would only be
+        // held.
         let placement = self.first_placement().await;
         (placement, dead_letters, self.join().await)
     }

@@ -90,7 +90,8 @@ async fn two_shards_share_a_tenant_by_host() {
     assert!(consumer.stop().await);
 }
 
-/// Every way of not storing: the offset waits, nothing is dead-lettered, and nothing is lost in the end.
+/// Every way of not storing: the offset waits, nothing is dead-lettered, and nothing is lost in the
+/// end.
 #[tokio::test]
 async fn no_offset_is_committed_ahead_of_what_is_stored() {
     for mode in [

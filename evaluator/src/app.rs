@@ -47,7 +47,13 @@ pub async fn start(
             let server = HttpServer::bind(address).await?;
             let address = server.address();
             let (health, metrics) = (ctx.health.clone(), ctx.metrics.clone());
-            server.serve("evaluator-http", &ctx.tasks, axum::Router::new(), health, metrics);
+            server.serve(
+                "evaluator-http",
+                &ctx.tasks,
+                axum::Router::new(),
+                health,
+                metrics,
+            );
             Some(address)
         }
     };
@@ -79,7 +85,10 @@ async fn evaluate(
         joined = joining => joined?,
     };
     let followers = Followers::new(stream.clone(), ctx.tasks.clone());
-    let member = config.instance.clone().unwrap_or_else(|| "dynamic".to_owned());
+    let member = config
+        .instance
+        .clone()
+        .unwrap_or_else(|| "dynamic".to_owned());
     let services = Services {
         state: StateTopic::new(stream.clone(), state_partitions, followers, member),
         group: membership.handle(),

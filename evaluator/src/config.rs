@@ -88,7 +88,10 @@ impl Config {
         if self.drain >= self.session_timeout {
             return refuse(
                 "drain",
-                format!("must be shorter than session_timeout, {}", self.session_timeout),
+                format!(
+                    "must be shorter than session_timeout, {}",
+                    self.session_timeout
+                ),
             );
         }
         let counts = [

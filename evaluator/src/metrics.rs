@@ -37,7 +37,8 @@ impl Metrics {
             "From the arrival of the record that decided an event to the event's append.",
         )
         .buckets(vec![
-            0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0,
+            0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0,
+            3600.0,
         ]);
         Self {
             delay: metrics.add(Histogram::with_opts(delay)),
@@ -51,11 +52,24 @@ impl Metrics {
                 "What became of points and records, by kind; `lines` are all lines read.",
                 "what",
             ),
-            findings: counters("bongsu_eval_findings_total", "Findings raised, by kind.", "kind"),
-            point_bytes: counter("bongsu_eval_point_bytes_total", "Bytes of points evaluated."),
+            findings: counters(
+                "bongsu_eval_findings_total",
+                "Findings raised, by kind.",
+                "kind",
+            ),
+            point_bytes: counter(
+                "bongsu_eval_point_bytes_total",
+                "Bytes of points evaluated.",
+            ),
             state_bytes: counter("bongsu_eval_state_bytes_total", "Bytes of state written."),
-            state_records: counter("bongsu_eval_state_records_total", "Records of state written."),
-            owned: gauge("bongsu_eval_partitions_owned", "Partitions that are evaluated here."),
+            state_records: counter(
+                "bongsu_eval_state_records_total",
+                "Records of state written.",
+            ),
+            owned: gauge(
+                "bongsu_eval_partitions_owned",
+                "Partitions that are evaluated here.",
+            ),
             stopped: metrics.add(IntGaugeVec::new(
                 Opts::new(
                     "bongsu_eval_partitions_stopped",
@@ -82,7 +96,8 @@ impl Metrics {
     pub(crate) fn event_appended(&self, arrival: Timestamp, appended: Option<Timestamp>) {
         self.events.inc();
         if let Some(appended) = appended {
-            self.delay.observe(appended.since(arrival).as_secs_f64().max(0.0));
+            self.delay
+                .observe(appended.since(arrival).as_secs_f64().max(0.0));
         }
     }
 
@@ -95,7 +110,10 @@ impl Metrics {
     pub(crate) fn action(&self, action: &Action) {
         match action {
             Action::Emit(_) => {}
-            Action::Find(finding) => self.findings.with_label_values(&[finding.kind.as_str()]).inc(),
+            Action::Find(finding) => self
+                .findings
+                .with_label_values(&[finding.kind.as_str()])
+                .inc(),
             Action::Count(counter) => self
                 .tallies
                 .with_label_values(&[counter.what.as_str()])

@@ -12,21 +12,28 @@ fn the_shipped_templates_pass_their_own_tests() {
     for template in shipped_templates() {
         for report in template_test(template, Span::from_secs(30)).unwrap() {
             let failure = report.failure.unwrap_or_default();
-            assert!(failure.is_empty(), "{}: {failure}\n{}", report.given, report.timeline);
+            assert!(
+                failure.is_empty(),
+                "{}: {failure}\n{}",
+                report.given,
+                report.timeline
+            );
         }
     }
 }
 
 fn template(rest: &str) -> String {
     format!(
-        "template: t\ntitle: t\napplies_to: {{measurement: m}}\none_alert_per: [host]\ncheck: v\nover: last of 1m\n\
+        "template: t\ntitle: t\napplies_to: {{measurement: m}}\none_alert_per: [host]\n\
+        check: v\nover: last of 1m\n\
          interval: 60s\nlevels: {{P1: {{above: 1}}}}\n{rest}"
     )
 }
 
 #[test]
 fn a_test_that_fails_says_what_was_found_with_a_timeline() {
-    let yaml = template("tests:\n  - {given: \"5 for 3m, then gap for 5m, then 0 for 2m\", expect: P1}\n");
+    let yaml =
+        template("tests:\n  - {given: \"5 for 3m, then gap for 5m, then 0 for 2m\", expect: P1}\n");
     let content = bundle(1, &yaml, 30).content;
     let reports = template_test(&content.templates[0], Span::from_secs(30)).unwrap();
     assert_eq!(
@@ -51,22 +58,30 @@ fn what_this_version_does_not_evaluate_is_refused_by_name() {
             template("").replace("check: v", "check: rate(a) / rate(b)"),
             "template t, check: `rate(a) / rate(b)`, column 1: the function `rate`",
         ),
-        (template("compared_to: same weekday\n"), "template t, compared_to: comparison"),
+        (
+            template("compared_to: same weekday\n"),
+            "template t, compared_to: comparison",
+        ),
         (
             template("").replace("check: v", "check: \"v +\""),
             "template t, check: `v +`, column 4: the expression ends",
         ),
-        (template("").replace("title: t", "title: \"{path}\""), "template t, title: `{path}` is neither"),
+        (
+            template("").replace("title: t", "title: \"{path}\""),
+            "template t, title: `{path}` is neither",
+        ),
         (
             template("").replace("check: v", "check: v > 1"),
             "template t, check: a condition is true or false: write `is: true`",
         ),
         (
-            template("").replace("{above: 1}", "{is: true}").replace("last of", "average of"),
+            template("")
+                .replace("{above: 1}", "{is: true}")
+                .replace("last of", "average of"),
             "template t, over: a condition has no average",
         ),
         (
-            template("").replace("check: v", "check: time_since_last_point"),
+            template("").replace("check: v\nover: last of 1m", "check: time_since_last_point"),
             "template t, applies_to: `time_since_last_point` is of a host",
         ),
         (
@@ -84,7 +99,8 @@ fn what_this_version_does_not_evaluate_is_refused_by_name() {
 fn overrides_are_merged_by_rank_and_chosen_by_tags() {
     let yaml = template(
         "---\noverride: all\ntemplate: t\nset: {levels: {P1: {above: 10}}}\n\
-         ---\noverride: shop\ntemplate: t\nfor: {where: {service: shop}}\nset: {levels: {P1: {above: 20}}}\n\
+         ---\noverride: shop\ntemplate: t\nfor: {where: {service: shop}}\n\
+         set: {levels: {P1: {above: 20}}}\n\
          ---\noverride: one\ntemplate: t\nfor: {host: c}\nset: {levels: {P1: {above: 30}}}\n",
     );
     for (tags, value, fires) in [
@@ -107,11 +123,16 @@ fn a_mark_is_followed_only_if_the_catalogue_holds_what_it_says() {
     let hash = log.plans.newest().unwrap().hash().to_owned();
     for (revision, hash) in [(1, "00"), (7, hash.as_str())] {
         let actions = log.take(0, Payload::BundleMark { revision, hash });
-        let forged = |action: &Action| {
-            matches!(action, Action::Find(finding) if finding.kind == FindingKind::ForgedMark)
+        let forged = |action: &Action| match action {
+            Action::Find(finding) => finding.kind == FindingKind::ForgedMark,
+            Action::Emit(_) | Action::Count(_) => false,
         };
         assert!(actions.iter().any(forged));
-        assert!(actions.iter().any(|a| matches!(a, Action::Count(c) if c.what == Tally::ForgedMark)));
+        assert!(
+            actions
+                .iter()
+                .any(|a| matches!(a, Action::Count(c) if c.what == Tally::ForgedMark))
+        );
         assert_eq!(log.partition.newest_revision(), None);
     }
     log.mark(1, 1);
@@ -127,19 +148,28 @@ fn an_edit_keeps_the_state_is_judged_at_the_next_grid_point_and_never_goes_back(
     for n in 1..=3 {
         take_point(&mut log, n * 60, 40);
     }
-    log.plans.insert(Plan::compile(&bundle(2, &edited, 30)).unwrap());
+    log.plans
+        .insert(Plan::compile(&bundle(2, &edited, 30)).unwrap());
     log.mark(190, 2);
     for n in 4..=8 {
         take_point(&mut log, n * 60, 40);
     }
-    let stale = log.take(500, Payload::BundleMark { revision: 1, hash: &first_hash });
+    let stale = log.take(
+        500,
+        Payload::BundleMark {
+            revision: 1,
+            hash: &first_hash,
+        },
+    );
     assert!(matches!(stale[..], [Action::Count(counter)] if counter.what == Tally::StaleMark));
     let events = core_support::events(log.actions);
     assert_eq!(short(&events), ["firing P1 @60", "resolved - @180"]);
 }
 
 fn take_point(log: &mut Log, at: i64, value: i64) {
-    let line = Points::default().at(at, "m,host=a,env=prod v", value).body();
+    let line = Points::default()
+        .at(at, "m,host=a,env=prod v", value)
+        .body();
     log.take(at, Payload::Lines(line.as_bytes()));
 }
 
@@ -150,11 +180,16 @@ fn a_template_that_is_taken_away_closes_its_incidents_without_a_recovery() {
     take_point(&mut log, 60, 40);
     take_point(&mut log, 120, 40);
     let other = template("").replace("template: t", "template: u");
-    log.plans.insert(Plan::compile(&bundle(2, &other, 30)).unwrap());
+    log.plans
+        .insert(Plan::compile(&bundle(2, &other, 30)).unwrap());
     log.mark(130, 2);
     let events = core_support::events(log.actions);
     assert_eq!(short(&events), ["firing P1 @60", "expired - @120"]);
-    assert!(events[1].why.contains("not in the catalogue"), "{}", events[1].why);
+    assert!(
+        events[1].why.contains("not in the catalogue"),
+        "{}",
+        events[1].why
+    );
 }
 
 #[test]
@@ -169,7 +204,8 @@ fn an_outage_of_the_log_is_never_taken_for_silence() {
     for n in 1..=30 {
         beat(&mut log, n * 10, n * 10);
     }
-    // Two hours without a record, then the host's points again; and a laptop that slept, with ticks around it.
+    // Two hours without a record, then the host's points again; and a laptop that slept, with ticks
+    // around it.
     beat(&mut log, 7_500, 7_500);
     log.take(7_510, Payload::Tick);
     log.take(20_000, Payload::Tick);
@@ -180,7 +216,9 @@ fn an_outage_of_the_log_is_never_taken_for_silence() {
 #[test]
 fn a_leap_of_a_century_costs_no_century_of_grid_points() {
     let yaml = template("when_missing: P2\n");
-    let mut log = Log::new(vec![plan(&(yaml + "---\n" + include_str!("../../templates/host-down.yaml")))]);
+    let mut log = Log::new(vec![plan(
+        &(yaml + "---\n" + include_str!("../../templates/host-down.yaml")),
+    )]);
     log.mark(0, 1);
     for (n, at) in [i64::MIN, 0, s(0).as_nanos()].into_iter().enumerate() {
         let line = format!("m,host=a,env=prod v=5 {at}\n");
@@ -192,10 +230,13 @@ fn a_leap_of_a_century_costs_no_century_of_grid_points() {
 
 #[test]
 fn what_cannot_be_used_is_counted_and_never_a_panic() {
-    let mut log = Log::new(vec![plan(&template("only_when: w != 0\n").replace("check: v", "check: v / w"))]);
+    let mut log = Log::new(vec![plan(
+        &template("only_when: w != 0\n").replace("check: v", "check: v / w"),
+    )]);
     log.mark(0, 1);
     let body = format!(
-        "m,host=a v=1,w=2 {at}\nm,host=a v=1,w=2 {at}\nm,host=a v=1,w=2 {late}\nm,host=a v=1,w=2 {ahead}\nnonsense\n\
+        "m,host=a v=1,w=2 {at}\nm,host=a v=1,w=2 {at}\nm,host=a v=1,w=2 {late}\n\
+        m,host=a v=1,w=2 {ahead}\nnonsense\n\
          m v=1,w=2\nm,host=b v=\"text\" {at}\n",
         at = s(100).as_nanos(),
         late = s(69).as_nanos(),
@@ -211,7 +252,14 @@ fn what_cannot_be_used_is_counted_and_never_a_panic() {
         .collect();
     assert_eq!(
         counted,
-        [("lines", 7), ("rejected", 1), ("late", 1), ("quarantined", 1), ("absent", 1), ("replaced", 1)]
+        [
+            ("lines", 7),
+            ("rejected", 1),
+            ("late", 1),
+            ("quarantined", 1),
+            ("absent", 1),
+            ("replaced", 1)
+        ]
     );
 }
 
@@ -229,6 +277,17 @@ fn damaged_state_is_an_error_that_names_the_part() {
         assert!(error.unwrap_err().to_string().contains("h/a"), "{n}");
     }
     let checkpoint = log.partition.checkpoint();
-    let gone = Partition::restore(core_support::tenant(), 0, Some(&checkpoint), [], &Plans::new());
-    assert!(gone.map(drop).unwrap_err().to_string().contains("bundle revision 1"));
+    let gone = Partition::restore(
+        core_support::tenant(),
+        0,
+        Some(&checkpoint),
+        [],
+        &Plans::new(),
+    );
+    assert!(
+        gone.map(drop)
+            .unwrap_err()
+            .to_string()
+            .contains("bundle revision 1")
+    );
 }

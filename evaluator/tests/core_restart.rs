@@ -6,7 +6,7 @@ use core_support::{START, bundle, s, tenant};
 use evaluator::core::{Action, Input, Partition, Payload, Plan, Plans, decode_part_offset, step};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 const RULES: &str = r#"
 template: cpu
@@ -50,7 +50,8 @@ close_after: 1m
 when_missing: fine
 "#;
 
-const EDIT: &str = "---\noverride: tight\ntemplate: cpu\nfor: {where: {service: shop}}\nset:\n  every: 20s\n  \
+const EDIT: &str = "---\noverride: tight\ntemplate: cpu\nfor: {where: {service: shop}}\n\
+     set:\n  every: 20s\n  \
                     levels: {P1: {above: 60, for: 0}}\n";
 
 /// A record of a log.
@@ -64,34 +65,57 @@ enum Record {
 /// Arrival in seconds, and the record.
 type Log = Vec<(i64, Record)>;
 
-fn plans() -> Plans {
-    let mut plans = Plans::new();
-    plans.insert(Plan::compile(&bundle(1, RULES, 15)).unwrap());
-    plans.insert(Plan::compile(&bundle(2, &format!("{RULES}{EDIT}"), 15)).unwrap());
-    let (templates, _) = RULES.rsplit_once("---\n").unwrap();
-    plans.insert(Plan::compile(&bundle(3, templates, 20)).unwrap());
-    plans
+/// The plans of three revisions, with the hashes that their marks name.
+struct Bundles {
+    plans: Plans,
+    hashes: BTreeMap<u64, String>,
 }
 
-fn hashes() -> BTreeMap<u64, String> {
-    let (templates, _) = RULES.rsplit_once("---\n").unwrap();
-    let edited = format!("{RULES}{EDIT}");
-    [(1, RULES, 15), (2, edited.as_str(), 15), (3, templates, 20)]
-        .map(|(revision, yaml, lateness)| (revision, bundle(revision, yaml, lateness).hash))
-        .into()
-}
+impl Bundles {
+    fn new() -> Self {
+        let (fewer, _) = RULES.rsplit_once("---\n").unwrap();
+        let edited = format!("{RULES}{EDIT}");
+        let mut bundles = Self {
+            plans: Plans::new(),
+            hashes: BTreeMap::new(),
+        };
+        for (revision, yaml, lateness) in [(1, RULES, 15), (2, edited.as_str(), 15), (3, fewer, 20)]
+        {
+            let bundle = bundle(revision, yaml, lateness);
+            bundles.plans.insert(Plan::compile(&bundle).unwrap());
+            bundles.hashes.insert(revision, bundle.hash);
+        }
+        bundles
+    }
 
-fn feed(partition: &mut Partition, offset: usize, log: &Log, plans: &Plans) -> Vec<Action> {
-    let hashes = hashes();
-    let (arrival, record) = &log[offset];
-    let payload = match record {
-        Record::Lines(lines) => Payload::Lines(lines.as_bytes()),
-        Record::Tick => Payload::Tick,
-        Record::Mark(revision) => Payload::BundleMark { revision: *revision, hash: &hashes[revision] },
-    };
-    let input = Input { offset: offset as i64, arrival: s(*arrival), payload };
-    let actions = step(partition, input, plans);
-    actions.into_iter().filter(|action| matches!(action, Action::Emit(_))).collect()
+    fn feed(&self, partition: &mut Partition, offset: usize, log: &Log) -> Vec<Action> {
+        let (arrival, record) = &log[offset];
+        let payload = match record {
+            Record::Lines(lines) => Payload::Lines(lines.as_bytes()),
+            Record::Tick => Payload::Tick,
+            Record::Mark(revision) => Payload::BundleMark {
+                revision: *revision,
+                hash: &self.hashes[revision],
+            },
+        };
+        let input = Input {
+            offset: offset as i64,
+            arrival: s(*arrival),
+            payload,
+        };
+        let actions = step(partition, input, &self.plans);
+        actions
+            .into_iter()
+            .filter(|action| matches!(action, Action::Emit(_)))
+            .collect()
+    }
+
+    fn all_events(&self, log: &Log) -> Vec<Vec<Action>> {
+        let mut partition = Partition::new(tenant(), 3);
+        (0..log.len())
+            .map(|offset| self.feed(&mut partition, offset, log))
+            .collect()
+    }
 }
 
 /// What a state topic keeps: per key the record with the highest offset.
@@ -107,7 +131,10 @@ impl Saved {
             None => drop(self.parts.remove(&key)),
             Some(bytes) => {
                 let offset = decode_part_offset(&bytes).unwrap();
-                let known = self.parts.get(&key).map(|known| decode_part_offset(known).unwrap());
+                let known = self
+                    .parts
+                    .get(&key)
+                    .map(|known| decode_part_offset(known).unwrap());
                 if known.is_none_or(|known| known <= offset) {
                     self.parts.insert(key, bytes);
                 }
@@ -116,14 +143,18 @@ impl Saved {
     }
 
     fn restore(&self, plans: &Plans, part_bytes: usize) -> Partition {
-        let parts = self.parts.iter().map(|(key, bytes)| (key.as_slice(), bytes.as_slice()));
+        let parts = self
+            .parts
+            .iter()
+            .map(|(key, bytes)| (key.as_slice(), bytes.as_slice()));
         Partition::restore(tenant(), 3, self.checkpoint.as_deref(), parts, plans)
             .unwrap()
             .with_part_bytes(part_bytes)
     }
 }
 
-/// When a writer saves: after which record, how many bytes, how much of it becomes durable, and whether it dies then.
+/// When a writer saves: after which record, how many bytes, how much of it becomes durable, and
+/// whether it dies then.
 #[derive(Debug, Clone)]
 struct Save {
     after: usize,
@@ -132,46 +163,80 @@ struct Save {
     dies: bool,
 }
 
-fn all_events(log: &Log, plans: &Plans) -> Vec<Vec<Action>> {
-    let mut partition = Partition::new(tenant(), 3);
-    (0..log.len()).map(|offset| feed(&mut partition, offset, log, plans)).collect()
+/// One owner after another over one log.
+struct Owner<'a> {
+    bundles: &'a Bundles,
+    part_bytes: usize,
+    saved: Saved,
+    partition: Partition,
+    /// Keys that this owner wrote.
+    own: BTreeSet<Vec<u8>>,
 }
 
-/// Runs the log with saves and deaths, and holds every step's events against those of an undisturbed run.
-fn check(log: &Log, saves: &[Save], part_bytes: usize) -> Result<(), TestCaseError> {
-    let plans = plans();
-    let expected = all_events(log, &plans);
-    let mut saved = Saved::default();
-    let mut partition = Partition::new(tenant(), 3).with_part_bytes(part_bytes);
-    let mut seen = vec![false; log.len()];
+impl Owner<'_> {
+    /// Saves as much as `save` says. Whether the owner goes on.
+    fn save(&mut self, save: &Save) -> bool {
+        let parts = self.partition.take_dirty(save.bytes);
+        let whole = save.durable >= parts.len();
+        for part in parts.into_iter().take(save.durable) {
+            self.own.insert(part.0.clone());
+            self.saved.put(part);
+        }
+        if whole {
+            self.saved.checkpoint = Some(self.partition.checkpoint());
+            if self.partition.is_whole() {
+                // All that earlier owners wrote can go.
+                self.saved.parts.retain(|key, _| self.own.contains(key));
+            }
+        }
+        whole && !save.dies
+    }
+
+    fn die(&mut self) -> usize {
+        self.partition = self.saved.restore(&self.bundles.plans, self.part_bytes);
+        self.own.clear();
+        usize::try_from(self.partition.next_offset()).unwrap()
+    }
+}
+
+/// Runs the log with saves and deaths, and holds every step's events against those of an
+/// undisturbed run.
+fn check(
+    bundles: &Bundles,
+    log: &Log,
+    saves: &[Save],
+    part_bytes: usize,
+) -> Result<(), TestCaseError> {
+    let expected = bundles.all_events(log);
+    let mut owner = Owner {
+        bundles,
+        part_bytes,
+        saved: Saved::default(),
+        partition: Partition::new(tenant(), 3).with_part_bytes(part_bytes),
+        own: BTreeSet::new(),
+    };
     let mut saves: Vec<Save> = saves.to_vec();
     saves.sort_by_key(|save| save.after);
     let mut saves = saves.into_iter().peekable();
-    let mut offset = 0;
+    let (mut offset, mut seen) = (0, 0);
     while offset < log.len() {
-        let events = feed(&mut partition, offset, log, &plans);
-        if seen[offset] {
-            // A repeat gives a part of the same events: what a part has seen is skipped.
+        let events = bundles.feed(&mut owner.partition, offset, log);
+        if offset < seen {
+            // A repeat gives some of the same events: what a part has seen is skipped.
             for event in &events {
-                prop_assert!(expected[offset].contains(event), "offset {offset}: {event:?}");
+                prop_assert!(
+                    expected[offset].contains(event),
+                    "offset {offset}: {event:?}"
+                );
             }
         } else {
             prop_assert_eq!(&events, &expected[offset], "offset {}", offset);
         }
-        seen[offset] = true;
         offset += 1;
+        seen = seen.max(offset);
         while let Some(save) = saves.next_if(|save| save.after < offset) {
-            let parts = partition.take_dirty(save.bytes);
-            let whole = save.durable >= parts.len();
-            if !whole {
-                parts.into_iter().take(save.durable).for_each(|part| saved.put(part));
-            } else {
-                parts.into_iter().for_each(|part| saved.put(part));
-                saved.checkpoint = Some(partition.checkpoint());
-            }
-            if save.dies || !whole {
-                partition = saved.restore(&plans, part_bytes);
-                offset = usize::try_from(partition.next_offset()).unwrap();
+            if !owner.save(&save) {
+                offset = owner.die();
             }
         }
     }
@@ -189,8 +254,12 @@ fn log() -> impl Strategy<Value = Log> {
     ];
     let gap = prop_oneof![6 => 0..12_i64, 2 => 10..40_i64, 1 => Just(-5_i64)];
     let marks = (5..60_usize, 60..120_usize);
-    (prop::collection::vec((gap, record), 20..150), 0..40_usize, marks).prop_map(
-        |(records, quiet, (second, third))| {
+    (
+        prop::collection::vec((gap, record), 20..150),
+        0..40_usize,
+        marks,
+    )
+        .prop_map(|(records, quiet, (second, third))| {
             let mut at = 0;
             let mut log = vec![(0, Record::Mark(1))];
             for (n, (gap, record)) in records.into_iter().enumerate() {
@@ -212,8 +281,7 @@ fn log() -> impl Strategy<Value = Log> {
                 (at, Record::Lines(text(&(0, 0, 2, 0, true), at)))
             }));
             log
-        },
-    )
+        })
 }
 
 fn text(&(host, series, value, shift, shop): &(u8, u8, i64, i64, bool), at: i64) -> String {
@@ -228,13 +296,27 @@ fn text(&(host, series, value, shift, shop): &(u8, u8, i64, i64, bool), at: i64)
 
 fn saves() -> impl Strategy<Value = Vec<Save>> {
     let durable = prop_oneof![3 => Just(usize::MAX), 2 => 0..6_usize];
-    let save = (0..300_usize, prop_oneof![Just(1_usize), Just(700), Just(usize::MAX)], durable, any::<bool>())
-        .prop_map(|(after, bytes, durable, dies)| Save { after, bytes, durable, dies });
+    let save = (
+        0..300_usize,
+        prop_oneof![Just(1_usize), Just(700), Just(usize::MAX)],
+        durable,
+        any::<bool>(),
+    )
+        .prop_map(|(after, bytes, durable, dies)| Save {
+            after,
+            bytes,
+            durable,
+            dies,
+        });
     prop::collection::vec(save, 1..12)
 }
 
+thread_local! {
+    static BUNDLES: Bundles = Bundles::new();
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn a_restart_from_any_saved_state_gives_the_same_events(
@@ -242,22 +324,30 @@ proptest! {
         saves in saves(),
         part_bytes in prop_oneof![Just(256 * 1024_usize), Just(400)],
     ) {
-        check(&log, &saves, part_bytes)?;
+        BUNDLES.with(|bundles| check(bundles, &log, &saves, part_bytes))?;
     }
 }
 
 #[test]
 fn the_logs_of_these_tests_have_events_of_every_kind() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let bundles = Bundles::new();
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for _ in 0..40 {
         let log = log().new_tree(&mut runner).unwrap().current();
-        for action in all_events(&log, &plans()).into_iter().flatten() {
-            let Action::Emit(event) = action else { continue };
+        for action in bundles.all_events(&log).into_iter().flatten() {
+            let Action::Emit(event) = action else {
+                continue;
+            };
             *kinds.entry(event.kind.as_str()).or_default() += 1;
         }
     }
-    for kind in ["firing", "reopened", "raised", "lowered", "resolved", "expired"] {
-        assert!(kinds.get(kind).is_some_and(|n| *n >= 5), "{kind}: {kinds:?}");
+    for kind in [
+        "firing", "reopened", "raised", "lowered", "resolved", "expired",
+    ] {
+        assert!(
+            kinds.get(kind).is_some_and(|n| *n >= 5),
+            "{kind}: {kinds:?}"
+        );
     }
 }

@@ -1,6 +1,5 @@
 //! The ladder, `for`, Unknown, recovery, missing data: the examples of the contract as tables.
 
-
 mod core_support;
 
 use core_support::{Points, run, s, short, timeline};
@@ -9,23 +8,31 @@ use model::AlertKind;
 /// One sample a minute, judged each minute by its last value.
 fn rule(levels: &str, rest: &str) -> String {
     format!(
-        "template: load\ntitle: \"load of {{host}}\"\napplies_to: {{measurement: m}}\none_alert_per: [host]\n\
+        "template: load\ntitle: \"load of {{host}}\"\napplies_to: {{measurement: m}}\n\
+        one_alert_per: [host]\n\
          check: v\nover: last of 1m\nevery: 60s\ninterval: 60s\nlevels:\n{levels}\n{rest}\n"
     )
 }
 
 fn minutes(values: &[f64]) -> Points {
-    values.iter().enumerate().fold(Points::default(), |points, (n, value)| {
-        points.at((n as i64 + 1) * 60, "m,host=a,env=prod v", value)
-    })
+    values
+        .iter()
+        .enumerate()
+        .fold(Points::default(), |points, (n, value)| {
+            points.at((n as i64 + 1) * 60, "m,host=a,env=prod v", value)
+        })
 }
 
 const LADDER: &str = "  P3: {above: 60, until_below: 50}\n  P2: {above: 70, until_below: 60}\n  \
                       P1: {above: 80, until_below: 70}";
 
 #[test]
-fn the_ladder_of_the_contract_is_at_the_middle_rung_after_its_fifth_sample_and_resolved_at_its_last() {
-    let events = run(&rule(LADDER, ""), &minutes(&[61., 73., 64., 85., 62., 56., 47.]).body(), 40);
+fn the_ladder_is_at_the_middle_rung_after_its_fifth_sample_and_resolved_at_its_last() {
+    let events = run(
+        &rule(LADDER, ""),
+        &minutes(&[61., 73., 64., 85., 62., 56., 47.]).body(),
+        40,
+    );
     assert_eq!(
         short(&events),
         [
@@ -39,8 +46,15 @@ fn the_ladder_of_the_contract_is_at_the_middle_rung_after_its_fifth_sample_and_r
     );
     insta::assert_snapshot!(timeline(&events));
     let last = events.last().unwrap();
-    assert_eq!((last.value, last.threshold, last.sequence), (Some(47.0), Some(50.0), 6));
-    assert!(events.iter().all(|event| event.incident_id == events[0].incident_id));
+    assert_eq!(
+        (last.value, last.threshold, last.sequence),
+        (Some(47.0), Some(50.0), 6)
+    );
+    assert!(
+        events
+            .iter()
+            .all(|event| event.incident_id == events[0].incident_id)
+    );
     assert!(events.iter().all(|event| event.started_at == s(60)));
 }
 
@@ -59,11 +73,18 @@ fn for_is_measured_from_the_first_grid_point_that_was_true() {
         ("0", vec![95.], vec!["firing P1 @60"]),
         ("1s", vec![95.], vec![]),
         ("1s", vec![95., 95.], vec!["firing P1 @120"]),
-        ("2m", vec![95., 95., 50., 95., 95., 95.], vec!["firing P1 @360"]),
+        (
+            "2m",
+            vec![95., 95., 50., 95., 95., 95.],
+            vec!["firing P1 @360"],
+        ),
         // Strict: 90 is not above 90.
         ("0", vec![90., 90.], vec![]),
     ] {
-        let yaml = rule(&format!("  P1: {{above: 90, for: {for_}, until_below: 85}}"), "");
+        let yaml = rule(
+            &format!("  P1: {{above: 90, for: {for_}, until_below: 85}}"),
+            "",
+        );
         let events = run(&yaml, &minutes(&values).body(), 40);
         assert_eq!(short(&events), expected, "for {for_}, {values:?}");
     }
@@ -73,10 +94,25 @@ fn for_is_measured_from_the_first_grid_point_that_was_true() {
 fn recovery_has_its_defaults_is_strict_and_applies_only_once_firing() {
     for (level, unit, values, expected) in [
         // 5 points inside for percentages.
-        ("above: 90", "unit: percent", vec![95., 86., 85., 84.], vec!["firing P1 @60", "resolved - @240"]),
-        ("below: 10", "unit: percent", vec![5., 14., 15., 16.], vec!["firing P1 @60", "resolved - @240"]),
+        (
+            "above: 90",
+            "unit: percent",
+            vec![95., 86., 85., 84.],
+            vec!["firing P1 @60", "resolved - @240"],
+        ),
+        (
+            "below: 10",
+            "unit: percent",
+            vec![5., 14., 15., 16.],
+            vec!["firing P1 @60", "resolved - @240"],
+        ),
         // The threshold itself otherwise.
-        ("above: 90", "", vec![95., 90., 89.], vec!["firing P1 @60", "resolved - @180"]),
+        (
+            "above: 90",
+            "",
+            vec![95., 90., 89.],
+            vec!["firing P1 @60", "resolved - @180"],
+        ),
         (
             "above: 90, until_below: 85, recover_for: 1m",
             "",
@@ -84,7 +120,12 @@ fn recovery_has_its_defaults_is_strict_and_applies_only_once_firing() {
             vec!["firing P1 @60", "resolved - @300"],
         ),
         // A pending rule ends below its threshold, not below its recovery.
-        ("above: 90, until_below: 50, for: 2m", "", vec![95., 95., 80., 95., 95.], vec![]),
+        (
+            "above: 90, until_below: 50, for: 2m",
+            "",
+            vec![95., 95., 80., 95., 95.],
+            vec![],
+        ),
     ] {
         let yaml = rule(&format!("  P1: {{{level}}}"), unit);
         let events = run(&yaml, &minutes(&values).body(), 40);
@@ -107,10 +148,15 @@ fn unknown_for_three_intervals_drops_a_pending_rule_and_keeps_a_firing_one() {
     let beat = |points: Points, to| points.every(60, (0, to), "beat,host=a,env=prod v", 1.0);
     let pending = rule("  P1: {above: 90, for: 3m}", "");
     // Unknown at 3, 4, 5, 6 min: 3 intervals at 6 min.
-    let points = [1, 2, 7, 8, 9, 10].iter().fold(Points::default(), |points, n| {
-        points.at(n * 60, "m,host=a,env=prod v", 95)
-    });
-    assert_eq!(short(&run(&pending, &beat(points, 660).body(), 40)), ["firing P1 @600"]);
+    let points = [1, 2, 7, 8, 9, 10]
+        .iter()
+        .fold(Points::default(), |points, n| {
+            points.at(n * 60, "m,host=a,env=prod v", 95)
+        });
+    assert_eq!(
+        short(&run(&pending, &beat(points, 660).body(), 40)),
+        ["firing P1 @600"]
+    );
 
     let firing = rule("  P1: {above: 90}", "");
     let points = minutes(&[95.]).at(1200, "m,host=a,env=prod v", 10);
@@ -127,8 +173,16 @@ fn missing_data_follows_its_policy() {
         // Unknown from 3 min on, for 3 intervals at 6 min.
         ("P2", vec![10., 10.], vec!["firing P2 @360"]),
         // Joins the incident of the thresholds, at the higher of the two.
-        ("P2", vec![95., 95.], vec!["firing P3 @60", "raised P2 @360"]),
-        ("resolve", vec![95., 95.], vec!["firing P3 @60", "resolved - @360"]),
+        (
+            "P2",
+            vec![95., 95.],
+            vec!["firing P3 @60", "raised P2 @360"],
+        ),
+        (
+            "resolve",
+            vec![95., 95.],
+            vec!["firing P3 @60", "resolved - @360"],
+        ),
         ("follow host-down", vec![95., 95.], vec!["firing P3 @60"]),
     ] {
         let yaml = rule("  P3: {above: 90}", &format!("when_missing: {policy}"));
@@ -139,7 +193,10 @@ fn missing_data_follows_its_policy() {
     let yaml = rule("  P3: {above: 90}", "when_missing: P2");
     let points = beat(minutes(&[10., 10.])).at(600, "m,host=a,env=prod v", 10);
     let events = run(&yaml, &points.body(), 40);
-    assert_eq!(short(&events), ["firing P2 @360", "resolved - @600", "reopened P2 @840"]);
+    assert_eq!(
+        short(&events),
+        ["firing P2 @360", "resolved - @600", "reopened P2 @840"]
+    );
     insta::assert_snapshot!(timeline(&events));
 }
 
@@ -169,9 +226,15 @@ fn a_silent_host_is_down_within_the_bound_of_the_contract() {
         let bound = 120 + 60 + 30 + 10;
         let events = run(HOST_DOWN, &points.body(), bound);
         assert_eq!(events.len(), 1, "last point at {last}");
-        let (at, arrival) = (events[0].at.since(s(last)), events[0].arrival.since(s(last)));
+        let (at, arrival) = (
+            events[0].at.since(s(last)),
+            events[0].arrival.since(s(last)),
+        );
         let secs = |span: model::Span| span.as_millis() / 1_000;
-        assert!(secs(at) > 120 && secs(at) <= 180, "{last}: decided at +{at}");
+        assert!(
+            secs(at) > 120 && secs(at) <= 180,
+            "{last}: decided at +{at}"
+        );
         assert!(secs(arrival) <= bound, "{last}: known at +{arrival}");
         assert_eq!(events[0].kind, AlertKind::Firing);
     }
@@ -185,8 +248,13 @@ fn a_host_that_is_down_recovers_with_its_first_point_and_expires_after_a_week() 
     let events = run(HOST_DOWN, &points.body(), 8 * 86_400);
     assert_eq!(
         short(&events),
-        ["firing P1 @780", "resolved - @1020", "firing P1 @1260", "expired - @605940"]
-            .map(|text| text.replace("firing P1 @1260", "reopened P1 @1260"))
+        [
+            "firing P1 @780",
+            "resolved - @1020",
+            "firing P1 @1260",
+            "expired - @605940"
+        ]
+        .map(|text| text.replace("firing P1 @1260", "reopened P1 @1260"))
     );
     insta::assert_snapshot!(timeline(&events));
 }
@@ -198,23 +266,38 @@ fn a_firing_within_ten_minutes_of_the_recovery_is_the_same_incident() {
     values.extend([10.; 9]);
     values.push(95.);
     let events = run(&yaml, &minutes(&values).body(), 40);
-    assert_eq!(short(&events), ["firing P1 @60", "resolved - @120", "reopened P1 @720"]);
+    assert_eq!(
+        short(&events),
+        ["firing P1 @60", "resolved - @120", "reopened P1 @720"]
+    );
     assert_eq!(events[2].incident_id, events[0].incident_id);
     assert_eq!((events[2].sequence, events[2].started_at), (3, s(60)));
 
     values.insert(2, 10.);
     let events = run(&yaml, &minutes(&values).body(), 40);
-    assert_eq!(short(&events), ["firing P1 @60", "resolved - @120", "firing P1 @780"]);
+    assert_eq!(
+        short(&events),
+        ["firing P1 @60", "resolved - @120", "firing P1 @780"]
+    );
     assert_ne!(events[2].incident_id, events[0].incident_id);
 }
 
 #[test]
 fn an_environment_caps_what_is_shown_and_a_missing_one_does_not() {
     for (env, expected) in [
-        (",env=prod", vec!["firing P3 @60", "raised P1 @120", "resolved - @180"]),
+        (
+            ",env=prod",
+            vec!["firing P3 @60", "raised P1 @120", "resolved - @180"],
+        ),
         (",env=dev", vec!["firing P3 @60", "resolved - @180"]),
-        (",env=stg", vec!["firing P3 @60", "raised P2 @120", "resolved - @180"]),
-        ("", vec!["firing P3 @60", "raised P1 @120", "resolved - @180"]),
+        (
+            ",env=stg",
+            vec!["firing P3 @60", "raised P2 @120", "resolved - @180"],
+        ),
+        (
+            "",
+            vec!["firing P3 @60", "raised P1 @120", "resolved - @180"],
+        ),
     ] {
         let yaml = rule(LADDER, "limit_by_env: {stg: P2}");
         let points = minutes(&[61., 99., 10.]).body().replace(",env=prod", env);
@@ -244,18 +327,41 @@ fn a_group_without_data_expires_and_is_never_called_resolved() {
 #[test]
 fn an_override_with_short_times_fires_fast() {
     let yaml = include_str!("../../templates/cpu-usage.yaml").to_owned()
-        + "---\noverride: demo\ntemplate: cpu-usage\nset:\n  every: 5s\n  interval: 1s\n  over: average of 10s\n  \
+        + "---\noverride: demo\ntemplate: cpu-usage\nset:\n  every: 5s\n  interval: 1s\n\
+          over: average of 10s\n  \
            levels: {P1: {for: 10s}, P2: {for: 10s, recover_for: 0}, P3: {for: 10s}}\n";
     let mut replay = evaluator::core::Replay::new(
         core_support::tenant(),
         evaluator::core::Plan::compile(&core_support::bundle(1, &yaml, 2)).unwrap(),
     );
     let points = Points::default()
-        .every(1, (0, 60), "cpu,host=a,cpu=cpu-total,env=prod usage_idle", 80.0)
-        .every(1, (60, 120), "cpu,host=a,cpu=cpu-total,env=prod usage_idle", 2.0)
-        .every(1, (120, 160), "cpu,host=a,cpu=cpu-total,env=prod usage_idle", 80.0);
+        .every(
+            1,
+            (0, 60),
+            "cpu,host=a,cpu=cpu-total,env=prod usage_idle",
+            80.0,
+        )
+        .every(
+            1,
+            (60, 120),
+            "cpu,host=a,cpu=cpu-total,env=prod usage_idle",
+            2.0,
+        )
+        .every(
+            1,
+            (120, 160),
+            "cpu,host=a,cpu=cpu-total,env=prod usage_idle",
+            80.0,
+        );
     let events = core_support::events(replay.take(points.body().as_bytes()));
     insta::assert_snapshot!(timeline(&events));
-    let fired = events.iter().find(|event| event.priority.is_some_and(|p| p.as_str() == "P1")).unwrap();
-    assert_eq!(fired.arrival.since(fired.at).as_millis(), 2_000, "the lateness, and nothing more");
+    let fired = events
+        .iter()
+        .find(|event| event.priority.is_some_and(|p| p.as_str() == "P1"))
+        .unwrap();
+    assert_eq!(
+        fired.arrival.since(fired.at).as_millis(),
+        2_000,
+        "the lateness, and nothing more"
+    );
 }

@@ -1,4 +1,5 @@
-//! The contract of a shard over a real InfluxDB: the cases that the embedded store is held to in its own crate.
+//! The contract of a shard over a real InfluxDB: the cases that the embedded store is held to in
+//! its own crate.
 
 use influx::{HttpShard, Product, Shard, contract};
 use model::Timestamp;

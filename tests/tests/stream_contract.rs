@@ -1,4 +1,5 @@
-//! The contract of a log over a real Kafka: the cases that the embedded log is held to in its own crate.
+//! The contract of a log over a real Kafka: the cases that the embedded log is held to in its own
+//! crate.
 
 // The harness is the outside world, and so are its tests.
 #![allow(clippy::disallowed_methods)]
@@ -101,8 +102,8 @@ async fn the_contract_of_a_log_holds_over_kafka() {
     }
 }
 
-/// What is in flight when the brokers go is not acknowledged, and soon said to be so; members read on when they are
-/// back; and a member can leave a group that nobody answers for.
+/// What is in flight when the brokers go is not acknowledged, and soon said to be so; members read
+/// on when they are back; and a member can leave a group that nobody answers for.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_goes_and_comes_back_loses_nothing() {
     let mut kafka = Kafka::start().await;

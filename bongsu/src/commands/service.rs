@@ -53,7 +53,11 @@ pub(super) async fn notifier(global: &Global, run: NotifierRun) -> Outcome {
         match &run.database_url_file {
             Some(file) => {
                 let file = file.display().to_string();
-                layers.with("notifier.database.postgres_url_file", file, "--database-url-file")
+                layers.with(
+                    "notifier.database.postgres_url_file",
+                    file,
+                    "--database-url-file",
+                )
             }
             None => layers,
         }

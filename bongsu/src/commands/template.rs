@@ -4,8 +4,13 @@ use super::{apply, yaml_files};
 use crate::cli::{Global, Template as Command};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
+use evaluator::core::template_test;
+use model::Span;
 use schemas::catalogue::{Entry, Template, shipped_templates};
 use std::path::Path;
+
+/// How late points of a test may be: the default of a tenant.
+const LATENESS: Span = Span::from_secs(30);
 
 pub(super) fn run(global: &Global, command: Command) -> Outcome {
     match command {
@@ -41,7 +46,33 @@ fn test(global: &Global, path: Option<&Path>) -> Outcome {
         if template.tests.is_empty() {
             print::message(&format!("{}: has no tests", template.template));
         }
-        let _ = (&mut passed, &mut failed, &mut table);
+        let reports = template_test(template, LATENESS).map_err(|errors| {
+            let why: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Failure::new(Exit::Findings, why.join("\n"))
+        })?;
+        for report in reports {
+            match &report.failure {
+                None => passed += 1,
+                Some(found) => {
+                    failed += 1;
+                    print::message(&format!(
+                        "{}: given {}: expected {}, but {found}\n{}",
+                        report.template, report.given, report.expect, report.timeline
+                    ));
+                }
+            }
+            table.row(vec![
+                report.template.into(),
+                report.given.into(),
+                report.expect.to_string().into(),
+                if report.failure.is_none() {
+                    "ok"
+                } else {
+                    "FAILED"
+                }
+                .into(),
+            ]);
+        }
     }
     print::table(&table, global.output);
     print::message(&format!("{passed} passed, {failed} failed"));

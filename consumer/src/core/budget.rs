@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-/// A partition may hold at most this part of the budget, so that one whose shard is dead leaves room for
+/// A partition may hold at most this part of the budget, so that one whose shard is dead leaves
+/// room for
 /// the others.
 const LARGEST_SHARE: usize = 4;
 

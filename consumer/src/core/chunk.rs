@@ -15,7 +15,8 @@ pub struct LineRef {
     start: u32,
 }
 
-/// How many lines of a chunk belong to one batch that was read. Shares follow each other as the lines do.
+/// How many lines of a chunk belong to one batch that was read. Shares follow each other as the
+/// lines do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
     /// The batch.
@@ -70,7 +71,8 @@ impl Filling {
         }
     }
 
-    /// What was filled. The room for more grows anew: thousands of quiet lanes must not keep that of their
+    /// What was filled. The room for more grows anew: thousands of quiet lanes must not keep that
+    /// of their
     /// largest chunk.
     pub fn seal(&mut self) -> Chunk {
         let full = std::mem::take(self);
@@ -114,7 +116,8 @@ impl Chunk {
         &self.shares
     }
 
-    /// The share of each batch split by fate, when the lines in `dead` (rising) were dead-lettered and
+    /// The share of each batch split by fate, when the lines in `dead` (rising) were dead-lettered
+    /// and
     /// all others stored: batch, stored, dead-lettered.
     pub fn fates(&self, dead: &[usize]) -> Vec<(u64, u64, u64)> {
         let (mut dead, mut end) = (dead.iter().peekable(), 0);

@@ -1,4 +1,5 @@
-//! One partition that is being read: its lines on their way into chunks by shard, and how far it is done.
+//! One partition that is being read: its lines on their way into chunks by shard, and how far it is
+//! done.
 
 use super::{Account, Chunk, Fate, Filling, Position, Route, Watermark};
 use bytes::Bytes;
@@ -121,7 +122,8 @@ impl Partition {
         self.lost_records += records;
     }
 
-    /// Reads a batch of `bytes` bytes that ends before `next_offset`. Returns the lines that are none, and
+    /// Reads a batch of `bytes` bytes that ends before `next_offset`. Returns the lines that are
+    /// none, and
     /// whether the batch is done already.
     pub fn read<'a>(
         &mut self,
@@ -177,7 +179,8 @@ impl Partition {
         }
     }
 
-    /// Whether a lane has lines to send and none in flight. With `all`, a chunk that is not full counts.
+    /// Whether a lane has lines to send and none in flight. With `all`, a chunk that is not full
+    /// counts.
     pub fn is_ready(&self, lane: usize, all: bool) -> bool {
         let lane = &self.lanes[lane];
         !lane.in_flight && (!lane.full.is_empty() || (all && lane.filling.lines() > 0))

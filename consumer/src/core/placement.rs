@@ -80,7 +80,8 @@ impl PlacementMap {
             let candidates = self.candidates(epoch, tenant);
             let choices = candidates.into_iter().map(|(shard, weight)| Choice {
                 shard: route.index_of(shard),
-                // The tenant is part of the seed, so that equal host names of two tenants spread apart.
+                // The tenant is part of the seed, so that equal host names of two tenants spread
+                // apart.
                 seed: xxh3_64_with_seed(tenant.as_str().as_bytes(), seed_of(shard)),
                 weight,
             });
@@ -96,7 +97,8 @@ impl PlacementMap {
         route
     }
 
-    /// The shards of a tenant in an epoch: those named for it, or the first of all by weighted rendezvous.
+    /// The shards of a tenant in an epoch: those named for it, or the first of all by weighted
+    /// rendezvous.
     fn candidates<'a>(&self, epoch: &'a Epoch, tenant: &TenantId) -> Vec<(&'a ShardId, f64)> {
         if let Some(own) = epoch.tenants.get(tenant) {
             let weight = |shard| epoch.shards.get(shard).copied().filter(|w| *w > 0.0);
@@ -208,7 +210,8 @@ fn seed_of(shard: &ShardId) -> u64 {
     xxh3_64_with_seed(shard.as_str().as_bytes(), 0)
 }
 
-/// The score of weighted rendezvous hashing, `-w / ln(h)` with `h` uniform in (0, 1): the shard with the
+/// The score of weighted rendezvous hashing, `-w / ln(h)` with `h` uniform in (0, 1): the shard
+/// with the
 /// highest one wins (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005).
 fn score(key: &[u8], seed: u64, weight: f64) -> f64 {
     let hash = xxh3_64_with_seed(key, seed);

@@ -2,6 +2,7 @@
 
 use super::*;
 use model::Timestamp;
+use proptest::collection::hash_set;
 use proptest::prelude::*;
 use schemas::catalogue::{Placement, Shard};
 use std::collections::{BTreeMap, HashMap};
@@ -176,9 +177,10 @@ fn what_leaves_a_point_without_a_place_is_refused() {
 }
 
 proptest! {
-    /// Rendezvous hashing: a shard that is added takes its own part and moves nothing between the others.
+    /// Rendezvous hashing: a shard that is added takes its own part and moves nothing between the
+    /// others.
     #[test]
-    fn an_added_shard_only_takes(tenants in proptest::collection::hash_set("[a-z]{3,12}", 1..40)) {
+    fn an_added_shard_only_takes(tenants in hash_set("[a-z]{3,12}", 1..40)) {
         let before = map(1, &[("s1", 1.0), ("s2", 2.0), ("s3", 1.0)]);
         let after = map(1, &[("s1", 1.0), ("s2", 2.0), ("s3", 1.0), ("s4", 1.0)]);
         for of in tenants {
@@ -188,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn a_removed_shard_only_gives(hosts in proptest::collection::hash_set("[a-z0-9]{3,12}", 1..40)) {
+    fn a_removed_shard_only_gives(hosts in hash_set("[a-z0-9]{3,12}", 1..40)) {
         let all = map(3, &[("s1", 1.0), ("s2", 2.0), ("s3", 1.0)]);
         let fewer = map(3, &[("s1", 1.0), ("s3", 1.0)]);
         for host in hosts {

@@ -21,7 +21,8 @@ pub struct Position {
     pub account: Account,
 }
 
-/// Batches in the order in which they were read, each done when every line of it has a fate. The condition
+/// Batches in the order in which they were read, each done when every line of it has a fate. The
+/// condition
 /// of a commit and the account are one: lines read = stored + dead-lettered.
 #[derive(Debug)]
 pub struct Watermark {
@@ -74,7 +75,8 @@ impl Watermark {
         self.first + self.batches.len() as u64 - 1
     }
 
-    /// All of the batch was read: its lines, its size, and the offset behind it. True when it is done
+    /// All of the batch was read: its lines, its size, and the offset behind it. True when it is
+    /// done
     /// already, because it had no lines.
     pub fn seal(&mut self, batch: u64, lines: u64, bytes: usize, next_offset: i64) -> bool {
         let Some(state) = self.state(batch) else {

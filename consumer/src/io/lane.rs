@@ -117,7 +117,8 @@ impl Job {
                         letters.push(self.letter(line, kind, reason));
                     }
                 }
-                // What was stored already is stored again elsewhere, where its readers will look for it.
+                // What was stored already is stored again elsewhere, where its readers will look
+                // for it.
                 Answer::Gone => return Outcome::Homeless(self.chunk),
             }
         }
@@ -169,7 +170,8 @@ impl Job {
             let wait = tools.backoff.delay(attempt, after, random());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                // Another address or token may be what it takes; the first wait is kept all the same.
+                // Another address or token may be what it takes; the first wait is kept all the
+                // same.
                 changed = shards.changed() => {
                     if changed.is_err() {
                         std::future::pending::<()>().await;
@@ -224,7 +226,7 @@ impl Job {
         }
         let (shard, source) = (&self.shard, &self.source);
         if needs_a_person {
-            tracing::error!(%shard, %source, attempt, why, reason, "lane waits for a person to act");
+            tracing::error!(%shard, %source, attempt, why, reason, "a person must act");
         } else {
             tracing::warn!(%shard, %source, attempt, why, reason, "write failed and is repeated");
         }

@@ -92,7 +92,8 @@ impl Worker {
         );
     }
 
-    /// Takes in nothing more, sends what waits, and gives back when all is done or the time is over.
+    /// Takes in nothing more, sends what waits, and gives back when all is done or the time is
+    /// over.
     fn on_revoked(&mut self, revoked: Revoked) {
         let ids = revoked
             .partitions

@@ -198,7 +198,7 @@ impl Worker {
                 self.condition.ready(format!("revision {revision}"));
             }
             Err(error) => {
-                tracing::error!(revision, %error, "placement refused, the one before stays in force");
+                tracing::error!(revision, %error, "placement refused, the last stays in force");
                 self.condition
                     .ready(format!("revision {revision} was refused: {error}"));
             }
@@ -242,7 +242,8 @@ impl Worker {
 
     pub(super) fn send_commit(&mut self, job: CommitJob) {
         self.commits_in_flight += 1;
-        // The committing task lives as long as the loop; if it panicked, the revoke is answered by the drop.
+        // The committing task lives as long as the loop; if it panicked, the revoke is answered by
+        // the drop.
         if self.commits.send(job).is_err() {
             tracing::error!("the task that commits is gone");
         }

@@ -1,4 +1,5 @@
-//! A consumer in its world: an embedded log, shards that answer as told, a catalogue that can change.
+//! A consumer in its world: an embedded log, shards that answer as told, a catalogue that can
+//! change.
 
 mod fake;
 
@@ -55,7 +56,8 @@ impl World {
         )
     }
 
-    /// Publishes tenant `acme` of so many partitions, and the documents given, in place of what was.
+    /// Publishes tenant `acme` of so many partitions, and the documents given, in place of what
+    /// was.
     pub(crate) async fn apply(&self, partitions: u32, documents: &[String]) {
         let text = format!(
             "tenant: acme\npartitions: {partitions}\n{}",

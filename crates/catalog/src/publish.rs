@@ -11,7 +11,9 @@ use crate::topics::{METRICS_RETENTION, ensure_tenant_topics, ensure_topics};
 use bytes::Bytes;
 use model::{Span, TenantId, Timestamp};
 use runtime::Clock;
-use schemas::catalogue::{Bundle, Catalogue, Entry, Kind, Record, check_catalogue, encode_value};
+use schemas::catalogue::{
+    Bundle, Catalogue, Entry, Kind, Record, check_catalogue, check_entry, encode_value,
+};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stream::{NewRecord, Stream, StreamError};
@@ -201,9 +203,10 @@ impl Plan {
             after.insert(entry.clone());
             changes.push(Change { what, kind, name });
         }
-        let flaws: Vec<String> = check_catalogue(&after)
-            .iter()
-            .map(ToString::to_string)
+        let alone = request.set.iter().flat_map(check_entry);
+        let flaws: Vec<String> = alone
+            .chain(check_catalogue(&after))
+            .map(|flaw| flaw.to_string())
             .collect();
         if !flaws.is_empty() {
             return Err(CatalogError::Refused(flaws));

@@ -151,8 +151,8 @@ async fn two_publishers_at_once_both_win_and_share_no_revision() {
 
 async fn futures(world: &Arc<World>, requests: &[Request]) -> Vec<catalog::Published> {
     let mut set = tokio::task::JoinSet::new();
-    for request in requests.iter().cloned() {
-        let world = Arc::clone(world);
+    for request in requests {
+        let (world, request) = (Arc::clone(world), request.clone());
         set.spawn(async move { world.publish(&request).await.unwrap() });
     }
     set.join_all().await

@@ -1,6 +1,7 @@
 //! What every shard must do, embedded or real: the same cases over both.
 //!
-//! The caller brings a shard and buckets' names that nobody else uses. A case panics when it does not hold.
+//! The caller brings a shard and buckets' names that nobody else uses. A case panics when it does
+//! not hold.
 
 use crate::{FieldValue, InfluxError, Point, Retry, Shard, WriteVerdict};
 use model::{Span, Timestamp};
@@ -8,7 +9,8 @@ use model::{Span, Timestamp};
 /// Long enough ago to be settled, near enough for any retention.
 const AGE: Span = Span::from_secs(600);
 
-/// Runs every case that a shard with a right to make buckets must pass. `now` is the present, and `prefix`
+/// Runs every case that a shard with a right to make buckets must pass. `now` is the present, and
+/// `prefix`
 /// begins the names of the buckets.
 pub async fn all(shard: &Shard, prefix: &str, now: Timestamp) {
     let case = |name: &str| Case {

@@ -29,7 +29,8 @@ pub(crate) fn points(bucket: &str, measurement: &str, from: Timestamp, to: Times
 pub(crate) fn count(bucket: &str, from: Timestamp, to: Timestamp) -> String {
     format!(
         "{} |> drop(columns: [\"_field\", \"_value\", \"_start\", \"_stop\"]) \
-         |> unique(column: \"_time\") |> count(column: \"_time\") |> group() |> sum(column: \"_time\")",
+         |> unique(column: \"_time\") |> map(fn: (r) => ({{r with _points: 1}})) \
+         |> group() |> sum(column: \"_points\")",
         range(bucket, from, to)
     )
 }
@@ -66,7 +67,7 @@ fn quoted(text: &str) -> String {
 pub(crate) fn counted(records: &[FluxRecord]) -> u64 {
     let value = records
         .first()
-        .and_then(|record| record.values.get("_time"));
+        .and_then(|record| record.values.get("_points"));
     value
         .and_then(|value| value.i64())
         .map_or(0, i64::unsigned_abs)

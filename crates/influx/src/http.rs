@@ -182,7 +182,8 @@ impl Http {
         let listed = contained(self.calls.list_buckets(Some(request))).await;
         match listed {
             Ok(Ok(found)) => Ok(found.buckets.iter().any(|found| found.name == bucket)),
-            // Asked for by name, a missing bucket is a 404 that names it; so is a missing organization.
+            // Asked for by name, a missing bucket is a 404 that names it; so is a missing
+            // organization.
             Ok(Err(influxdb2::RequestError::Http { status, text }))
                 if status.as_u16() == 404 && text.contains("bucket") =>
             {

@@ -34,7 +34,8 @@ impl Payload {
         self.lines
     }
 
-    /// The lines in gzip at the fastest level: on line protocol it halves the work of the next level
+    /// The lines in gzip at the fastest level: on line protocol it halves the work of the next
+    /// level
     /// for some percent more bytes.
     pub fn gzip(&self) -> Bytes {
         self.gzip

@@ -25,7 +25,8 @@ pub enum Product {
 }
 
 impl Product {
-    /// Reads the headers `X-Influxdb-Version` and `X-Influxdb-Build` of an answer to `/ping`. A build from
+    /// Reads the headers `X-Influxdb-Version` and `X-Influxdb-Build` of an answer to `/ping`. A
+    /// build from
     /// source may have no number; then it is taken for version 2, whose write path is the one used.
     pub fn from_headers(version: Option<&str>, build: Option<&str>) -> Self {
         let version = version.unwrap_or("unknown").to_owned();

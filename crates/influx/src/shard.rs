@@ -27,7 +27,8 @@ impl Shard {
         Self(Kind::Embedded(store.clone()))
     }
 
-    /// Writes lines of line protocol, each with a timestamp in nanoseconds. `Stored` is said only once the
+    /// Writes lines of line protocol, each with a timestamp in nanoseconds. `Stored` is said only
+    /// once the
     /// store has said so; dropping the future leaves open whether they are stored.
     pub async fn write(&self, bucket: &str, body: Bytes, lines: usize) -> WriteVerdict {
         self.write_payload(bucket, &Payload::new(body, lines)).await

@@ -3,6 +3,8 @@
 use influx::{Embedded, EmbeddedOptions, Shard, WriteVerdict, contract};
 use model::{Span, Timestamp};
 use runtime::Clock;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use std::time::Duration;
 
 const HOUR: i64 = 3_600_000_000_000;
@@ -73,10 +75,10 @@ async fn a_file_of_a_newer_version_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("points.sqlite");
     drop(Embedded::open(&path).await.unwrap());
-    let mut bytes = std::fs::read(&path).unwrap();
-    // The user version is at offset 60 of the header (sqlite.org/fileformat2.html, 1.3).
-    bytes[60..64].copy_from_slice(&9_u32.to_be_bytes());
-    std::fs::write(&path, bytes).unwrap();
+    let options = SqliteConnectOptions::new().filename(&path);
+    let mut newer = options.connect().await.unwrap();
+    newer.execute("PRAGMA user_version = 9").await.unwrap();
+    newer.close().await.unwrap();
     let error = Embedded::open(&path).await.unwrap_err().to_string();
     assert!(error.contains("version 9"), "{error}");
 }

@@ -1,4 +1,5 @@
-//! Tells a member of a group its gains and losses, one after the other, and waits for it where it must.
+//! Tells a member of a group its gains and losses, one after the other, and waits for it where it
+//! must.
 
 use crate::{Assigned, Commit, GroupEvent, Revoked, StreamError, TopicPartition};
 use async_trait::async_trait;

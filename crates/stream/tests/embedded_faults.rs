@@ -57,8 +57,8 @@ async fn numbers(stream: &Stream) -> Vec<u64> {
     found
 }
 
-/// Runs the named test of this file in a process that may be killed, and whose files may be limited:
-/// there a write beyond the limit is an error, not a signal.
+/// Runs the named test of this file in a process that may be killed, and whose files may be
+/// limited: there a write beyond the limit is an error, not a signal.
 fn child(test: &str, path: &Path) -> Child {
     Command::new("sh")
         .args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""])

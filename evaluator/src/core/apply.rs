@@ -31,7 +31,9 @@ impl<'a> Spot<'a> {
     pub(crate) fn of(line: &'a Line<'a>, arrival: Timestamp) -> Self {
         let mut tags: Vec<_> = line.tags().collect();
         let measurement = line.measurement();
-        let host = line.host().unwrap_or_else(|| Cow::Owned(series_text(&measurement, &tags)));
+        let host = line
+            .host()
+            .unwrap_or_else(|| Cow::Owned(series_text(&measurement, &tags)));
         if tags.iter().all(|(key, _)| key != "host") {
             tags.push((Cow::Borrowed("host"), host.clone()));
         }
@@ -46,12 +48,17 @@ impl<'a> Spot<'a> {
     }
 
     fn tag(&self, key: &str) -> Option<&str> {
-        self.tags.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_ref())
+        self.tags
+            .iter()
+            .find(|(k, _)| k == key)
+            .map(|(_, value)| value.as_ref())
     }
 
     /// The tags of those keys; none when one is missing.
     fn group(&self, keys: &[String]) -> Option<Vec<(String, String)>> {
-        keys.iter().map(|key| Some((key.clone(), self.tag(key)?.to_owned()))).collect()
+        keys.iter()
+            .map(|key| Some((key.clone(), self.tag(key)?.to_owned())))
+            .collect()
     }
 
     fn context(&self, keys: &[String]) -> Vec<(String, String)> {
@@ -71,8 +78,8 @@ fn series_text(measurement: &str, tags: &[(Cow<'_, str>, Cow<'_, str>)]) -> Stri
     text
 }
 
-/// Moves a host's clock by a point, judges what that closes, and takes the point as a sample. Groups in `elsewhere` are
-/// ahead of the log and left alone.
+/// Moves a host's clock by a point, judges what that closes, and takes the point as a sample.
+/// Groups in `elsewhere` are ahead of the log and left alone.
 pub(crate) fn apply(
     name: &Arc<str>,
     host: &mut Host,
@@ -88,13 +95,22 @@ pub(crate) fn apply(
         Verdict::Accepted => {}
     }
     let plan = Arc::clone(&run.plan);
-    let tags: Vec<(&str, &str)> =
-        spot.tags.iter().map(|(key, value)| (key.as_ref(), value.as_ref())).collect();
-    for template in plan.candidates(&spot.measurement).filter(|t| t.matches(&tags)) {
+    let tags: Vec<(&str, &str)> = spot
+        .tags
+        .iter()
+        .map(|(key, value)| (key.as_ref(), value.as_ref()))
+        .collect();
+    for template in plan
+        .candidates(&spot.measurement)
+        .filter(|t| t.matches(&tags))
+    {
         match spot.group(template.group_tags()) {
             None => run.outcome.tallies.add(Tally::MissingGroupTag, 1),
             Some(tags) => {
-                let key = GroupKey { template: Arc::clone(template.name()), tags };
+                let key = GroupKey {
+                    template: Arc::clone(template.name()),
+                    tags,
+                };
                 if !elsewhere.iter().any(|slot| slot.holds(&key)) {
                     sample(name, host, key, template, (spot, run));
                 }
@@ -110,7 +126,8 @@ pub(crate) fn hear(host: &mut Host, at: Timestamp, run: &Run<'_>) -> Verdict {
     if returned {
         host.groups.values_mut().for_each(Group::host_returned);
     }
-    host.clock.hear(at, run.arrival, run.log, run.plan.lateness())
+    host.clock
+        .hear(at, run.arrival, run.log, run.plan.lateness())
 }
 
 fn sample(
@@ -126,14 +143,18 @@ fn sample(
         let mut group = Group::new(template.base(), spot.at, run.log);
         group.context = context;
         let rule = adopt_rule(&mut group, &key, template, run);
-        let Some(row) = row_of(&rule, &group, spot, run) else { return };
+        let Some(row) = row_of(&rule, &group, spot, run) else {
+            return;
+        };
         if row.is_excluded() {
             return;
         }
         let group = host.groups.entry(key.clone()).or_insert(group);
         return take(name, &key, group, &rule, (spot, row, clock, run));
     }
-    let Some(group) = host.groups.get_mut(&key) else { return };
+    let Some(group) = host.groups.get_mut(&key) else {
+        return;
+    };
     let rule = match &group.rule {
         Some((revision, rule)) if *revision == run.plan.revision() && group.context == context => {
             Arc::clone(rule)
@@ -171,7 +192,11 @@ fn take(
         Added::Replaced => run.outcome.tallies.add(Tally::Replaced, 1),
         Added::Full => run.outcome.tallies.add(Tally::Full, 1),
     }
-    if rule.signals.iter().any(|signal| signal.gather == Gather::EachPoint) {
+    if rule
+        .signals
+        .iter()
+        .any(|signal| signal.gather == Gather::EachPoint)
+    {
         let scene = run.scene(clock);
         let judged = each_point(group, &key.tags, rule, &scene, (spot.at, &row.cells));
         run.take(name, group, judged);
@@ -201,12 +226,22 @@ impl Row {
 
 /// What a point says to a rule; none when it has no field that the rule reads.
 fn row_of(rule: &Rule, group: &Group, spot: &Spot<'_>, run: &mut Run<'_>) -> Option<Row> {
-    let Source::Points { checks, only_when, names } = &rule.source else {
-        return Some(Row { cells: Vec::new(), checks: 0 });
+    let Source::Points {
+        checks,
+        only_when,
+        names,
+    } = &rule.source
+    else {
+        return Some(Row {
+            cells: Vec::new(),
+            checks: 0,
+        });
     };
     let mut point = Fields::of(spot, names);
     if point.is_foreign() {
-        run.outcome.tallies.add(Tally::Absent, u64::from(point.wrong_type));
+        run.outcome
+            .tallies
+            .add(Tally::Absent, u64::from(point.wrong_type));
         return None;
     }
     // Another line of the same point may have brought the other fields.
@@ -223,14 +258,28 @@ fn row_of(rule: &Rule, group: &Group, spot: &Spot<'_>, run: &mut Run<'_>) -> Opt
         .map(|check| match applies {
             Some(None) => Cell::Absent.raw(),
             Some(Some(0.0)) => Cell::Excluded.raw(),
-            Some(Some(_)) | None => check.expr.value(&point).map_or(f64::NAN, |v| Cell::Value(v).raw()),
+            Some(Some(_)) | None => check
+                .expr
+                .value(&point)
+                .map_or(f64::NAN, |v| Cell::Value(v).raw()),
         })
         .collect();
     let absent = cells.iter().any(|cell| Cell::of(*cell) == Cell::Absent);
-    run.outcome.tallies.add(Tally::Absent, u64::from(absent && point.is_whole()));
+    run.outcome
+        .tallies
+        .add(Tally::Absent, u64::from(absent && point.is_whole()));
     let kept = rule.width() - checks.len();
-    cells.extend(point.fields.iter().take(kept).map(|field| field.unwrap_or(f64::NAN)));
-    Some(Row { cells, checks: checks.len() })
+    cells.extend(
+        point
+            .fields
+            .iter()
+            .take(kept)
+            .map(|field| field.unwrap_or(f64::NAN)),
+    );
+    Some(Row {
+        cells,
+        checks: checks.len(),
+    })
 }
 
 /// The fields and tags of a line in the places that a rule's expressions use.
@@ -245,7 +294,9 @@ impl<'a> Fields<'a> {
     fn of(spot: &'a Spot<'_>, names: &Names) -> Self {
         let mut found: BTreeMap<Cow<'_, str>, FieldValue<'_>> = BTreeMap::new();
         found.extend(
-            spot.line.fields().filter(|(name, _)| names.fields.iter().any(|wanted| wanted == name)),
+            spot.line
+                .fields()
+                .filter(|(name, _)| names.fields.iter().any(|wanted| wanted == name)),
         );
         let mut wrong_type = false;
         let fields = names

@@ -8,8 +8,8 @@ const MOST_TICKS: i64 = 3;
 /// A point so far ahead of its arrival is quarantined.
 const AHEAD: Span = Span::from_secs(120);
 
-/// Log time: advances from record to record by the difference of their arrival, never back, and never by more than
-/// three tick periods. So an outage or a backlog is not taken for silence.
+/// Log time: advances from record to record by the difference of their arrival, never back, and
+/// never by more than three tick periods. So an outage or a backlog is not taken for silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct LogClock {
     /// Arrival of the last record, and log time at it; none before the first.
@@ -23,7 +23,10 @@ impl LogClock {
             self.last = Some((arrival, arrival));
             return Passed::NoTick;
         };
-        let passed = arrival.since(before).max(Span::ZERO).min(Self::stride(tick));
+        let passed = arrival
+            .since(before)
+            .max(Span::ZERO)
+            .min(Self::stride(tick));
         let now = log.plus(passed);
         self.last = Some((arrival, now));
         if now.floor_to(tick) > log.floor_to(tick) {
@@ -91,7 +94,8 @@ impl HostClock {
         (clock, verdict)
     }
 
-    /// Takes the host's next point. A late or quarantined one proves that the host lives, and lets the clock run on.
+    /// Takes the host's next point. A late or quarantined one proves that the host lives, and lets
+    /// the clock run on.
     pub(crate) fn hear(
         &mut self,
         at: Timestamp,
@@ -101,7 +105,10 @@ impl HostClock {
     ) -> Verdict {
         let verdict = if is_ahead(at, arrival) {
             Verdict::Quarantined
-        } else if self.newest.is_some_and(|newest| at < newest.minus(lateness)) {
+        } else if self
+            .newest
+            .is_some_and(|newest| at < newest.minus(lateness))
+        {
             Verdict::Late
         } else {
             Verdict::Accepted
@@ -120,7 +127,8 @@ impl HostClock {
 
     /// What the clock shows at that log time.
     pub(crate) fn at(&self, log: Timestamp) -> Timestamp {
-        self.heard_event.plus(log.since(self.heard_log).max(Span::ZERO))
+        self.heard_event
+            .plus(log.since(self.heard_log).max(Span::ZERO))
     }
 
     /// The log time at which the clock shows `event` if nothing is heard until then.

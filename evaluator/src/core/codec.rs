@@ -1,5 +1,5 @@
-//! The bytes of saved state: integers as variable-length groups of 7 bits (zigzag where signed), floats as their 8 bytes,
-//! texts and lists behind their length.
+//! The bytes of saved state: integers as variable-length groups of 7 bits (zigzag where signed),
+//! floats as their 8 bytes, texts and lists behind their length.
 
 /// Why bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +96,10 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn raw(&mut self, n: usize) -> Read<&'a [u8]> {
-        let end = self.at.checked_add(n).filter(|end| *end <= self.bytes.len());
+        let end = self
+            .at
+            .checked_add(n)
+            .filter(|end| *end <= self.bytes.len());
         let end = end.ok_or(CodecError::Short(self.at))?;
         let slice = &self.bytes[self.at..end];
         self.at = end;
@@ -151,7 +154,11 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn option<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<Option<T>> {
-        if self.boolean()? { read(self).map(Some) } else { Ok(None) }
+        if self.boolean()? {
+            read(self).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 
     /// A length; never more than the bytes that are left, so that damaged bytes ask for no memory.
@@ -184,7 +191,12 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_back(
-            unsigned: u64, signed: i64, float: u64, text: String, list: Vec<i64>, some: Option<bool>,
+            unsigned: u64,
+            signed: i64,
+            float: u64,
+            text: String,
+            list: Vec<i64>,
+            some: Option<bool>,
         ) {
             let mut to = Writer::default();
             to.unsigned(unsigned);

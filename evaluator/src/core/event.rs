@@ -112,7 +112,10 @@ impl EventOf<'_> {
             Cause::Recovers { rung, reading } => self.recovered(rung, reading),
             Cause::Missing => {
                 let priority = self.group.missing.map_or("", Priority::as_str);
-                format!("no data for {missing_for} while the host reports: {priority}, as when_missing says")
+                format!(
+                    "no data for {missing_for} while the host reports: {priority}, \
+                     as when_missing says"
+                )
             }
             Cause::DataBack => "data is back, and no threshold is passed: over".to_owned(),
             Cause::DataMissing => {
@@ -127,7 +130,8 @@ impl EventOf<'_> {
                 rule.expire_after
             ),
             Cause::Retired => {
-                "its template is not in the catalogue any more: closed without a recovery".to_owned()
+                "its template is not in the catalogue any more: closed without a recovery"
+                    .to_owned()
             }
             Cause::Edited => match shown {
                 Some(priority) => format!("now {priority}, by an edit of the rule or another env"),
@@ -161,7 +165,11 @@ impl EventOf<'_> {
         };
         match (reading, than) {
             (Reading::Value(value), Condition::Is(_)) => {
-                text.push_str(if value == 0.0 { " is false" } else { " is true" });
+                text.push_str(if value == 0.0 {
+                    " is false"
+                } else {
+                    " is true"
+                });
             }
             (Reading::Value(value), _) => {
                 text.push_str(&format!(" is {}", quantity(value, &rule.unit)));

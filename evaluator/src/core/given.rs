@@ -24,7 +24,9 @@ pub(crate) enum What {
 pub(crate) fn parse(text: &str) -> Result<Vec<Phase>, String> {
     let phrases = text.split(',').flat_map(|part| split_then(part.trim()));
     let phases: Vec<Phase> = phrases.map(phase).collect::<Result<_, _>>()?;
-    let total = phases.iter().fold(Span::ZERO, |sum, phase| sum.plus(phase.span));
+    let total = phases
+        .iter()
+        .fold(Span::ZERO, |sum, phase| sum.plus(phase.span));
     if total > Span::from_secs(400 * 86_400) {
         return Err(format!("`{text}` is longer than 400 days"));
     }
@@ -42,8 +44,8 @@ fn phase(text: &str) -> Result<Phase, String> {
         [what, "for", span] | [what @ ("gap" | "silence"), span] => (*what, *span),
         _ => {
             return Err(format!(
-                "`{text}` is not understood: write `95 for 11m`, `gap for 3m` (the data stays away) or `silence for 3m` \
-                 (the host does)"
+                "`{text}` is not understood: write `95 for 11m`, `gap for 3m` (the data \
+                 stays away) or `silence for 3m` (the host does)"
             ));
         }
     };
@@ -77,12 +79,18 @@ mod tests {
             ),
             (
                 "true for 1m then silence for 5m, -0.5 for 1m",
-                vec![(value(1.0), m(1)), (What::Silence, m(5)), (value(-0.5), m(1))],
+                vec![
+                    (value(1.0), m(1)),
+                    (What::Silence, m(5)),
+                    (value(-0.5), m(1)),
+                ],
             ),
             ("95% for 1m", vec![(value(95.0), m(1))]),
         ] {
-            let phases: Vec<Phase> =
-                phases.into_iter().map(|(what, span)| Phase { what, span }).collect();
+            let phases: Vec<Phase> = phases
+                .into_iter()
+                .map(|(what, span)| Phase { what, span })
+                .collect();
             assert_eq!(parse(text), Ok(phases), "{text}");
         }
     }

@@ -20,7 +20,8 @@ pub(crate) struct GroupKey {
 /// How well a group is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// Its window was not half full yet, or not since its host came back: missing data says nothing.
+    /// Its window was not half full yet, or not since its host came back: missing data says
+    /// nothing.
     New,
     /// Its data comes.
     Live,
@@ -31,7 +32,8 @@ pub(crate) enum Life {
 /// The state of one group.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    /// The rule that holds, and the revision it was found for. It follows from the plan and the tags, and is not saved.
+    /// The rule that holds, and the revision it was found for. It follows from the plan and the
+    /// tags, and is not saved.
     pub(crate) rule: Option<(u64, Arc<Rule>)>,
     /// Tags of its latest point that overrides look at.
     pub(crate) context: Vec<(String, String)>,
@@ -89,7 +91,8 @@ impl Group {
         self.judged.floor_to(every).plus(every)
     }
 
-    /// Takes a rule up. Rows that mean something else under it are dropped; latches, `for` and the incident stay.
+    /// Takes a rule up. Rows that mean something else under it are dropped; latches, `for` and the
+    /// incident stay.
     pub(crate) fn adopt(&mut self, revision: u64, rule: Arc<Rule>) {
         if self.shape != rule.shape || self.samples.width() != rule.width() {
             self.samples = Samples::new(rule.width());

@@ -68,7 +68,8 @@ impl<'a> Run<'a> {
                 kind: FindingKind::TagCompliance,
                 host: Some(host.to_owned()),
                 detail: format!(
-                    "points of host {host} for template {} lack the tag env, so no environment caps its priority",
+                    "points of host {host} for template {} lack the tag env, \
+                     so no environment caps its priority",
                     event.template
                 ),
                 offset: self.offset,
@@ -106,8 +107,13 @@ impl Host {
 
     /// Finds when the next grid point closes, or when the host is forgotten.
     pub(crate) fn find_due(&mut self, lateness: Span) {
-        let closes = self.groups.values().filter_map(|group| closes(group, lateness));
-        self.due = closes.min().unwrap_or_else(|| self.clock.heard_event.plus(FORGET_AFTER));
+        let closes = self
+            .groups
+            .values()
+            .filter_map(|group| closes(group, lateness));
+        self.due = closes
+            .min()
+            .unwrap_or_else(|| self.clock.heard_event.plus(FORGET_AFTER));
     }
 
     /// Whether nothing is known of it any more.
@@ -131,7 +137,9 @@ impl Host {
             if closes(group, lateness) != Some(due) {
                 continue;
             }
-            let Some((_, rule)) = group.rule.clone() else { continue };
+            let Some((_, rule)) = group.rule.clone() else {
+                continue;
+            };
             let judged = grid_point(group, &key.tags, &rule, &run.scene(clock));
             if judged.gone {
                 gone.push(key.clone());
@@ -183,8 +191,13 @@ pub(crate) fn adopt_rule(
         .chain(&group.context)
         .map(|(key, value)| (key.as_str(), value.as_str()))
         .collect();
-    let Resolved { rule, conflict } = template.resolve(Chosen { tenant: run.tenant, tags: &tags });
-    run.outcome.tallies.add(Tally::OverrideConflict, u64::from(conflict));
+    let Resolved { rule, conflict } = template.resolve(Chosen {
+        tenant: run.tenant,
+        tags: &tags,
+    });
+    run.outcome
+        .tallies
+        .add(Tally::OverrideConflict, u64::from(conflict));
     group.adopt(revision, Arc::clone(&rule));
     rule
 }

@@ -108,7 +108,8 @@ pub enum Tally {
     StaleMark,
     /// Records without a value and without a known header.
     UnknownRecord,
-    /// Combinations of overrides that do not fit together; the last one that does not fit is left out.
+    /// Combinations of overrides that do not fit together; the last one that does not fit is left
+    /// out.
     OverrideConflict,
 }
 
@@ -169,7 +170,10 @@ impl Outcome {
     /// Events and findings in their order, then what was counted.
     pub(crate) fn into_actions(self) -> Vec<Action> {
         let mut actions = self.actions;
-        let counted = Tally::ALL.into_iter().zip(self.tallies.0).filter(|(_, n)| *n > 0);
+        let counted = Tally::ALL
+            .into_iter()
+            .zip(self.tallies.0)
+            .filter(|(_, n)| *n > 0);
         actions.extend(counted.map(|(what, n)| Action::Count(Counter { what, n })));
         actions
     }

@@ -42,7 +42,10 @@ struct Before {
 
 impl Before {
     fn of(group: &Group) -> Self {
-        Self { ladder: group.ladder, missing: group.missing }
+        Self {
+            ladder: group.ladder,
+            missing: group.missing,
+        }
     }
 }
 
@@ -56,7 +59,10 @@ pub(crate) fn grid_point(
     let at = group.next(rule.every);
     let before = Before::of(group);
     let readings = grid_readings(group, rule, scene, at);
-    let moment = Moment { at, step: rule.every };
+    let moment = Moment {
+        at,
+        step: rule.every,
+    };
     if group.ladder.step(rule, &readings, moment) == Truth::True {
         group.last_true = Some(at);
     }
@@ -69,7 +75,10 @@ pub(crate) fn grid_point(
             cause = Some(Cause::DataMissing);
         }
         Verdict::Expired => {
-            return Judged { event: expire(group, tags, rule, scene, at), gone: true };
+            return Judged {
+                event: expire(group, tags, rule, scene, at),
+                gone: true,
+            };
         }
     }
     if closes_by_itself(group, rule, at) {
@@ -78,7 +87,9 @@ pub(crate) fn grid_point(
     }
     let event = change(group, tags, rule, scene, (at, &readings, &before, cause));
     group.judged = at;
-    group.samples.drop_until(at.plus(rule.every).minus(rule.longest_window()));
+    group
+        .samples
+        .drop_until(at.plus(rule.every).minus(rule.longest_window()));
     skip_idle(group, rule, &readings, scene);
     Judged { event, gone: false }
 }
@@ -101,11 +112,15 @@ fn is_unknown(group: &Group, rule: &Rule, readings: &[Option<Reading>], at: Time
     if readings.iter().all(Option::is_none) {
         return at.since(group.newest) > rule.intervals(1);
     }
-    readings.iter().flatten().all(|reading| *reading == Reading::Unknown)
+    readings
+        .iter()
+        .flatten()
+        .all(|reading| *reading == Reading::Unknown)
 }
 
 fn closes_by_itself(group: &Group, rule: &Rule, at: Timestamp) -> bool {
-    let (Some(after), Some(last), Some(_)) = (rule.close_after, group.last_true, group.ladder.top())
+    let (Some(after), Some(last), Some(_)) =
+        (rule.close_after, group.last_true, group.ladder.top())
     else {
         return false;
     };
@@ -114,14 +129,22 @@ fn closes_by_itself(group: &Group, rule: &Rule, at: Timestamp) -> bool {
 
 /// Grid points at which nothing can happen are passed over when a host's own points leap ahead.
 fn skip_idle(group: &mut Group, rule: &Rule, readings: &[Option<Reading>], scene: &Scene<'_>) {
-    let unknown = readings.iter().flatten().all(|reading| *reading == Reading::Unknown);
+    let unknown = readings
+        .iter()
+        .flatten()
+        .all(|reading| *reading == Reading::Unknown);
     let still = group.ladder.is_quiet() || (unknown && group.ladder.is_settled_unknown());
     let closing = rule.close_after.is_some() && group.ladder.top().is_some();
     if !group.samples.is_empty() || !still || closing {
         return;
     }
-    let horizon = scene.clock.at(scene.log).minus(scene.lateness).floor_to(rule.every);
-    // What log time alone can bring is judged point by point; of a leap only the last point that is due.
+    let horizon = scene
+        .clock
+        .at(scene.log)
+        .minus(scene.lateness)
+        .floor_to(rule.every);
+    // What log time alone can bring is judged point by point; of a leap only the last point that is
+    // due.
     if horizon.since(group.judged) > scene.stride.plus(rule.every) {
         group.judged = horizon.minus(rule.every);
     }
@@ -142,17 +165,24 @@ pub(crate) fn each_point(
     let readings: Vec<Option<Reading>> = rule
         .signals
         .iter()
-        .map(|signal| match (signal.gather, Cell::of(cells[signal.check])) {
-            (Gather::EachPoint, Cell::Value(value)) => Some(Reading::Value(value)),
-            (Gather::EachPoint, Cell::Excluded) => Some(Reading::Excluded),
-            _ => None,
-        })
+        .map(
+            |signal| match (signal.gather, Cell::of(cells[signal.check])) {
+                (Gather::EachPoint, Cell::Value(value)) => Some(Reading::Value(value)),
+                (Gather::EachPoint, Cell::Excluded) => Some(Reading::Excluded),
+                _ => None,
+            },
+        )
         .collect();
     if readings.iter().all(Option::is_none) {
         return Judged::default();
     }
-    let passed = group.newest_point.map_or(Span::ZERO, |newest| at.since(newest));
-    let moment = Moment { at, step: passed.min(rule.intervals(3)) };
+    let passed = group
+        .newest_point
+        .map_or(Span::ZERO, |newest| at.since(newest));
+    let moment = Moment {
+        at,
+        step: passed.min(rule.intervals(3)),
+    };
     group.newest_point = Some(at);
     if group.ladder.step(rule, &readings, moment) == Truth::True {
         group.last_true = group.last_true.max(Some(at));
@@ -174,7 +204,13 @@ fn change(
     let fingerprint = || Fingerprint::of(scene.tenant, &rule.template, tags);
     let kind = advance(&mut group.incident, shown, at, fingerprint)?;
     let cause = cause.unwrap_or_else(|| cause_of(group, rule, readings, before, kind));
-    let whole = EventOf { group, tags, rule, scene, at };
+    let whole = EventOf {
+        group,
+        tags,
+        rule,
+        scene,
+        at,
+    };
     whole.event(kind, shown, cause)
 }
 
@@ -185,22 +221,32 @@ fn cause_of(
     before: &Before,
     kind: AlertKind,
 ) -> Cause {
-    let reading_of = |n: usize| {
-        readings[rule.rungs[n].signal].unwrap_or(Reading::Unknown)
-    };
-    let up = matches!(kind, AlertKind::Firing | AlertKind::Reopened | AlertKind::Raised);
+    let reading_of = |n: usize| readings[rule.rungs[n].signal].unwrap_or(Reading::Unknown);
+    let up = matches!(
+        kind,
+        AlertKind::Firing | AlertKind::Reopened | AlertKind::Raised
+    );
     if up {
         if group.missing.is_some() && group.missing >= group.ladder.top() {
             return Cause::Missing;
         }
-        let top = rule.rungs.iter().position(|rung| Some(rung.priority) == group.ladder.top());
-        return top.map_or(Cause::Edited, |rung| Cause::Fires { rung, reading: reading_of(rung) });
+        let top = rule
+            .rungs
+            .iter()
+            .position(|rung| Some(rung.priority) == group.ladder.top());
+        return top.map_or(Cause::Edited, |rung| Cause::Fires {
+            rung,
+            reading: reading_of(rung),
+        });
     }
     let left = rule.rungs.iter().rposition(|rung| {
         before.ladder.is_latched(rung.priority) && !group.ladder.is_latched(rung.priority)
     });
     match left {
-        Some(rung) => Cause::Recovers { rung, reading: reading_of(rung) },
+        Some(rung) => Cause::Recovers {
+            rung,
+            reading: reading_of(rung),
+        },
         None if before.missing.is_some() && group.missing.is_none() => Cause::DataBack,
         None => Cause::Edited,
     }
@@ -235,8 +281,18 @@ fn close(
     scene: &Scene<'_>,
     (at, cause): (Timestamp, Cause),
 ) -> Option<Box<AlertEvent>> {
-    let incident = group.incident.as_mut().filter(|incident| incident.shown().is_some())?;
+    let incident = group
+        .incident
+        .as_mut()
+        .filter(|incident| incident.shown().is_some())?;
     incident.sequence += 1;
     incident.state = State::Recovered(at);
-    EventOf { group, tags, rule, scene, at }.event(AlertKind::Expired, None, cause)
+    EventOf {
+        group,
+        tags,
+        rule,
+        scene,
+        at,
+    }
+    .event(AlertKind::Expired, None, cause)
 }

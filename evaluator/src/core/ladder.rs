@@ -71,7 +71,8 @@ impl RungState {
         let truth = rung.truth(reading);
         if truth == Truth::Unknown {
             let since = *self.unknown_since.get_or_insert(moment.at);
-            // The no-data policy decides from here on: a pending rule is dropped, a firing one kept.
+            // The no-data policy decides from here on: a pending rule is dropped, a firing one
+            // kept.
             if moment.at.since(since) >= rule.intervals(3) {
                 self.held = None;
                 self.recovering = None;
@@ -134,7 +135,11 @@ impl Ladder {
 
     /// Latching a rung latches those below.
     fn latch_below(&mut self, rule: &Rule, latched: Option<Priority>) {
-        for rung in rule.rungs.iter().filter(|rung| Some(rung.priority) < latched) {
+        for rung in rule
+            .rungs
+            .iter()
+            .filter(|rung| Some(rung.priority) < latched)
+        {
             let state = &mut self.rungs[rung_slot(rung.priority)];
             if !state.latched || state.recovering.is_some() {
                 *state = RungState {
@@ -157,21 +162,28 @@ impl Ladder {
 
     /// The highest latched rung.
     pub(crate) fn top(&self) -> Option<Priority> {
-        Priority::ALL.into_iter().find(|priority| self.is_latched(*priority))
+        Priority::ALL
+            .into_iter()
+            .find(|priority| self.is_latched(*priority))
     }
 
     pub(crate) fn is_latched(&self, priority: Priority) -> bool {
         self.rungs[rung_slot(priority)].latched
     }
 
-    /// Whether a rung is latched, pending, or has counted Unknown for less than 3 intervals: grid points still matter.
+    /// Whether a rung is latched, pending, or has counted Unknown for less than 3 intervals: grid
+    /// points still matter.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.rungs.iter().all(|rung| !rung.latched && rung.held.is_none())
+        self.rungs
+            .iter()
+            .all(|rung| !rung.latched && rung.held.is_none())
     }
 
     /// Whether Unknown readings change nothing any more.
     pub(crate) fn is_settled_unknown(&self) -> bool {
-        self.rungs.iter().all(|rung| rung.held.is_none() && rung.recovering.is_none())
+        self.rungs
+            .iter()
+            .all(|rung| rung.held.is_none() && rung.recovering.is_none())
     }
 
     /// Every latch is released and nothing is pending.

@@ -4,11 +4,12 @@ use super::position::Position;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The id of a part of the state: a host, or a share of a host whose state is large. Opaque; stable across versions.
+/// The id of a part of the state: a host, or a share of a host whose state is large. Opaque; stable
+/// across versions.
 pub type PartKey = Vec<u8>;
 
-/// A host that was forgotten. Its part says so until no restart needs it any more; only then it is deleted, or a restart
-/// from before would take the host's old points for new ones.
+/// A host that was forgotten. Its part says so until no restart needs it any more; only then it is
+/// deleted, or a restart from before would take the host's old points for new ones.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Grave {
     /// The record at which it was forgotten.
@@ -58,7 +59,10 @@ impl Ledger {
 
     /// Hosts with unsaved changes, those that wait longest first.
     pub(crate) fn in_order(&self) -> Vec<Arc<str>> {
-        self.order.iter().map(|(_, host)| Arc::clone(host)).collect()
+        self.order
+            .iter()
+            .map(|(_, host)| Arc::clone(host))
+            .collect()
     }
 
     /// The lowest position that is still needed.

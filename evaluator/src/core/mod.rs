@@ -1,7 +1,8 @@
 //! The evaluation of one partition: a pure function from its log to alert events.
 //!
-//! [`step`] takes one record and returns what follows from it. Nothing here reads a clock, waits, or depends on the
-//! order of a hash table: the same log gives the same events, byte for byte, from its first record or from a checkpoint.
+//! [`step`] takes one record and returns what follows from it. Nothing here reads a clock, waits,
+//! or depends on the order of a hash table: the same log gives the same events, byte for byte, from
+//! its first record or from a checkpoint.
 
 mod apply;
 mod clock;

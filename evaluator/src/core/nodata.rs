@@ -50,15 +50,9 @@ pub(crate) fn judge(
     }
 }
 
-/// How long nothing was heard of the group, by its own time and by log time: a leap of event time alone is an outage of
-/// what lies between, not silence.
-fn silence(
-    group: &Group,
-    rule: &Rule,
-    at: Timestamp,
-    clock: &HostClock,
-    log: Timestamp,
-) -> Span {
+/// How long nothing was heard of the group, by its own time and by log time: a leap of event time
+/// alone is an outage of what lies between, not silence.
+fn silence(group: &Group, rule: &Rule, at: Timestamp, clock: &HostClock, log: Timestamp) -> Span {
     if rule.is_silence() {
         at.since(clock.heard_event).min(clock.silence(log))
     } else {
@@ -66,8 +60,8 @@ fn silence(
     }
 }
 
-/// Whether the policy decides now: Unknown for 3 intervals, without data for `missing_after`, on a host that lives. The
-/// missing data of a host that is down is the host's.
+/// Whether the policy decides now: Unknown for 3 intervals, without data for `missing_after`, on a
+/// host that lives. The missing data of a host that is down is the host's.
 fn is_missing(
     group: &Group,
     rule: &Rule,
@@ -76,7 +70,10 @@ fn is_missing(
     clock: &HostClock,
     log: Timestamp,
 ) -> bool {
-    let long_enough = rule.missing_after.unwrap_or(Span::ZERO).max(rule.intervals(3));
+    let long_enough = rule
+        .missing_after
+        .unwrap_or(Span::ZERO)
+        .max(rule.intervals(3));
     let host_lives = at.since(clock.heard_event) <= rule.intervals(1);
     // A host that sent nothing says nothing; the end of an incident needs no living host.
     let heard = host_lives || rule.when_missing == WhenMissing::Resolve;

@@ -1,7 +1,8 @@
 //! The bytes of a part of the state and of the checkpoint.
 //!
-//! Each begins with `B`, its kind, the version of its format, and the input offset that it carries (8 bytes, big endian);
-//! a part goes on with the host, the share of the host's groups that it holds, and their state.
+//! Each begins with `B`, its kind, the version of its format, and the input offset that it carries
+//! (8 bytes, big endian); a part goes on with the host, the share of the host's groups that it
+//! holds, and their state.
 
 use super::clock::HostClock;
 use super::codec::{CodecError, Reader, Writer};
@@ -26,7 +27,10 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    pub(crate) const WHOLE: Self = Self { depth: 0, prefix: 0 };
+    pub(crate) const WHOLE: Self = Self {
+        depth: 0,
+        prefix: 0,
+    };
 
     /// Whether a group belongs to it.
     pub(crate) fn holds(self, key: &GroupKey) -> bool {
@@ -38,7 +42,11 @@ impl Slot {
         let mut to = Writer::default();
         key.encode(&mut to);
         let hash = xxh3_64(&to.into_bytes());
-        let prefix = if depth == 0 { 0 } else { hash >> (64 - u32::from(depth)) };
+        let prefix = if depth == 0 {
+            0
+        } else {
+            hash >> (64 - u32::from(depth))
+        };
         Self { depth, prefix }
     }
 
@@ -96,7 +104,12 @@ fn read_head(from: &mut Reader<'_>) -> Result<(u8, i64), CodecError> {
     let kind = from.byte()?;
     match from.byte()? {
         VERSION => {}
-        found => return Err(CodecError::Version { found, known: VERSION }),
+        found => {
+            return Err(CodecError::Version {
+                found,
+                known: VERSION,
+            });
+        }
     }
     let mut offset = [0; 8];
     offset.copy_from_slice(from.raw(8)?);
@@ -120,7 +133,10 @@ pub(crate) fn encode_host(
         let mut shares: BTreeMap<Slot, Vec<(&GroupKey, &Group)>> =
             Slot::all(depth).map(|slot| (slot, Vec::new())).collect();
         for (key, group) in &host.groups {
-            shares.entry(Slot::of(key, depth)).or_default().push((key, group));
+            shares
+                .entry(Slot::of(key, depth))
+                .or_default()
+                .push((key, group));
         }
         let mut too_large = false;
         let parts = shares
@@ -172,10 +188,18 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
     let (kind, applied) = read_head(&mut from)?;
     let host: Arc<str> = from.text()?.into();
     let piece = if kind == Kind::Gone as u8 {
-        Piece { host, applied, slot: Slot::WHOLE, state: None }
+        Piece {
+            host,
+            applied,
+            slot: Slot::WHOLE,
+            state: None,
+        }
     } else if kind == Kind::Host as u8 {
         let depth = from.byte()?;
-        let slot = Slot { depth, prefix: from.unsigned()? };
+        let slot = Slot {
+            depth,
+            prefix: from.unsigned()?,
+        };
         if depth > DEEPEST || slot.prefix >> depth != 0 {
             return Err(CodecError::Range("a share"));
         }
@@ -183,8 +207,17 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
         let heard_event = Timestamp::from_nanos(from.signed()?);
         let heard_log = Timestamp::from_nanos(from.signed()?);
         let groups = from.list(|from| Ok((GroupKey::decode(from)?, Group::decode(from)?)))?;
-        let clock = HostClock { newest, heard_event, heard_log };
-        Piece { host, applied, slot, state: Some((clock, groups.into_iter().collect())) }
+        let clock = HostClock {
+            newest,
+            heard_event,
+            heard_log,
+        };
+        Piece {
+            host,
+            applied,
+            slot,
+            state: Some((clock, groups.into_iter().collect())),
+        }
     } else {
         return Err(CodecError::Kind("part of a host"));
     };

@@ -86,15 +86,15 @@ impl Partition {
         self.ledger.dirty()
     }
 
-    /// Whether every restored part has been given out again: with the checkpoint behind them, what this owner wrote is
-    /// all there is, and records of earlier owners can be deleted.
+    /// Whether every restored part has been given out again: with the checkpoint behind them, what
+    /// this owner wrote is all there is, and records of earlier owners can be deleted.
     pub fn is_whole(&self) -> bool {
         self.waiting.is_empty() && !self.ledger.has_inherited()
     }
 
-    /// The parts that changed, those that wait longest first, until their sizes reach `max_bytes` (at least one host).
-    /// `None` is a part that is gone. Write them in this order. They count as written from now on: when a write fails,
-    /// restore the partition.
+    /// The parts that changed, those that wait longest first, until their sizes reach `max_bytes`
+    /// (at least one host). `None` is a part that is gone. Write them in this order. They count as
+    /// written from now on: when a write fails, restore the partition.
     pub fn take_dirty(&mut self, max_bytes: usize) -> Vec<(PartKey, Option<Vec<u8>>)> {
         let mut given = Vec::new();
         for (host, grave) in self.ledger.bury() {
@@ -113,7 +113,10 @@ impl Partition {
                 continue;
             }
             let parts = self.encode(&host);
-            size += parts.iter().map(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len)).sum::<usize>();
+            size += parts
+                .iter()
+                .map(|(_, bytes)| bytes.as_ref().map_or(0, Vec::len))
+                .sum::<usize>();
             given.extend(parts);
             self.ledger.settle(&host);
         }
@@ -140,8 +143,8 @@ impl Partition {
         vec![(Slot::WHOLE.key(name), Some(encode_gone(name, applied)))]
     }
 
-    /// The lowest position that a part which was not given out yet still needs. Write it once all parts given out so far
-    /// are durable, and before the next [`Partition::take_dirty`].
+    /// The lowest position that a part which was not given out yet still needs. Write it once all
+    /// parts given out so far are durable, and before the next [`Partition::take_dirty`].
     pub fn checkpoint(&mut self) -> Vec<u8> {
         let here;
         let position = match self.ledger.lowest() {
@@ -186,7 +189,11 @@ impl Partition {
             if let Some(deadline) = host.scheduled {
                 self.timers.remove(&(deadline, Arc::clone(name)));
             }
-            let grave = Grave { at: offset, depth: host.depth, marked: false };
+            let grave = Grave {
+                at: offset,
+                depth: host.depth,
+                marked: false,
+            };
             self.ledger.graves.insert(Arc::clone(name), grave);
         }
     }

@@ -34,6 +34,10 @@ impl Position {
             Ok((arrival, Timestamp::from_nanos(from.signed()?)))
         })?;
         let bundle = from.option(|from| Ok((from.unsigned()?, Arc::from(from.text()?))))?;
-        Ok(Self { offset, log: LogClock { last }, bundle })
+        Ok(Self {
+            offset,
+            log: LogClock { last },
+            bundle,
+        })
     }
 }

@@ -1,5 +1,5 @@
-//! A file as a log: its order is the log's, arrival is the running maximum of the event times, ticks come every 10 s of
-//! that time and end 30 s after the last point.
+//! A file as a log: its order is the log's, arrival is the running maximum of the event times,
+//! ticks come every 10 s of that time and end 30 s after the last point.
 
 use super::input::{Action, Input, Payload};
 use super::partition::Partition;
@@ -46,7 +46,10 @@ impl Replay {
             if rest.is_empty() {
                 break;
             }
-            let comment_end = rest.iter().position(|b| *b == b'\n').map_or(rest.len(), |n| n + 1);
+            let comment_end = rest
+                .iter()
+                .position(|b| *b == b'\n')
+                .map_or(rest.len(), |n| n + 1);
             if let Some(arrival) = read_arrival(&rest[..comment_end]) {
                 self.is_set = true;
                 self.move_to(arrival, &mut actions);
@@ -115,7 +118,11 @@ impl Replay {
 
     fn record(&mut self, arrival: Timestamp, payload: Payload<'_>) -> Vec<Action> {
         let offset = self.partition.next_offset();
-        let input = Input { offset, arrival, payload };
+        let input = Input {
+            offset,
+            arrival,
+            payload,
+        };
         step(&mut self.partition, input, &self.plans)
     }
 }

@@ -24,7 +24,10 @@ pub enum RestoreError {
         reason: String,
     },
     /// The bundle that was in force is not in the catalogue any more.
-    #[error("the checkpoint needs bundle revision {revision} with hash {hash}, which the catalogue does not hold")]
+    #[error(
+        "the checkpoint needs bundle revision {revision} with hash {hash}, \
+         which the catalogue does not hold"
+    )]
     BundleGone {
         /// Its revision.
         revision: u64,
@@ -42,7 +45,8 @@ impl RestoreError {
     }
 }
 
-/// The input offset that a part or a checkpoint carries: of several records of one key the highest wins.
+/// The input offset that a part or a checkpoint carries: of several records of one key the highest
+/// wins.
 pub fn decode_part_offset(bytes: &[u8]) -> Result<i64, RestoreError> {
     offset_of(bytes).map_err(|error| RestoreError::unreadable("a record", &error))
 }
@@ -75,7 +79,10 @@ impl Waiting {
     }
 
     fn insert(&mut self, piece: Piece) {
-        self.by_host.entry(Arc::clone(&piece.host)).or_default().push(piece.slot);
+        self.by_host
+            .entry(Arc::clone(&piece.host))
+            .or_default()
+            .push(piece.slot);
         let key = (piece.applied, Arc::clone(&piece.host), piece.slot);
         self.by_offset.insert(key, piece);
     }
@@ -98,8 +105,9 @@ impl Waiting {
 }
 
 impl Partition {
-    /// Takes up the state that a checkpoint and parts hold. Of several records of one share the one with the highest input
-    /// offset is taken. Reading goes on at [`Partition::next_offset`]; what a part has seen is skipped for it.
+    /// Takes up the state that a checkpoint and parts hold. Of several records of one share the one
+    /// with the highest input offset is taken. Reading goes on at [`Partition::next_offset`]; what
+    /// a part has seen is skipped for it.
     pub fn restore<'a>(
         tenant: TenantId,
         partition: u32,
@@ -117,10 +125,15 @@ impl Partition {
         for (key, bytes) in parts {
             let piece = decode_piece(bytes)
                 .map_err(|error| RestoreError::unreadable(String::from_utf8_lossy(key), &error))?;
-            by_host.entry(Arc::clone(&piece.host)).or_default().push(piece);
+            by_host
+                .entry(Arc::clone(&piece.host))
+                .or_default()
+                .push(piece);
         }
         for pieces in by_host.into_values() {
-            newest_shares(pieces).into_iter().for_each(|piece| restored.waiting.insert(piece));
+            newest_shares(pieces)
+                .into_iter()
+                .for_each(|piece| restored.waiting.insert(piece));
         }
         Ok(restored)
     }
@@ -131,7 +144,10 @@ impl Partition {
         self.log = position.log;
         if let Some((revision, hash)) = position.bundle {
             let plan = plans.get(revision, &hash);
-            self.plan = Some(plan.ok_or_else(|| RestoreError::BundleGone { revision, hash: hash.to_string() })?);
+            self.plan = Some(plan.ok_or_else(|| RestoreError::BundleGone {
+                revision,
+                hash: hash.to_string(),
+            })?);
         }
         Ok(())
     }
@@ -143,7 +159,11 @@ impl Partition {
             self.ledger.inherit(&name);
             self.ledger.touch(&name, &run.position);
             let Some((clock, groups)) = piece.state else {
-                let grave = Grave { at: piece.applied, depth: piece.slot.depth, marked: false };
+                let grave = Grave {
+                    at: piece.applied,
+                    depth: piece.slot.depth,
+                    marked: false,
+                };
                 self.ledger.graves.insert(name, grave);
                 continue;
             };
@@ -163,7 +183,11 @@ impl Partition {
 /// Shares of one host that do not overlap: for each group the piece that has seen most.
 fn newest_shares(mut pieces: Vec<Piece>) -> Vec<Piece> {
     pieces.sort_by_key(|piece| (std::cmp::Reverse(piece.applied), piece.slot));
-    let deepest = pieces.iter().map(|piece| piece.slot.depth).max().unwrap_or(0);
+    let deepest = pieces
+        .iter()
+        .map(|piece| piece.slot.depth)
+        .max()
+        .unwrap_or(0);
     let mut taken: BTreeMap<Slot, usize> = BTreeMap::new();
     for (n, piece) in pieces.iter().enumerate() {
         for leaf in Slot::all(deepest).filter(|leaf| piece.slot.covers(*leaf)) {
@@ -172,8 +196,11 @@ fn newest_shares(mut pieces: Vec<Piece>) -> Vec<Piece> {
     }
     let mut shares = Vec::new();
     for (n, piece) in pieces.into_iter().enumerate() {
-        let leaves: Vec<Slot> =
-            taken.iter().filter(|(_, owner)| **owner == n).map(|(leaf, _)| *leaf).collect();
+        let leaves: Vec<Slot> = taken
+            .iter()
+            .filter(|(_, owner)| **owner == n)
+            .map(|(leaf, _)| *leaf)
+            .collect();
         shares.extend(split(piece, &leaves, deepest));
     }
     shares
@@ -193,7 +220,12 @@ fn split(piece: Piece, leaves: &[Slot], deepest: u8) -> Vec<Piece> {
                 .collect();
             (*clock, inside)
         });
-        Piece { host: Arc::clone(&piece.host), applied: piece.applied, slot: *leaf, state }
+        Piece {
+            host: Arc::clone(&piece.host),
+            applied: piece.applied,
+            slot: *leaf,
+            state,
+        }
     };
     leaves.iter().map(share).collect()
 }

@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 /// A group keeps at most so many samples; those that come then are counted and left out.
 pub(crate) const MOST_SAMPLES: usize = 100_000;
 
-/// Marks a sample to which the rule's condition does not apply. Values are finite, so it cannot be one.
+/// Marks a sample to which the rule's condition does not apply. Values are finite, so it cannot be
+/// one.
 const EXCLUDED: f64 = f64::NEG_INFINITY;
 
-/// Samples in the order of (time, series), each a row of cells: the values of the rule's checks, then the fields they
-/// were computed from. A cell without a value is NaN.
+/// Samples in the order of (time, series), each a row of cells: the values of the rule's checks,
+/// then the fields they were computed from. A cell without a value is NaN.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Samples {
     width: usize,
@@ -80,9 +81,17 @@ impl Samples {
     }
 
     /// The row of a series at a time.
-    pub(crate) fn row(&self, at: Timestamp, series: SeriesKey) -> Option<impl Iterator<Item = f64>> {
+    pub(crate) fn row(
+        &self,
+        at: Timestamp,
+        series: SeriesKey,
+    ) -> Option<impl Iterator<Item = f64>> {
         let row = self.position(at, series).ok()?;
-        Some(self.cells.range(row * self.width..(row + 1) * self.width).copied())
+        Some(
+            self.cells
+                .range(row * self.width..(row + 1) * self.width)
+                .copied(),
+        )
     }
 
     /// Adds a row, or replaces the one of the same series and time: the last one wins.
@@ -123,7 +132,10 @@ impl Samples {
         check: usize,
     ) -> impl Iterator<Item = (Timestamp, Cell)> {
         let from = self.at.partition_point(|t| *t <= after.as_nanos());
-        let to = self.at.partition_point(|t| *t <= until.as_nanos()).max(from);
+        let to = self
+            .at
+            .partition_point(|t| *t <= until.as_nanos())
+            .max(from);
         (from..to).map(move |row| {
             let cell = Cell::of(self.cells[row * self.width + check]);
             (Timestamp::from_nanos(self.at[row]), cell)
@@ -175,10 +187,20 @@ impl Samples {
         if !at.iter().is_sorted() {
             return Err(CodecError::Range("a sample's time"));
         }
-        let series = (0..at.len()).map(|_| from.fixed()).collect::<Result<_, _>>()?;
-        let cells = at.len().checked_mul(width).ok_or(CodecError::Range("a width"))?;
+        let series = (0..at.len())
+            .map(|_| from.fixed())
+            .collect::<Result<_, _>>()?;
+        let cells = at
+            .len()
+            .checked_mul(width)
+            .ok_or(CodecError::Range("a width"))?;
         let cells = (0..cells).map(|_| from.float()).collect::<Result<_, _>>()?;
-        Ok(Self { width, at, series, cells })
+        Ok(Self {
+            width,
+            at,
+            series,
+            cells,
+        })
     }
 }
 
@@ -235,7 +257,10 @@ mod tests {
         let bytes = to.into_bytes();
         assert_eq!(Samples::decode(&mut Reader::new(&bytes)).unwrap(), samples);
         for n in 0..bytes.len() {
-            assert!(Samples::decode(&mut Reader::new(&bytes[..n])).is_err(), "{n}");
+            assert!(
+                Samples::decode(&mut Reader::new(&bytes[..n])).is_err(),
+                "{n}"
+            );
         }
     }
 }

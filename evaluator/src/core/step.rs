@@ -13,8 +13,9 @@ use std::sync::Arc;
 /// The tick period until a bundle says another.
 const FIRST_TICK: Span = Span::from_secs(10);
 
-/// Takes the next record: moves log time, fires the timers that are due when it passes a multiple of the tick period, then
-/// applies the record. A record before [`Partition::next_offset`] changes nothing.
+/// Takes the next record: moves log time, fires the timers that are due when it passes a multiple
+/// of the tick period, then applies the record. A record before [`Partition::next_offset`] changes
+/// nothing.
 pub fn step(partition: &mut Partition, input: Input<'_>, plans: &Plans) -> Vec<Action> {
     if input.offset < partition.next_offset {
         return Vec::new();
@@ -65,13 +66,9 @@ enum Marked {
     Nothing,
 }
 
-/// Follows a bundle mark if the catalogue holds what it says, and it is not behind what is in force.
-fn mark(
-    partition: &Partition,
-    input: Input<'_>,
-    plans: &Plans,
-    outcome: &mut Outcome,
-) -> Marked {
+/// Follows a bundle mark if the catalogue holds what it says, and it is not behind what is in
+/// force.
+fn mark(partition: &Partition, input: Input<'_>, plans: &Plans, outcome: &mut Outcome) -> Marked {
     let (revision, hash) = match input.payload {
         Payload::BundleMark { revision, hash } => (revision, hash),
         Payload::Unknown => {
@@ -83,11 +80,17 @@ fn mark(
     let Some(plan) = plans.get(revision, hash) else {
         outcome.tallies.add(Tally::ForgedMark, 1);
         let detail = format!(
-            "a record says that bundle revision {revision} with hash {} holds, which the catalogue does not know",
+            "a record says that bundle revision {revision} with hash {} holds, \
+             which the catalogue does not know",
             hash.chars().take(64).collect::<String>()
         );
         let kind = FindingKind::ForgedMark;
-        let finding = Finding { kind, host: None, detail, offset: input.offset };
+        let finding = Finding {
+            kind,
+            host: None,
+            detail,
+            offset: input.offset,
+        };
         outcome.actions.push(Action::Find(finding));
         return Marked::Nothing;
     };
@@ -157,8 +160,13 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
 }
 
 fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> Arc<str> {
-    let known = partition.hosts.get_key_value(spot.host.as_ref()).map(|(name, _)| Arc::clone(name));
-    let name = known.clone().unwrap_or_else(|| Arc::from(spot.host.as_ref()));
+    let known = partition
+        .hosts
+        .get_key_value(spot.host.as_ref())
+        .map(|(name, _)| Arc::clone(name));
+    let name = known
+        .clone()
+        .unwrap_or_else(|| Arc::from(spot.host.as_ref()));
     partition.ledger.touch(&name, &run.position);
     let (host, verdict) = match (known, partition.hosts.get_mut(&name)) {
         (Some(_), Some(host)) => {
@@ -167,8 +175,15 @@ fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> 
         }
         _ => {
             let (clock, verdict) = HostClock::first(spot.at, run.arrival, run.log);
-            let depth = partition.ledger.graves.remove(&name).map_or(0, |grave| grave.depth);
-            let host = partition.hosts.entry(Arc::clone(&name)).or_insert(Host::new(clock, depth));
+            let depth = partition
+                .ledger
+                .graves
+                .remove(&name)
+                .map_or(0, |grave| grave.depth);
+            let host = partition
+                .hosts
+                .entry(Arc::clone(&name))
+                .or_insert(Host::new(clock, depth));
             (host, verdict)
         }
     };

@@ -6,15 +6,14 @@ use super::plan::{Plan, PlanError};
 use super::replay::Replay;
 use super::timeline::describe_since;
 use model::{AlertEvent, AlertKind, Span, TenantId, Timestamp};
-use schemas::catalogue::{
-    Bundle, BundleContent, Expectation, PerPriority, Template, TemplateTest,
-};
+use schemas::catalogue::{Bundle, BundleContent, Expectation, PerPriority, Template, TemplateTest};
 use std::fmt::Write as _;
 
 /// When tests begin: 2026-01-01T00:00:00Z, a multiple of every grid up to a day.
 const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 const TICK: Span = Span::from_secs(10);
-/// The check of a template under test is replaced by this field, so that `given` speaks of its value.
+/// The check of a template under test is replaced by this field, so that `given` speaks of its
+/// value.
 const FIELD: &str = "value";
 
 /// How one test of a template went.
@@ -33,9 +32,15 @@ pub struct TestReport {
 }
 
 /// Runs all tests of a template, whose `extends` must have been applied, under that lateness.
-pub fn template_test(template: &Template, lateness: Span) -> Result<Vec<TestReport>, Vec<PlanError>> {
+pub fn template_test(
+    template: &Template,
+    lateness: Span,
+) -> Result<Vec<TestReport>, Vec<PlanError>> {
     Plan::compile(&bundle(template.clone(), lateness)?)?;
-    let reports = template.tests.iter().map(|test| run(template, test, lateness));
+    let reports = template
+        .tests
+        .iter()
+        .map(|test| run(template, test, lateness));
     reports.collect()
 }
 
@@ -129,7 +134,10 @@ fn bundle(template: Template, lateness: Span) -> Result<Bundle, Vec<PlanError>> 
 }
 
 fn is_silence(template: &Template) -> bool {
-    template.check.as_deref().is_some_and(|check| check.trim() == "time_since_last_point")
+    template
+        .check
+        .as_deref()
+        .is_some_and(|check| check.trim() == "time_since_last_point")
 }
 
 /// The template with a check that reads the value that `given` names.
@@ -149,8 +157,8 @@ fn with_plain_check(template: &Template) -> Template {
     plain
 }
 
-/// Lines of one group that give the check those values: one every `interval`, the first one interval after the start. In a
-/// gap another series of the host goes on; in silence nothing does.
+/// Lines of one group that give the check those values: one every `interval`, the first one
+/// interval after the start. In a gap another series of the host goes on; in silence nothing does.
 fn points(template: &Template, phases: &[Phase]) -> String {
     let (series, beat) = series(template);
     let interval = template.interval();
@@ -183,7 +191,12 @@ fn series(template: &Template) -> (String, String) {
     let mut tags: Vec<(&str, &str)> = vec![("env", "prod")];
     for (key, values) in applies_to.iter().flat_map(|to| &to.where_) {
         tags.retain(|(known, _)| known != key);
-        tags.extend(values.values().first().map(|value| (key.as_str(), value.as_str())));
+        tags.extend(
+            values
+                .values()
+                .first()
+                .map(|value| (key.as_str(), value.as_str())),
+        );
     }
     let group = template.group_tags();
     for key in &group {
@@ -191,12 +204,18 @@ fn series(template: &Template) -> (String, String) {
             tags.push((key, "test"));
         }
     }
-    let host = tags.iter().find(|(key, _)| *key == "host").map_or("test", |(_, host)| host);
+    let host = tags
+        .iter()
+        .find(|(key, _)| *key == "host")
+        .map_or("test", |(_, host)| host);
     let mut series = escape(name, &[',', ' ']);
     for (key, value) in &tags {
         series.push_str(&format!(",{}={}", escape(key, &TAG), escape(value, &TAG)));
     }
-    (series, format!("bongsu_test_beat,host={}", escape(host, &TAG)))
+    (
+        series,
+        format!("bongsu_test_beat,host={}", escape(host, &TAG)),
+    )
 }
 
 /// What is escaped in tags.

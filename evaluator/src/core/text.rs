@@ -5,7 +5,10 @@ use model::Timestamp;
 /// RFC 3339 in UTC, with as many digits of the second as are needed.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
     let nanos = at.as_nanos();
-    let (secs, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    let (secs, fraction) = (
+        nanos.div_euclid(1_000_000_000),
+        nanos.rem_euclid(1_000_000_000),
+    );
     let (days, second) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
@@ -19,8 +22,8 @@ pub(crate) fn rfc3339(at: Timestamp) -> String {
     text
 }
 
-/// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar. Years are counted from March, so
-/// that the leap day is the last of its year; 146,097 days are 400 years.
+/// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar. Years are
+/// counted from March, so that the leap day is the last of its year; 146,097 days are 400 years.
 fn civil(days: i64) -> (i64, i64, i64) {
     let from_march = days + 719_468;
     let era = from_march.div_euclid(146_097);
@@ -30,7 +33,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }
@@ -43,7 +50,11 @@ pub(crate) fn number(value: f64) -> String {
     }
     let text = format!("{value:.3}");
     let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    if text == "-0" {
+        "0".to_owned()
+    } else {
+        text.to_owned()
+    }
 }
 
 /// A number with its unit: `95.2 percent`.

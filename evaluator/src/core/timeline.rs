@@ -14,9 +14,14 @@ pub(crate) fn describe_since(event: &AlertEvent, start: Timestamp) -> String {
 }
 
 fn line(at: &str, event: &AlertEvent) -> String {
-    let group: Vec<String> =
-        event.group.iter().map(|(key, value)| format!("{key}={value}")).collect();
-    let value = event.value.map_or_else(|| "-".to_owned(), |value| quantity(value, &event.unit));
+    let group: Vec<String> = event
+        .group
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    let value = event
+        .value
+        .map_or_else(|| "-".to_owned(), |value| quantity(value, &event.unit));
     format!(
         "{at}  {} {}  {}{{{}}}  {value}  {}",
         event.kind.as_str(),

@@ -99,7 +99,11 @@ impl Fold {
         }
         let fine = rule.when_missing == WhenMissing::Fine;
         let Some((_, last)) = self.last else {
-            return if fine { Reading::Nothing } else { Reading::Unknown };
+            return if fine {
+                Reading::Nothing
+            } else {
+                Reading::Unknown
+            };
         };
         // Fewer than half of span / interval.
         let covered = rule.interval.times(2 * i64::from(self.times));
@@ -112,6 +116,10 @@ impl Fold {
             Gather::Max(_) => self.max,
             _ => last,
         };
-        if value.is_finite() { Reading::Value(value) } else { Reading::Unknown }
+        if value.is_finite() {
+            Reading::Value(value)
+        } else {
+            Reading::Unknown
+        }
     }
 }

@@ -65,7 +65,10 @@ impl Dispatcher {
             GroupEvent::Assigned(assigned) => self.assigned(assigned),
             GroupEvent::Revoked(revoked) => self.revoked(revoked),
             GroupEvent::Lost(sources) => {
-                tracing::warn!(?sources, "partitions were taken away; what they hold is dropped");
+                tracing::warn!(
+                    ?sources,
+                    "partitions were taken away; what they hold is dropped"
+                );
                 for source in sources {
                     self.partitions.remove(&source);
                 }

@@ -32,7 +32,12 @@ struct Entry {
 
 impl Outbox {
     /// An empty one that writes to `target` under `key`.
-    pub(crate) fn new(stream: Stream, target: TopicPartition, key: Bytes, metrics: Metrics) -> Self {
+    pub(crate) fn new(
+        stream: Stream,
+        target: TopicPartition,
+        key: Bytes,
+        metrics: Metrics,
+    ) -> Self {
         Self {
             stream,
             target,

@@ -32,7 +32,10 @@ pub(crate) fn payload<'a>(record: &Record<'a>) -> Payload<'a> {
 
 /// A record that only says "now".
 pub(crate) fn tick(target: &TopicPartition) -> NewRecord {
-    with_headers(target, vec![(KIND.to_owned(), Bytes::from_static(TICK.as_bytes()))])
+    with_headers(
+        target,
+        vec![(KIND.to_owned(), Bytes::from_static(TICK.as_bytes()))],
+    )
 }
 
 /// A record from which on a bundle holds.
@@ -88,7 +91,11 @@ mod tests {
             (None, &mark[..], "bundle 7 ab"),
             (None, &mark[..2], "unknown"),
             (None, &[("bongsu", "tick")][..], "tick"),
-            (None, &[("bongsu", "bundle"), ("revision", "-1"), ("hash", "")][..], "unknown"),
+            (
+                None,
+                &[("bongsu", "bundle"), ("revision", "-1"), ("hash", "")][..],
+                "unknown",
+            ),
             (None, &[][..], "unknown"),
         ] {
             assert_eq!(read(value.map(str::as_bytes), headers), what);

@@ -48,7 +48,10 @@ pub struct Points(pub Vec<(i64, String)>);
 
 impl Points {
     pub fn at(mut self, secs: i64, series: &str, value: impl std::fmt::Display) -> Self {
-        self.0.push((secs, format!("{series}={value} {}", (START + secs) * 1_000_000_000)));
+        self.0.push((
+            secs,
+            format!("{series}={value} {}", (START + secs) * 1_000_000_000),
+        ));
         self
     }
 
@@ -116,12 +119,20 @@ impl Log {
         for plan in plans {
             all.insert(plan);
         }
-        Self { partition: Partition::new(tenant(), 0), plans: all, actions: Vec::new() }
+        Self {
+            partition: Partition::new(tenant(), 0),
+            plans: all,
+            actions: Vec::new(),
+        }
     }
 
     pub fn take(&mut self, arrival: i64, payload: Payload<'_>) -> Vec<Action> {
         let offset = self.partition.next_offset();
-        let input = Input { offset, arrival: s(arrival), payload };
+        let input = Input {
+            offset,
+            arrival: s(arrival),
+            payload,
+        };
         let actions = step(&mut self.partition, input, &self.plans);
         self.actions.extend(actions.clone());
         actions
@@ -134,6 +145,12 @@ impl Log {
             .filter(|plan| plan.revision() == revision)
             .map(|plan| plan.hash().to_owned())
             .unwrap();
-        self.take(arrival, Payload::BundleMark { revision, hash: &hash });
+        self.take(
+            arrival,
+            Payload::BundleMark {
+                revision,
+                hash: &hash,
+            },
+        );
     }
 }

@@ -6,7 +6,7 @@ use evaluator::{Config, fresh};
 use model::{EventId, Span, StreamEvent, TenantId, Timestamp, TopicName, host_partition};
 use runtime::{Clock, Context, Shutdown};
 use schemas::catalogue::{Bundle, parse_yaml};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use stream::{Embedded, NewRecord, PartitionReader, Stream, TopicPartition};
 
@@ -125,6 +125,35 @@ impl World {
         }
     }
 
+    /// The partition of the state topic that holds an input's records.
+    pub(crate) async fn home(&self, partition: u32) -> TopicPartition {
+        let topic = TopicName::evaluator_state();
+        let partitions = self.stream.partitions(&topic).await.unwrap().unwrap();
+        let key = format!("acme/{partition}");
+        TopicPartition::new(topic, host_partition(key.as_bytes(), partitions))
+    }
+
+    /// The keys of a partition's state that are not deleted.
+    pub(crate) async fn state(&self, partition: u32) -> BTreeSet<String> {
+        let home = self.home(partition).await;
+        let prefix = format!("acme/1/{partition}/");
+        let log = self.stream.offsets(&home).await.unwrap();
+        let mut reader = self.stream.read(&home, log.earliest).await.unwrap();
+        let (mut keys, mut next) = (BTreeSet::new(), log.earliest);
+        while next < log.end {
+            let batch = within("the state", reader.next()).await.unwrap().unwrap();
+            next = batch.last_offset().unwrap() + 1;
+            for record in batch.records() {
+                let key = String::from_utf8(record.key.unwrap().to_vec()).unwrap();
+                match record.value {
+                    Some(_) if key.starts_with(&prefix) => drop(keys.insert(key)),
+                    _ => drop(keys.remove(&key)),
+                }
+            }
+        }
+        keys
+    }
+
     /// The events of a fresh evaluation of a partition.
     pub(crate) async fn fresh(&self, partition: u32) -> BTreeMap<EventId, Vec<u8>> {
         let catalogue = snapshot(&self.stream).await.unwrap();
@@ -206,7 +235,10 @@ impl Alerts {
             }
             StreamEvent::CaughtUp(_) => None,
         };
-        self.seen.iter().filter_map(|(_, event)| alert(event)).collect()
+        self.seen
+            .iter()
+            .filter_map(|(_, event)| alert(event))
+            .collect()
     }
 
     pub(crate) fn tells(&self, text: &str) -> bool {
@@ -218,7 +250,9 @@ impl Alerts {
         let mut distinct = BTreeMap::new();
         for (bytes, event) in &self.seen {
             if let StreamEvent::Alert(event) = event {
-                let first = distinct.entry(event.event_id).or_insert_with(|| bytes.clone());
+                let first = distinct
+                    .entry(event.event_id)
+                    .or_insert_with(|| bytes.clone());
                 assert_eq!(first, bytes, "{} was said in two ways", event.event_id);
             }
         }
@@ -254,7 +288,9 @@ impl Member {
         let (stream, inside) = (stream.clone(), ctx.clone());
         let starting = runtime.spawn(async move {
             let catalog = LiveCatalog::follow(stream.clone(), &inside).await.unwrap();
-            evaluator::start(config, stream, catalog, inside).await.unwrap();
+            evaluator::start(config, stream, catalog, inside)
+                .await
+                .unwrap();
         });
         within("the start", starting).await.unwrap();
         Self { runtime, ctx }
@@ -275,7 +311,9 @@ impl Member {
     /// The value of a metric's line, 0 where there is none.
     pub(crate) fn metric(&self, line: &str) -> f64 {
         let text = self.ctx.metrics.render();
-        let value = text.lines().find_map(|each| each.strip_prefix(line)?.trim().parse().ok());
+        let value = text
+            .lines()
+            .find_map(|each| each.strip_prefix(line)?.trim().parse().ok());
         value.unwrap_or(0.0)
     }
 }

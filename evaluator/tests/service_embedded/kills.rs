@@ -45,6 +45,5 @@ async fn killed_at_random_points_the_events_are_those_of_a_fresh_evaluation() {
     alerts.until_caught_up(last).await;
     member.stop().await;
     let events = world.assert_as_fresh(0, &alerts).await;
-    println!("{events} events, {} repeats", alerts.told().len() - events);
     assert!(events > 100, "only {events} events prove little");
 }

@@ -13,8 +13,14 @@ async fn lines_fire_and_recover_as_alert_events() {
     alerts.until_caught_up(0).await;
     let start = long_ago(&world);
     world.produce(0, &cpu("web-1", start, (0, 300), 95.0)).await;
-    world.produce(0, &cpu("web-1", start, (300, 600), 20.0)).await;
-    alerts.until("the recovery", |alerts| alerts.tells("cpu-usage web-1 resolved -")).await;
+    world
+        .produce(0, &cpu("web-1", start, (300, 600), 20.0))
+        .await;
+    alerts
+        .until("the recovery", |alerts| {
+            alerts.tells("cpu-usage web-1 resolved -")
+        })
+        .await;
     assert_eq!(
         alerts.told(),
         [
@@ -50,8 +56,15 @@ async fn a_revision_holds_from_its_mark_on_and_a_forged_mark_changes_nothing() {
     world.append(forged("1")).await;
     world.produce(0, &cpu("web-1", start, (0, 300), 95.0)).await;
     world.produce(0, &cpu("calm", start, (0, 300), 50.0)).await;
-    alerts.until("the incident", |alerts| alerts.tells("cpu-usage web-1 firing P1")).await;
-    assert_eq!(member.metric("bongsu_eval_findings_total{kind=\"forged-mark\"}"), 2.0);
+    alerts
+        .until("the incident", |alerts| {
+            alerts.tells("cpu-usage web-1 firing P1")
+        })
+        .await;
+    assert_eq!(
+        member.metric("bongsu_eval_findings_total{kind=\"forged-mark\"}"),
+        2.0
+    );
 
     let sharper = CATALOGUE
         .replace("above: 90", "above: 45")
@@ -60,9 +73,17 @@ async fn a_revision_holds_from_its_mark_on_and_a_forged_mark_changes_nothing() {
         .replace("until_below: 65", "until_below: 30");
     world.apply(&sharper).await;
     wait_for_mark(&world).await;
-    world.produce(0, &cpu("calm", start, (300, 600), 50.0)).await;
-    alerts.until("the incident", |alerts| alerts.tells("cpu-usage calm firing P1")).await;
-    let last = world.produce(0, &cpu("calm", start, (600, 610), 50.0)).await;
+    world
+        .produce(0, &cpu("calm", start, (300, 600), 50.0))
+        .await;
+    alerts
+        .until("the incident", |alerts| {
+            alerts.tells("cpu-usage calm firing P1")
+        })
+        .await;
+    let last = world
+        .produce(0, &cpu("calm", start, (600, 610), 50.0))
+        .await;
     member.stop().await;
     let again = Member::start(&world.stream, config()).await;
     alerts.until_caught_up(last).await;
@@ -79,7 +100,10 @@ async fn wait_for_mark(world: &World) {
             let batch = reader.next().await.unwrap().unwrap();
             let marks = batch.records().filter_map(|record| {
                 let genuine = record.header("hash").is_some_and(|hash| hash.len() > 8);
-                record.header("revision").filter(|_| genuine).map(<[u8]>::to_vec)
+                record
+                    .header("revision")
+                    .filter(|_| genuine)
+                    .map(<[u8]>::to_vec)
             });
             revisions.extend(marks);
         }
@@ -94,7 +118,13 @@ async fn ticks_of_the_owner_tell_that_a_host_is_down_in_silence() {
     let mut alerts = world.alerts(1).await;
     alerts.until_caught_up(0).await;
     let now = world.clock.now_nanos();
-    world.produce(1, &format!("cpu,host=db-1 usage=10 {now}\n")).await;
-    alerts.until("host-down", |alerts| alerts.tells("host-down db-1 firing P1")).await;
+    world
+        .produce(1, &format!("cpu,host=db-1 usage=10 {now}\n"))
+        .await;
+    alerts
+        .until("host-down", |alerts| {
+            alerts.tells("host-down db-1 firing P1")
+        })
+        .await;
     member.stop().await;
 }

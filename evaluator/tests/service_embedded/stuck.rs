@@ -49,7 +49,11 @@ impl Log for Refusing {
     ) -> Result<Vec<Commit>, StreamError> {
         self.inner.committed(group, sources).await
     }
-    async fn read(&self, source: &TopicPartition, from: i64) -> Result<PartitionReader, StreamError> {
+    async fn read(
+        &self,
+        source: &TopicPartition,
+        from: i64,
+    ) -> Result<PartitionReader, StreamError> {
         self.inner.read(source, from).await
     }
     async fn join(&self, spec: JoinSpec) -> Result<Membership, StreamError> {
@@ -64,7 +68,11 @@ impl Log for Refusing {
 }
 
 async fn committed(world: &World, partition: u32) -> Option<i64> {
-    let commits = world.stream.committed(GROUP, &[input(partition)]).await.unwrap();
+    let commits = world
+        .stream
+        .committed(GROUP, &[input(partition)])
+        .await
+        .unwrap();
     commits.first().map(|commit| commit.next_offset)
 }
 
@@ -90,11 +98,17 @@ async fn events_that_are_not_acknowledged_hold_up_their_partition_only() {
         for partition in 0..2 {
             let lines = cpu(&format!("web-{host}"), start, (0, 300), 95.0);
             let offset = world.produce(partition, &lines).await;
-            first_event = if host == 0 && partition == 0 { offset } else { first_event };
+            first_event = if host == 0 && partition == 0 {
+                offset
+            } else {
+                first_event
+            };
         }
     }
     alerts[1]
-        .until("the other partition", |alerts| alerts.tells("cpu-usage web-39 firing P1"))
+        .until("the other partition", |alerts| {
+            alerts.tells("cpu-usage web-39 firing P1")
+        })
         .await;
     within("the other partition's checkpoint", async {
         while committed(&world, 1).await.is_none_or(|next| next < 30) {
@@ -102,9 +116,17 @@ async fn events_that_are_not_acknowledged_hold_up_their_partition_only() {
         }
     })
     .await;
-    assert!(committed(&world, 0).await.is_none_or(|next| next <= first_event));
+    assert!(
+        committed(&world, 0)
+            .await
+            .is_none_or(|next| next <= first_event)
+    );
     refusing.refuses.store(false, Ordering::SeqCst);
-    alerts[0].until("all events", |alerts| alerts.tells("cpu-usage web-39 firing P1")).await;
+    alerts[0]
+        .until("all events", |alerts| {
+            alerts.tells("cpu-usage web-39 firing P1")
+        })
+        .await;
     assert_eq!(alerts[0].distinct().len(), 40);
     member.stop().await;
 }

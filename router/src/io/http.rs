@@ -184,16 +184,12 @@ impl Shared {
     ) -> Result<(), Refusal> {
         let inner = &*self.0;
         let topic = TopicName::metrics(tenant, 1);
-        let partitions = inner
-            .stream
-            .partitions(&topic)
+        // The question and the append share one deadline: an agent knows within two seconds.
+        let watch = inner.clock.stopwatch();
+        let within = inner.config.acknowledge_within.to_std();
+        let partitions = tokio::time::timeout(within, self.partitions(tenant, &topic))
             .await
-            .map_err(|error| Refusal::Unavailable(format!("the log does not answer: {error}")))?
-            .ok_or_else(|| {
-                Refusal::Unavailable(format!(
-                    "topic `{topic}` is missing; `bongsu tenant add {tenant}` makes it"
-                ))
-            })?;
+            .map_err(|_| Refusal::Unavailable("the log does not answer in time".to_owned()))??;
         let limits = Limits {
             line_bytes: inner.config.line_bytes,
             line_tags: inner.config.line_tags,
@@ -207,8 +203,8 @@ impl Shared {
             packets.len(),
             packets.iter().map(|packet| packet.bytes.len()).sum(),
         );
-        let within = inner.config.acknowledge_within.to_std();
-        if let Err(refusal) = produce::append(&inner.stream, &topic, packets, within).await {
+        let left = within.saturating_sub(watch.elapsed());
+        if let Err(refusal) = produce::append(&inner.stream, &topic, packets, left).await {
             inner
                 .metrics
                 .points(tenant, PointResult::Unacknowledged, packed.lines);
@@ -223,6 +219,18 @@ impl Shared {
         } else {
             Ok(())
         }
+    }
+
+    async fn partitions(&self, tenant: &TenantId, topic: &TopicName) -> Result<u32, Refusal> {
+        let known =
+            self.0.stream.partitions(topic).await.map_err(|error| {
+                Refusal::Unavailable(format!("the log does not answer: {error}"))
+            })?;
+        known.ok_or_else(|| {
+            Refusal::Unavailable(format!(
+                "topic `{topic}` is missing; `bongsu tenant add {tenant}` makes it"
+            ))
+        })
     }
 
     fn say_that_targets_are_ignored(&self, parameters: &Parameters) {

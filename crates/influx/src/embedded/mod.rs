@@ -1,7 +1,8 @@
 //! The store inside of the process: points in SQLite, answering as an InfluxDB does.
 //!
 //! It is for one machine and some 1,000 points/s. Each write is one transaction that is on the disk
-//! before `Stored` is said (write-ahead log, `synchronous=FULL`), so a kill at any moment loses nothing
+//! before `Stored` is said (write-ahead log, `synchronous=FULL`), so a kill at any moment loses
+//! nothing
 //! that was acknowledged.
 
 mod lines;
@@ -48,7 +49,8 @@ PRAGMA user_version = 1;
 /// How the embedded store keeps points.
 #[derive(Debug, Clone)]
 pub struct EmbeddedOptions {
-    /// How long points are kept, counted from their own time; none for ever. Older ones are refused.
+    /// How long points are kept, counted from their own time; none for ever. Older ones are
+    /// refused.
     pub retention: Option<Span>,
     /// Tells what time it is.
     pub clock: Clock,

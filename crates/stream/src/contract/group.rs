@@ -5,7 +5,8 @@ use super::{Subject, Topic, within};
 use crate::{Commit, GroupEvent, NewRecord, StreamError, Topics};
 use std::time::Duration;
 
-/// What a reader holds back beyond its one message may be of this order, for a topic that is larger.
+/// What a reader holds back beyond its one message may be of this order, for a topic that is
+/// larger.
 const SLOW_BYTES: u64 = 96 << 20;
 const LARGE: usize = 512 << 10;
 const QUIET: Duration = Duration::from_millis(1_500);
@@ -62,7 +63,8 @@ pub async fn groups_resume_at_their_commit_with_its_metadata(subject: &mut dyn S
     member.leave(&seen).await;
 }
 
-/// Assigned partitions stay unread until they are started, and while they are paused; then nothing is missing.
+/// Assigned partitions stay unread until they are started, and while they are paused; then nothing
+/// is missing.
 pub async fn nothing_is_read_before_start_nor_while_paused(subject: &mut dyn Subject) {
     let topic = Topic::make(subject, "contract.start", 2).await;
     topic.send_numbers(0, 0..50).await;
@@ -118,7 +120,8 @@ pub async fn new_topics_are_found_by_their_prefix(subject: &mut dyn Subject) {
     member.leave(&seen).await;
 }
 
-/// Members come and go under load; each record is read once, because each hand-over waits for the commit.
+/// Members come and go under load; each record is read once, because each hand-over waits for the
+/// commit.
 pub async fn rebalances_hand_over_without_loss_or_repeat(subject: &mut dyn Subject) {
     let topic = Topic::make(subject, "contract.rebalance", 4).await;
     let seen = Seen::default();
@@ -258,7 +261,8 @@ pub async fn offsets_out_of_range_are_said(subject: &mut dyn Subject) {
     member.leave(&seen).await;
 }
 
-/// A member that does not read holds back the reading, not the process's memory; later nothing is missing.
+/// A member that does not read holds back the reading, not the process's memory; later nothing is
+/// missing.
 pub async fn slow_readers_bound_memory(subject: &mut dyn Subject) {
     let topic = Topic::make(subject, "contract.slow", 1).await;
     let count = 3 * SLOW_BYTES as usize / 2 / LARGE;

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Offsets and values come back in the order of the calls, partition by partition, headers included.
+/// Offsets and values come back in the order of the calls, partition by partition, headers
+/// included.
 pub async fn records_of_a_partition_keep_their_order(subject: &mut dyn Subject) {
     let topic = Topic::make(subject, "contract.order", 2).await;
     tokio::join!(

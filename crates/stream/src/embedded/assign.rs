@@ -11,7 +11,8 @@ pub(super) struct Candidate {
     pub(super) wants: Vec<TopicPartition>,
 }
 
-/// The owner of each partition that anybody wants. `present` are today's owners, who keep what they can.
+/// The owner of each partition that anybody wants. `present` are today's owners, who keep what they
+/// can.
 pub(super) fn assign(
     candidates: &[Candidate],
     present: &BTreeMap<TopicPartition, u64>,

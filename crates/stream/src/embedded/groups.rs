@@ -1,7 +1,7 @@
 //! The groups: who is in, who reads what, and the hand-over of a partition from one to another.
 //!
-//! One task owns all of it. A partition goes to its new owner only when the old one gave it back, or did
-//! not in time; from then on a commit of the old one is refused.
+//! One task owns all of it. A partition goes to its new owner only when the old one gave it back,
+//! or did not in time; from then on a commit of the old one is refused.
 
 use super::Shared;
 use super::assign::{Candidate, assign};

@@ -1,7 +1,8 @@
 //! The embedded log: topics, partitions and groups in one file of one process, for one machine.
 //!
-//! One thread writes ([`writer`]); readers use snapshots and are woken when a partition grows; one task
-//! keeps the groups ([`groups`]). A handle that is dropped lets go of the file behind what was queued.
+//! One thread writes ([`writer`]); readers use snapshots and are woken when a partition grows; one
+//! task keeps the groups ([`groups`]). A handle that is dropped lets go of the file behind what was
+//! queued.
 
 mod assign;
 mod catalogue;
@@ -57,8 +58,8 @@ pub(in crate::embedded) struct Shared {
 }
 
 impl Embedded {
-    /// Opens the file, or makes it. Refuses one that is damaged, of a newer format, of another program,
-    /// or in use by another process.
+    /// Opens the file, or makes it. Refuses one that is damaged, of a newer format, of another
+    /// program, or in use by another process.
     pub async fn open(path: &Path, clock: Clock) -> Result<Self, StreamError> {
         let file = path.to_owned();
         let (store, loaded) = blocking(path, move || Store::open(&file)).await??;
@@ -179,7 +180,9 @@ impl Shared {
         let mut range = place.watch();
         loop {
             let grown = tokio::select! {
-                grown = range.wait_for(|range| range.end as u64 > next) => grown.map(|range| *range),
+                grown = range.wait_for(|range| range.end as u64 > next) => {
+                    grown.map(|range| *range)
+                }
                 () = batches.closed() => return,
             };
             let (Ok(range), Ok(permit)) = (grown, batches.reserve().await) else {

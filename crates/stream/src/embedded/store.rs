@@ -107,7 +107,8 @@ impl Store {
     }
 
     /// The records of a partition from `from` up to a batch's limits, and the offset to go on from.
-    /// `end` is where the log ended when the caller looked: offsets below it that are missing are gone.
+    /// `end` is where the log ended when the caller looked: offsets below it that are missing are
+    /// gone.
     pub(super) fn read(
         &self,
         source: &TopicPartition,

@@ -1,8 +1,8 @@
-//! The one thread that writes: it takes what is queued into one durable transaction and answers only
-//! behind its commit.
+//! The one thread that writes: it takes what is queued into one durable transaction and answers
+//! only behind its commit.
 //!
-//! An error of the disk fails what was in the transaction; then the file is opened again, because the
-//! storage library refuses all work after an error, and the log goes on.
+//! An error of the disk fails what was in the transaction; then the file is opened again, because
+//! the storage library refuses all work after an error, and the log goes on.
 
 use super::Shared;
 use super::store::{Loaded, PartKey, PartRow};

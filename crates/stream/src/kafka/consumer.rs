@@ -1,9 +1,10 @@
-//! The thread of a member: polls, keeps the member's partitions, and obeys it; it never waits for the member.
+//! The thread of a member: polls, keeps the member's partitions, and obeys it; it never waits for
+//! the member.
 //!
-//! A partition that the group gives becomes part of the client's assignment only when the member starts
-//! it, with the member's offset; so nothing can be read before, and nothing is skipped. (librdkafka lets an
-//! application call `incremental_assign` at any time, and names the group's own view of the assignment,
-//! not this one, when it joins again.)
+//! A partition that the group gives becomes part of the client's assignment only when the member
+//! starts it, with the member's offset; so nothing can be read before, and nothing is skipped.
+//! (librdkafka lets an application call `incremental_assign` at any time, and names the group's own
+//! view of the assignment, not this one, when it joins again.)
 
 use super::admin::watermarks;
 use super::client::{blocking, failure};
@@ -83,7 +84,8 @@ impl Polling {
         self.shared.close();
         // Nothing follows for the member; its pump ends and with it the events.
         self.controls.send(Control::End).unwrap_or_default();
-        // Leaves the group, if nobody else still asks something of the consumer; else they do, as the last.
+        // Leaves the group, if nobody else still asks something of the consumer; else they do, as
+        // the last.
         drop(self.consumer);
         for done in self.state.leaving.into_iter().flatten() {
             done.send(()).unwrap_or_default();
@@ -260,7 +262,8 @@ impl Polling {
         let StreamError::OffsetOutOfRange { wanted, .. } = &error else {
             return;
         };
-        // Once for each offset: several errors may have asked, and the member may have started anew.
+        // Once for each offset: several errors may have asked, and the member may have started
+        // anew.
         if let Some(held) = self.state.held.get_mut(source)
             && held.next == Some(*wanted)
         {

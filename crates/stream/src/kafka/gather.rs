@@ -29,7 +29,8 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// Adds a message. `admit` says under which generation a partition is read, or none when it is not.
+    /// Adds a message. `admit` says under which generation a partition is read, or none when it is
+    /// not.
     pub(super) fn add(
         &mut self,
         message: &BorrowedMessage<'_>,

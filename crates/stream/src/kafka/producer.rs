@@ -1,4 +1,5 @@
-//! Sends records: idempotent, acknowledged by all in-sync replicas, each answered by its delivery report.
+//! Sends records: idempotent, acknowledged by all in-sync replicas, each answered by its delivery
+//! report.
 
 use super::client::{log, number, said, send_failure};
 use super::config::KafkaConfig;
@@ -95,7 +96,8 @@ impl Sender {
         Arc::clone(&producer)
     }
 
-    /// An idempotent producer that lost its sequence refuses all further work; a new one starts afresh.
+    /// An idempotent producer that lost its sequence refuses all further work; a new one starts
+    /// afresh.
     fn replace(&self, broken: &Arc<Inner>, error: &KafkaError) {
         let mut producer = self
             .producer

@@ -9,7 +9,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use std::time::Duration;
 
-/// A member that takes nothing for so long has its partitions paused, so that the group stays served.
+/// A member that takes nothing for so long has its partitions paused, so that the group stays
+/// served.
 const CHOKE: Duration = Duration::from_secs(5);
 const CHOKED: Duration = Duration::from_millis(2);
 const SEEK: Duration = Duration::from_secs(1);

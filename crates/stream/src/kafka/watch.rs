@@ -1,4 +1,5 @@
-//! Rebalances as librdkafka calls them back: noted down, so that the polling thread never waits in one.
+//! Rebalances as librdkafka calls them back: noted down, so that the polling thread never waits in
+//! one.
 
 use super::client::{log, partition_of, said};
 use crate::TopicPartition;
@@ -70,8 +71,8 @@ impl ConsumerContext for Watch {
         let sources = sources(partitions);
         match code {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
-                // Ends the rebalance. A partition joins the client's assignment when it is started, at
-                // its offset: until then there is nothing that could be fetched.
+                // Ends the rebalance. A partition joins the client's assignment when it is started,
+                // at its offset: until then there is nothing that could be fetched.
                 if let Err(error) = consumer.incremental_assign(&TopicPartitionList::new()) {
                     tracing::error!(%error, "an assignment could not be taken");
                 }
@@ -84,7 +85,8 @@ impl ConsumerContext for Watch {
     }
 }
 
-/// Ends a revocation: takes those of the partitions that were started out of the client's assignment.
+/// Ends a revocation: takes those of the partitions that were started out of the client's
+/// assignment.
 pub(super) fn give_back(consumer: &BaseConsumer<Watch>, sources: &[TopicPartition]) {
     let started = match consumer.assignment() {
         Ok(started) => started,

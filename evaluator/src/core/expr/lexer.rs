@@ -15,7 +15,10 @@ pub(super) enum Kind {
     Number(f64),
     Text(String),
     /// A name; quoted ones (between backticks) are never a keyword or function.
-    Name { name: String, quoted: bool },
+    Name {
+        name: String,
+        quoted: bool,
+    },
     /// An operator or parenthesis.
     Sign(&'static str),
 }
@@ -36,7 +39,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Token>, ExprError> {
             continue;
         }
         let (kind, length) = token(&chars[at..], at + 1)?;
-        found.push(Token { kind, column: at + 1 });
+        found.push(Token {
+            kind,
+            column: at + 1,
+        });
         at += length;
     }
     Ok(found)
@@ -51,13 +57,24 @@ fn token(rest: &[char], column: usize) -> Result<(Kind, usize), ExprError> {
         return number(rest, column);
     }
     if is_name_start(first) {
-        let length = rest.iter().take_while(|c| is_name_start(**c) || is_name_inner(**c)).count();
+        let length = rest
+            .iter()
+            .take_while(|c| is_name_start(**c) || is_name_inner(**c))
+            .count();
         let name = rest[..length].iter().collect();
-        return Ok((Kind::Name { name, quoted: false }, length));
+        return Ok((
+            Kind::Name {
+                name,
+                quoted: false,
+            },
+            length,
+        ));
     }
     let sign = SIGNS.iter().find(|sign| {
         let mut wanted = sign.chars();
-        rest.iter().take(sign.len()).eq(wanted.by_ref().collect::<Vec<_>>().iter())
+        rest.iter()
+            .take(sign.len())
+            .eq(wanted.by_ref().collect::<Vec<_>>().iter())
     });
     match (sign, first) {
         (Some(sign), _) => Ok((Kind::Sign(sign), sign.len())),
@@ -66,8 +83,8 @@ fn token(rest: &[char], column: usize) -> Result<(Kind, usize), ExprError> {
         (None, '|') => Err(error(column, "write `or` (or `||`)")),
         (None, other) => {
             let what = format!(
-                "`{other}` means nothing here; a name with other characters than letters, digits, `_` and `.` stands \
-                 between backticks"
+                "`{other}` means nothing here; a name with other characters than letters, \
+                 digits, `_` and `.` stands between backticks"
             );
             Err(ExprError { column, what })
         }
@@ -76,11 +93,14 @@ fn token(rest: &[char], column: usize) -> Result<(Kind, usize), ExprError> {
 
 fn quoted(rest: &[char], quote: char, column: usize) -> Result<(Kind, usize), ExprError> {
     let length = rest[1..].iter().position(|c| *c == quote);
-    let length = length
-        .ok_or_else(|| error(column, &format!("the text has no closing {quote}")))?;
+    let length =
+        length.ok_or_else(|| error(column, &format!("the text has no closing {quote}")))?;
     let text: String = rest[1..=length].iter().collect();
     let kind = if quote == '`' {
-        Kind::Name { name: text, quoted: true }
+        Kind::Name {
+            name: text,
+            quoted: true,
+        }
     } else {
         Kind::Text(text)
     };

@@ -1,7 +1,8 @@
 //! Check expressions: arithmetic and conditions over one point.
 //!
-//! Fields by their name (`` `odd name` `` where it is no plain word), tags as text with `==` and `!=`, `time` (the
-//! point's time in seconds), `+ - * /`, comparisons, `and`, `or`, `not`, parentheses. A truth value is 1 or 0.
+//! Fields by their name (`` `odd name` `` where it is no plain word), tags as text with `==` and
+//! `!=`, `time` (the point's time in seconds), `+ - * /`, comparisons, `and`, `or`, `not`,
+//! parentheses. A truth value is 1 or 0.
 
 mod lexer;
 mod parser;
@@ -16,7 +17,8 @@ pub(crate) struct ExprError {
     pub(crate) what: String,
 }
 
-/// A compiled expression. Fields and tags are places in the lists that all expressions of a rule share.
+/// A compiled expression. Fields and tags are places in the lists that all expressions of a rule
+/// share.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Expr(Node);
 
@@ -26,7 +28,11 @@ enum Node {
     Field(usize),
     Time,
     /// A tag held against a text.
-    Tag { slot: usize, text: String, equal: bool },
+    Tag {
+        slot: usize,
+        text: String,
+        equal: bool,
+    },
     Negate(Box<Node>),
     Not(Box<Node>),
     Binary(Op, Box<Node>, Box<Node>),
@@ -96,7 +102,8 @@ impl Expr {
         matches!(self.0, Node::Field(_))
     }
 
-    /// Its value for a point; none where a field or tag is missing, or the result is no finite number.
+    /// Its value for a point; none where a field or tag is missing, or the result is no finite
+    /// number.
     pub(crate) fn value(&self, point: &impl Point) -> Option<f64> {
         self.0.value(point).filter(|value| value.is_finite())
     }
@@ -111,9 +118,7 @@ impl Node {
             Self::Tag { slot, text, equal } => truth((point.tag(*slot)? == text) == *equal),
             Self::Negate(of) => -of.value(point)?,
             Self::Not(of) => truth(of.value(point)? == 0.0),
-            Self::Binary(Op::And, a, b) => {
-                truth(a.value(point)? != 0.0 && b.value(point)? != 0.0)
-            }
+            Self::Binary(Op::And, a, b) => truth(a.value(point)? != 0.0 && b.value(point)? != 0.0),
             Self::Binary(Op::Or, a, b) => truth(a.value(point)? != 0.0 || b.value(point)? != 0.0),
             Self::Binary(op, a, b) => op.apply(a.value(point)?, b.value(point)?)?,
         })
@@ -122,7 +127,10 @@ impl Node {
 
 impl Op {
     const fn is_condition(self) -> bool {
-        !matches!(self, Self::Add | Self::Subtract | Self::Multiply | Self::Divide)
+        !matches!(
+            self,
+            Self::Add | Self::Subtract | Self::Multiply | Self::Divide
+        )
     }
 
     fn apply(self, a: f64, b: f64) -> Option<f64> {
@@ -209,14 +217,23 @@ mod tests {
         let mut names = Names::default();
         let text = "HeapMemoryUsage.used / HeapMemoryUsage.max * HeapMemoryUsage.used";
         Expr::parse(text, &mut names).unwrap();
-        assert_eq!(names.fields, ["HeapMemoryUsage.used", "HeapMemoryUsage.max"]);
+        assert_eq!(
+            names.fields,
+            ["HeapMemoryUsage.used", "HeapMemoryUsage.max"]
+        );
     }
 
     #[test]
     fn errors_name_the_column_and_what_would_be_right() {
         for (text, error) in [
-            ("", "column 1: the expression ends where a value is expected"),
-            ("100 -", "column 6: the expression ends where a value is expected"),
+            (
+                "",
+                "column 1: the expression ends where a value is expected",
+            ),
+            (
+                "100 -",
+                "column 6: the expression ends where a value is expected",
+            ),
             ("(1 + 2", "column 7: `)` is missing; `(` stands at column 1"),
             ("1 + 2)", "column 6: `)` has no `(`"),
             ("1 2", "column 3: an operator is expected before `2`"),
@@ -224,11 +241,23 @@ mod tests {
             ("a = 1", "column 3: write `==` for equality"),
             ("a & b", "column 3: write `and` (or `&&`)"),
             ("tag == \"x", "column 8: the text has no closing \""),
-            ("tag < \"x\"", "column 7: a text can only be compared with `==` and `!=`"),
-            ("\"x\"", "column 1: a text can only be compared with `==` and `!=`"),
+            (
+                "tag < \"x\"",
+                "column 7: a text can only be compared with `==` and `!=`",
+            ),
+            (
+                "\"x\"",
+                "column 1: a text can only be compared with `==` and `!=`",
+            ),
             ("\"x\" == \"y\"", "column 1: one side must be a tag"),
-            ("a + 1 == \"x\"", "column 10: only a tag can be compared with a text"),
-            ("1 < 2 < 3", "column 7: comparisons do not chain: join them with `and`"),
+            (
+                "a + 1 == \"x\"",
+                "column 10: only a tag can be compared with a text",
+            ),
+            (
+                "1 < 2 < 3",
+                "column 7: comparisons do not chain: join them with `and`",
+            ),
             ("100 - usage%idle", "column 12: `%` means nothing here"),
             ("95 %", "column 4: `%` means nothing here"),
             ("1.2.3", "column 1: `1.2.3` is no number"),

@@ -15,11 +15,20 @@ const SIGN: u8 = 7;
 pub(super) fn parse(text: &str, names: &mut Names) -> Result<Node, ExprError> {
     let tokens = tokens(text)?;
     let end = text.chars().count() + 1;
-    let mut parser = Parser { tokens: &tokens, at: 0, end, depth: 0, names };
+    let mut parser = Parser {
+        tokens: &tokens,
+        at: 0,
+        end,
+        depth: 0,
+        names,
+    };
     let tree = parser.expression(0)?;
     match parser.peek() {
         None => tree.into_field(parser.names),
-        Some(Token { kind: Kind::Sign(")"), column }) => Err(error(*column, "`)` has no `(`")),
+        Some(Token {
+            kind: Kind::Sign(")"),
+            column,
+        }) => Err(error(*column, "`)` has no `(`")),
         Some(token) => {
             let what = format!("an operator is expected before `{}`", token.kind.shown());
             Err(error(token.column, &what))
@@ -35,7 +44,8 @@ struct Parser<'a> {
     names: &'a mut Names,
 }
 
-/// A part of the tree. Whether a name is a field or a tag shows only when it is held against a text or not.
+/// A part of the tree. Whether a name is a field or a tag shows only when it is held against a text
+/// or not.
 enum Tree {
     Node(Node),
     Name { name: String },
@@ -69,34 +79,45 @@ impl Parser<'_> {
 
     /// `a < b < c` is no statement about three values.
     fn refuse_chain(&self, strength: u8) -> Result<(), ExprError> {
-        match self.peek().map(|token| (token.column, operator(&token.kind))) {
-            Some((column, Some((_, COMPARISON)))) if strength == COMPARISON => {
-                Err(error(column, "comparisons do not chain: join them with `and`"))
-            }
+        match self
+            .peek()
+            .map(|token| (token.column, operator(&token.kind)))
+        {
+            Some((column, Some((_, COMPARISON)))) if strength == COMPARISON => Err(error(
+                column,
+                "comparisons do not chain: join them with `and`",
+            )),
             _ => Ok(()),
         }
     }
 
     fn value(&mut self) -> Result<Tree, ExprError> {
         let Some(token) = self.tokens.get(self.at) else {
-            return Err(error(self.end, "the expression ends where a value is expected"));
+            return Err(error(
+                self.end,
+                "the expression ends where a value is expected",
+            ));
         };
         self.at += 1;
         let column = token.column;
         match &token.kind {
             Kind::Number(number) => Ok(Tree::Node(Node::Number(*number))),
-            Kind::Text(text) => Ok(Tree::Text { text: text.clone(), column }),
+            Kind::Text(text) => Ok(Tree::Text {
+                text: text.clone(),
+                column,
+            }),
             Kind::Sign("(") => self.group(column),
             Kind::Sign("-") => {
                 let of = self.expression(SIGN)?.into_field(self.names)?;
                 Ok(Tree::Node(Node::Negate(Box::new(of))))
             }
             Kind::Sign("!") => self.not(SIGN),
-            Kind::Name { name, quoted: false } if name == "not" => self.not(NOT),
+            Kind::Name {
+                name,
+                quoted: false,
+            } if name == "not" => self.not(NOT),
             Kind::Name { name, quoted } => self.name(name, *quoted, column),
-            Kind::Sign(sign) => {
-                Err(error(column, &format!("a value is expected, not `{sign}`")))
-            }
+            Kind::Sign(sign) => Err(error(column, &format!("a value is expected, not `{sign}`"))),
         }
     }
 
@@ -108,7 +129,10 @@ impl Parser<'_> {
     fn group(&mut self, opened: usize) -> Result<Tree, ExprError> {
         let inner = self.expression(0)?;
         match self.peek() {
-            Some(Token { kind: Kind::Sign(")"), .. }) => {
+            Some(Token {
+                kind: Kind::Sign(")"),
+                ..
+            }) => {
                 self.at += 1;
                 Ok(inner)
             }
@@ -122,11 +146,20 @@ impl Parser<'_> {
 
     fn name(&mut self, name: &str, quoted: bool, column: usize) -> Result<Tree, ExprError> {
         if quoted {
-            return Ok(Tree::Name { name: name.to_owned() });
+            return Ok(Tree::Name {
+                name: name.to_owned(),
+            });
         }
-        if matches!(self.peek(), Some(Token { kind: Kind::Sign("("), .. })) {
+        if matches!(
+            self.peek(),
+            Some(Token {
+                kind: Kind::Sign("("),
+                ..
+            })
+        ) {
             let what = format!(
-                "the function `{name}` is not available in a check; a window's function stands in `over`"
+                "the function `{name}` is not available in a check; \
+                 a window's function stands in `over`"
             );
             return Err(error(column, &what));
         }
@@ -134,11 +167,14 @@ impl Parser<'_> {
             "time" => Ok(Tree::Node(Node::Time)),
             "true" => Ok(Tree::Node(Node::Number(1.0))),
             "false" => Ok(Tree::Node(Node::Number(0.0))),
-            "time_since_last_point" => {
-                Err(error(column, "`time_since_last_point` stands alone in a check"))
-            }
+            "time_since_last_point" => Err(error(
+                column,
+                "`time_since_last_point` stands alone in a check",
+            )),
             "and" | "or" => Err(error(column, &format!("a value is expected, not `{name}`"))),
-            _ => Ok(Tree::Name { name: name.to_owned() }),
+            _ => Ok(Tree::Name {
+                name: name.to_owned(),
+            }),
         }
     }
 
@@ -195,22 +231,34 @@ impl Kind {
 }
 
 fn text_alone(column: usize) -> ExprError {
-    error(column, "a text can only be compared with `==` and `!=` to a tag")
+    error(
+        column,
+        "a text can only be compared with `==` and `!=` to a tag",
+    )
 }
 
 fn place(names: &mut Vec<String>, name: String) -> usize {
-    names.iter().position(|known| *known == name).unwrap_or_else(|| {
-        names.push(name);
-        names.len() - 1
-    })
+    names
+        .iter()
+        .position(|known| *known == name)
+        .unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
 }
 
 fn operator(kind: &Kind) -> Option<(Op, u8)> {
     Some(match kind {
         Kind::Sign("||") => (Op::Or, 1),
-        Kind::Name { name, quoted: false } if name == "or" => (Op::Or, 1),
+        Kind::Name {
+            name,
+            quoted: false,
+        } if name == "or" => (Op::Or, 1),
         Kind::Sign("&&") => (Op::And, 2),
-        Kind::Name { name, quoted: false } if name == "and" => (Op::And, 2),
+        Kind::Name {
+            name,
+            quoted: false,
+        } if name == "and" => (Op::And, 2),
         Kind::Sign("==") => (Op::Equal, COMPARISON),
         Kind::Sign("!=") => (Op::NotEqual, COMPARISON),
         Kind::Sign("<") => (Op::Less, COMPARISON),

@@ -1,16 +1,16 @@
-//! From a template, overrides merged, to a rule. What this version does not evaluate is refused by name.
+//! From a template, overrides merged, to a rule. What this version does not evaluate is refused by
+//! name.
 
 use super::rule::{Check, kept_fields};
-use super::title::Title;
+use super::whole::{limits, unit};
 use super::{Condition, Gather, PlanError, Rule, Rung, Signal, Source, place};
 use crate::core::expr::{Expr, Names, Shape};
 use model::{Priority, Span};
 use schemas::catalogue::{Function, Level, Over, Template, Threshold};
-use std::collections::BTreeMap;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The check of a host-down rule.
-const SILENCE: &str = "time_since_last_point";
+pub(super) const SILENCE: &str = "time_since_last_point";
 /// A group is forgotten after this time without data; a host later.
 const EXPIRE_AFTER: Span = Span::from_secs(86_400);
 const EXPIRE_HOST_AFTER: Span = Span::from_secs(7 * 86_400);
@@ -36,9 +36,17 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
     let source = if silence {
         Source::Silence
     } else {
-        Source::Points { checks: draft.checks, only_when, names: draft.names }
+        Source::Points {
+            checks: draft.checks,
+            only_when,
+            names: draft.names,
+        }
     };
-    let expire = if silence { EXPIRE_HOST_AFTER } else { EXPIRE_AFTER };
+    let expire = if silence {
+        EXPIRE_HOST_AFTER
+    } else {
+        EXPIRE_AFTER
+    };
     Ok(Rule {
         template: template.template.as_str().into(),
         every: template.every(),
@@ -59,12 +67,13 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
     })
 }
 
-struct Draft<'a> {
-    template: &'a Template,
+/// A rule in the making.
+pub(super) struct Draft<'a> {
+    pub(super) template: &'a Template,
     checks: Vec<Check>,
     names: Names,
     signals: Vec<Signal>,
-    errors: Vec<PlanError>,
+    pub(super) errors: Vec<PlanError>,
 }
 
 impl<'a> Draft<'a> {
@@ -79,7 +88,10 @@ impl<'a> Draft<'a> {
     }
 
     fn is_silence(&self) -> bool {
-        self.template.check.as_deref().is_some_and(|check| check.trim() == SILENCE)
+        self.template
+            .check
+            .as_deref()
+            .is_some_and(|check| check.trim() == SILENCE)
     }
 
     fn refuse<T>(&self, key: &str, what: impl Into<String>) -> Compiled<T> {
@@ -107,14 +119,24 @@ impl<'a> Draft<'a> {
         let fires = self.fires(&key, level)?;
         let (check, gather) = if self.is_silence() {
             if level.check.is_some() {
-                return self.refuse(&key, format!("a level of `{SILENCE}` has no check of its own"));
+                return self.refuse(
+                    &key,
+                    format!("a level of `{SILENCE}` has no check of its own"),
+                );
             }
             (0, Gather::Silence)
         } else {
-            (self.check(&key, level, fires)?, self.gather(&key, level, fires)?)
+            (
+                self.check(&key, level, fires)?,
+                self.gather(&key, level, fires)?,
+            )
         };
         let fires = self.at_least_three_intervals(&key, fires)?;
-        let signal = self.signal(Signal { check, gather, worst: fires.worst() });
+        let signal = self.signal(Signal {
+            check,
+            gather,
+            worst: fires.worst(),
+        });
         Ok(Rung {
             priority,
             signal,
@@ -140,17 +162,21 @@ impl<'a> Draft<'a> {
         let inside = if percent { PERCENT_INSIDE } else { 0.0 };
         match fires {
             Condition::Above(threshold) => Condition::Below(
-                level.until_below.map_or(threshold - inside, Threshold::value),
+                level
+                    .until_below
+                    .map_or(threshold - inside, Threshold::value),
             ),
             Condition::Below(threshold) => Condition::Above(
-                level.until_above.map_or(threshold + inside, Threshold::value),
+                level
+                    .until_above
+                    .map_or(threshold + inside, Threshold::value),
             ),
             Condition::Is(wanted) => Condition::Is(!wanted),
         }
     }
 
-    /// A host is down after 3 intervals at the earliest: 3 samples stayed away. The grid has no part in it, for silence is
-    /// known at every grid point.
+    /// A host is down after 3 intervals at the earliest: 3 samples stayed away. The grid has no
+    /// part in it, for silence is known at every grid point.
     fn at_least_three_intervals(&self, key: &str, fires: Condition) -> Compiled<Condition> {
         if !self.is_silence() {
             return Ok(fires);
@@ -168,9 +194,14 @@ impl<'a> Draft<'a> {
         let (key, text) = match (&level.check, &self.template.check) {
             (Some(own), _) => (format!("{key}.check"), own),
             (None, Some(all)) => ("check".to_owned(), all),
-            (None, None) => return self.refuse("check", "what is checked: `check: 100 - usage_idle`"),
+            (None, None) => {
+                return self.refuse("check", "what is checked: `check: 100 - usage_idle`");
+            }
         };
-        let known = self.checks.iter().position(|check| check.text == text.trim());
+        let known = self
+            .checks
+            .iter()
+            .position(|check| check.text == text.trim());
         let n = match known {
             Some(n) => n,
             None => {
@@ -179,18 +210,23 @@ impl<'a> Draft<'a> {
                     Ok(expr) => expr,
                     Err(error) => return self.refuse(&key, format!("`{text}`, {error}")),
                 };
-                self.checks.push(Check { expr, text: text.trim().to_owned() });
+                self.checks.push(Check {
+                    expr,
+                    text: text.trim().to_owned(),
+                });
                 self.checks.len() - 1
             }
         };
         let expr = &self.checks[n].expr;
         match (fires, expr.shape()) {
-            (Condition::Is(_), Shape::Number) if !expr.is_field() => {
-                self.refuse(&key, "`is` needs a condition, such as `result != \"success\"`")
-            }
-            (Condition::Above(_) | Condition::Below(_), Shape::Truth) => {
-                self.refuse(&key, "a condition is true or false: write `is: true` in the level")
-            }
+            (Condition::Is(_), Shape::Number) if !expr.is_field() => self.refuse(
+                &key,
+                "`is` needs a condition, such as `result != \"success\"`",
+            ),
+            (Condition::Above(_) | Condition::Below(_), Shape::Truth) => self.refuse(
+                &key,
+                "a condition is true or false: write `is: true` in the level",
+            ),
             _ => Ok(n),
         }
     }
@@ -203,48 +239,75 @@ impl<'a> Draft<'a> {
         };
         let gather = match over {
             Over::EachPoint => Gather::EachPoint,
-            Over::Window { function: Function::Average, span } => Gather::Average(span),
-            Over::Window { function: Function::Min, span } => Gather::Min(span),
-            Over::Window { function: Function::Max, span } => Gather::Max(span),
-            Over::Window { function: Function::Last, span } => Gather::Last(span),
+            Over::Window {
+                function: Function::Average,
+                span,
+            } => Gather::Average(span),
+            Over::Window {
+                function: Function::Min,
+                span,
+            } => Gather::Min(span),
+            Over::Window {
+                function: Function::Max,
+                span,
+            } => Gather::Max(span),
+            Over::Window {
+                function: Function::Last,
+                span,
+            } => Gather::Last(span),
             Over::Window { .. } | Over::OfTheLast { .. } | Over::TimeUntilZero => {
                 return self.refuse(
                     &key,
                     format!(
-                        "`{over}` is not evaluated by this version; it knows average, min, max and last of a window, \
-                         and each point"
+                        "`{over}` is not evaluated by this version; it knows average, min, \
+                         max and last of a window, and each point"
                     ),
                 );
             }
         };
         if matches!((gather, fires), (Gather::Average(_), Condition::Is(_))) {
-            return self.refuse(&key, "a condition has no average: use min (always), max (once) or last");
+            return self.refuse(
+                &key,
+                "a condition has no average: use min (always), max (once) or last",
+            );
         }
         let step = self.template.every().min(self.template.interval());
-        if gather.span().is_some_and(|span| span > step.times(MOST_STEPS)) {
-            return self.refuse(&key, format!("the window is longer than {MOST_STEPS} steps or samples"));
+        if gather
+            .span()
+            .is_some_and(|span| span > step.times(MOST_STEPS))
+        {
+            return self.refuse(
+                &key,
+                format!("the window is longer than {MOST_STEPS} steps or samples"),
+            );
         }
         Ok(gather)
     }
 
     fn signal(&mut self, signal: Signal) -> usize {
-        self.signals.iter().position(|known| *known == signal).unwrap_or_else(|| {
-            self.signals.push(signal);
-            self.signals.len() - 1
-        })
+        self.signals
+            .iter()
+            .position(|known| *known == signal)
+            .unwrap_or_else(|| {
+                self.signals.push(signal);
+                self.signals.len() - 1
+            })
     }
 
     fn only_when(&mut self) -> Option<Expr> {
         let text = self.template.only_when.as_deref()?;
         let parsed = if self.is_silence() {
-            Err(format!("`{SILENCE}` is no value of a point, so it has no condition"))
+            Err(format!(
+                "`{SILENCE}` is no value of a point, so it has no condition"
+            ))
         } else {
             Expr::parse(text, &mut self.names).map_err(|error| format!("`{text}`, {error}"))
         };
         match parsed {
             Ok(expr) if expr.shape() == Shape::Truth || expr.is_field() => return Some(expr),
             Ok(_) => {
-                let error = self.refuse::<()>("only_when", "a condition is needed: `maxmemory > 0`");
+                let error =
+                    self.refuse::<()>("only_when", "a condition is needed: `maxmemory > 0`");
                 self.errors.extend(error.err());
             }
             Err(what) => {
@@ -255,82 +318,24 @@ impl<'a> Draft<'a> {
         None
     }
 
-    fn titles(&mut self) -> (Title, Option<Title>) {
-        let tags = self.template.group_tags();
-        let mut read = |key: &str, text: &str| {
-            Title::parse(text, &tags).unwrap_or_else(|what| {
-                self.errors.push(PlanError::new(place(&self.template.template, key), what));
-                Title::empty()
-            })
-        };
-        let title = read("title", self.template.title());
-        let title_ko = self.template.title_ko.as_deref().map(|text| read("title_ko", text));
-        (title, title_ko)
-    }
-
-    /// What concerns the whole template.
-    fn check_rest(&mut self) {
-        let mut refuse = |wrong: bool, key: &str, what: &str| {
-            if wrong {
-                self.errors.push(PlanError::new(place(&self.template.template, key), what));
-            }
-        };
-        let template = self.template;
-        let any = template.applies_to.as_ref().is_some_and(|to| to.measurement == "any");
-        let silence = template.check.as_deref().is_some_and(|check| check.trim() == SILENCE);
-        refuse(template.extends.is_some(), "extends", "the base is not merged in");
-        refuse(template.every() <= Span::ZERO, "every", "the grid must be longer than 0");
-        refuse(template.interval() <= Span::ZERO, "interval", "it must be longer than 0");
-        refuse(
-            template.compared_to.is_some(),
-            "compared_to",
-            "comparison with earlier times is not evaluated by this version",
-        );
-        refuse(
-            silence && !any,
-            "applies_to",
-            "`time_since_last_point` is of a host: it goes with `measurement: any`. For data that is missing write \
-             `when_missing`",
-        );
-        refuse(
-            silence && template.group_tags() != ["host"],
-            "one_alert_per",
-            "`time_since_last_point` is of a host: it goes with `one_alert_per: [host]`",
-        );
-        refuse(
-            silence && template.close_after.is_some(),
-            "close_after",
-            "a host that is down stays down until it is heard",
-        );
-    }
-
     /// Rows of samples keep their meaning as long as these stay.
     fn shape(&self) -> u64 {
         let mut text = String::new();
         let checks = self.checks.iter().map(|check| check.text.as_str());
-        let names = self.names.fields.iter().chain(&self.names.tags).map(String::as_str);
-        for part in checks.chain(self.template.only_when.as_deref()).chain(names) {
+        let names = self
+            .names
+            .fields
+            .iter()
+            .chain(&self.names.tags)
+            .map(String::as_str);
+        for part in checks
+            .chain(self.template.only_when.as_deref())
+            .chain(names)
+        {
             text.push_str(part);
             text.push('\0');
         }
         text.push_str(&kept_fields(&self.names).to_string());
         xxh3_64(text.as_bytes())
-    }
-}
-
-/// What a template says of environments, over what holds where it says nothing.
-fn limits(template: &Template) -> BTreeMap<String, Priority> {
-    let mut limits: BTreeMap<String, Priority> = [("stg", Priority::P3), ("dev", Priority::P3)]
-        .map(|(env, limit)| (env.to_owned(), limit))
-        .into();
-    limits.extend(template.limit_by_env.iter().flatten().map(|(env, limit)| (env.clone(), *limit)));
-    limits
-}
-
-fn unit(template: &Template, silence: bool) -> String {
-    match &template.unit {
-        Some(unit) => unit.clone(),
-        None if silence => "seconds".to_owned(),
-        None => String::new(),
     }
 }

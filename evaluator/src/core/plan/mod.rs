@@ -1,9 +1,11 @@
-//! A bundle, compiled: which rules there are, to which points they apply, and what holds for a group.
+//! A bundle, compiled: which rules there are, to which points they apply, and what holds for a
+//! group.
 
 mod compile;
 mod rule;
 mod template;
 mod title;
+mod whole;
 
 pub(crate) use rule::{Condition, Gather, Rule, Rung, Signal, Source, Worst, rung_slot};
 pub(crate) use template::{Resolved, TemplatePlan};
@@ -58,10 +60,16 @@ impl Plan {
         let content = &bundle.content;
         let mut errors = Vec::new();
         if content.tick <= Span::ZERO {
-            errors.push(PlanError::new("tick", "the tick period must be longer than 0"));
+            errors.push(PlanError::new(
+                "tick",
+                "the tick period must be longer than 0",
+            ));
         }
         if content.lateness < Span::ZERO {
-            errors.push(PlanError::new("lateness", "the lateness must not be negative"));
+            errors.push(PlanError::new(
+                "lateness",
+                "the lateness must not be negative",
+            ));
         }
         let mut templates: BTreeMap<&str, TemplatePlan> = BTreeMap::new();
         for template in &content.templates {
@@ -75,7 +83,9 @@ impl Plan {
         }
         let templates: Vec<TemplatePlan> = templates.into_values().collect();
         let (by_measurement, of_any) = index(&templates);
-        let silent = templates.iter().filter_map(|t| t.base().silence_threshold());
+        let silent = templates
+            .iter()
+            .filter_map(|t| t.base().silence_threshold());
         Ok(Self {
             revision: bundle.revision,
             hash: bundle.hash.as_str().into(),
@@ -125,15 +135,19 @@ impl Plan {
 
     /// A template by its name.
     pub(crate) fn template(&self, name: &str) -> Option<&TemplatePlan> {
-        let found = self.templates.binary_search_by(|t| t.name().as_ref().cmp(name));
+        let found = self
+            .templates
+            .binary_search_by(|t| t.name().as_ref().cmp(name));
         found.ok().map(|n| &self.templates[n])
     }
 }
 
 fn index(templates: &[TemplatePlan]) -> (BTreeMap<String, Vec<usize>>, Vec<usize>) {
     let all = || templates.iter().enumerate();
-    let of_any: Vec<usize> =
-        all().filter(|(_, t)| t.measurement().is_none()).map(|(n, _)| n).collect();
+    let of_any: Vec<usize> = all()
+        .filter(|(_, t)| t.measurement().is_none())
+        .map(|(n, _)| n)
+        .collect();
     let names = templates.iter().filter_map(TemplatePlan::measurement);
     let by_measurement = names
         .map(|name| {

@@ -154,11 +154,15 @@ impl Rule {
 
     /// The longest window.
     pub(crate) fn longest_window(&self) -> Span {
-        let spans = self.signals.iter().filter_map(|signal| signal.gather.span());
+        let spans = self
+            .signals
+            .iter()
+            .filter_map(|signal| signal.gather.span());
         spans.max().unwrap_or(Span::ZERO)
     }
 
-    /// Cells of a row: a value per check, and the fields where a check may wait for another line of the same point.
+    /// Cells of a row: a value per check, and the fields where a check may wait for another line of
+    /// the same point.
     pub(crate) fn width(&self) -> usize {
         match &self.source {
             Source::Points { checks, names, .. } => checks.len() + kept_fields(names),
@@ -166,9 +170,11 @@ impl Rule {
         }
     }
 
-    /// The highest priority that may be shown for an environment; a missing or unknown one has no cap.
+    /// The highest priority that may be shown for an environment; a missing or unknown one has no
+    /// cap.
     pub(crate) fn limit(&self, env: Option<&str>) -> Priority {
-        env.and_then(|env| self.limits.get(env).copied()).unwrap_or(Priority::P1)
+        env.and_then(|env| self.limits.get(env).copied())
+            .unwrap_or(Priority::P1)
     }
 
     /// Whether it is a host-down rule.
@@ -182,13 +188,19 @@ impl Rule {
             return None;
         }
         let thresholds = self.rungs.iter().filter_map(|rung| rung.fires.threshold());
-        thresholds.map(|secs| Span::from_nanos((secs * 1e9) as i64)).min()
+        thresholds
+            .map(|secs| Span::from_nanos((secs * 1e9) as i64))
+            .min()
     }
 }
 
 /// How many fields a row keeps: none where a single one decides.
 pub(crate) fn kept_fields(names: &Names) -> usize {
-    if names.fields.len() > 1 { names.fields.len() } else { 0 }
+    if names.fields.len() > 1 {
+        names.fields.len()
+    } else {
+        0
+    }
 }
 
 /// The place of a priority's rung in a group's state.

@@ -19,7 +19,8 @@ pub(crate) struct TemplatePlan {
     /// Tags that overrides look at and that are not of the group's key, sorted.
     context_keys: Vec<String>,
     base: Arc<Rule>,
-    /// Merged rules by the overrides that apply. It only saves work: what it holds follows from its key.
+    /// Merged rules by the overrides that apply. It only saves work: what it holds follows from its
+    /// key.
     merged: Mutex<BTreeMap<Vec<usize>, Resolved>>,
 }
 
@@ -45,7 +46,10 @@ impl TemplatePlan {
         }
         let applies_to = template.applies_to.clone().ok_or_else(|| {
             let what = "which points are meant: `applies_to: {measurement: cpu}`";
-            vec![PlanError::new(place(&template.template, "applies_to"), what)]
+            vec![PlanError::new(
+                place(&template.template, "applies_to"),
+                what,
+            )]
         })?;
         let group_tags = template.group_tags();
         Ok(Self {
@@ -88,17 +92,29 @@ impl TemplatePlan {
         let tag = |key: &str| tags.iter().find(|(k, _)| *k == key).map(|(_, v)| *v);
         let wanted = self.applies_to.where_.iter();
         let refused = self.applies_to.where_not.iter();
-        wanted.into_iter().all(|(key, values)| tag(key).is_some_and(|v| values.contains(v)))
-            && refused.into_iter().all(|(key, values)| tag(key).is_none_or(|v| !values.contains(v)))
+        wanted
+            .into_iter()
+            .all(|(key, values)| tag(key).is_some_and(|v| values.contains(v)))
+            && refused
+                .into_iter()
+                .all(|(key, values)| tag(key).is_none_or(|v| !values.contains(v)))
     }
 
     /// The rule for a group whose points have these tags.
     pub(crate) fn resolve(&self, chosen: Chosen<'_>) -> Resolved {
         let applies = |(_, o): &(usize, &Override)| o.for_.applies_to(chosen.tenant, chosen.tags);
-        let key: Vec<usize> =
-            self.overrides.iter().enumerate().filter(applies).map(|(n, _)| n).collect();
+        let key: Vec<usize> = self
+            .overrides
+            .iter()
+            .enumerate()
+            .filter(applies)
+            .map(|(n, _)| n)
+            .collect();
         if key.is_empty() {
-            return Resolved { rule: Arc::clone(&self.base), conflict: false };
+            return Resolved {
+                rule: Arc::clone(&self.base),
+                conflict: false,
+            };
         }
         let mut merged = self.merged.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = merged.get(&key) {
@@ -107,8 +123,14 @@ impl TemplatePlan {
         let overrides: Vec<&Override> = key.iter().map(|n| &self.overrides[*n]).collect();
         let whole = merged_template(&self.template, &overrides, chosen.tenant, chosen.tags);
         let resolved = match whole.ok().and_then(|template| compile_rule(&template).ok()) {
-            Some(rule) => Resolved { rule: Arc::new(rule), conflict: false },
-            None => Resolved { rule: Arc::clone(&self.base), conflict: true },
+            Some(rule) => Resolved {
+                rule: Arc::new(rule),
+                conflict: false,
+            },
+            None => Resolved {
+                rule: Arc::clone(&self.base),
+                conflict: true,
+            },
         };
         merged.insert(key, resolved.clone());
         resolved
@@ -116,7 +138,11 @@ impl TemplatePlan {
 }
 
 /// What an override alone makes of the template must be a rule.
-fn check_alone(template: &Template, each: &Override, tenant: &TenantId) -> Result<(), Vec<PlanError>> {
+fn check_alone(
+    template: &Template,
+    each: &Override,
+    tenant: &TenantId,
+) -> Result<(), Vec<PlanError>> {
     let everywhere = Override {
         for_: Target::default(),
         ..each.clone()
@@ -125,14 +151,20 @@ fn check_alone(template: &Template, each: &Override, tenant: &TenantId) -> Resul
     let merged = merged_template(template, &[&everywhere], tenant, &[])
         .map_err(|error| vec![PlanError::new(place.clone(), error.to_string())])?;
     compile_rule(&merged).map(drop).map_err(|errors| {
-        let inside = |error: PlanError| PlanError::new(format!("{place}, {}", error.place), error.what);
+        let inside =
+            |error: PlanError| PlanError::new(format!("{place}, {}", error.place), error.what);
         errors.into_iter().map(inside).collect()
     })
 }
 
 fn context_keys(overrides: &[Override], group_tags: &[String]) -> Vec<String> {
-    let os = overrides.iter().filter(|o| o.for_.os.is_some()).map(|_| "os");
-    let tags = overrides.iter().flat_map(|o| o.for_.where_.keys().map(String::as_str));
+    let os = overrides
+        .iter()
+        .filter(|o| o.for_.os.is_some())
+        .map(|_| "os");
+    let tags = overrides
+        .iter()
+        .flat_map(|o| o.for_.where_.keys().map(String::as_str));
     let mut keys: Vec<String> = os
         .chain(tags)
         .filter(|key| !group_tags.iter().any(|tag| tag == key))

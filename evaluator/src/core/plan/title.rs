@@ -28,8 +28,8 @@ pub(crate) struct Facts<'a> {
 }
 
 impl Title {
-    /// Reads a title. Placeholders are tags of the group, `value`, `threshold`, `priority` and `env`; `{{` and `}}` are
-    /// braces.
+    /// Reads a title. Placeholders are tags of the group, `value`, `threshold`, `priority` and
+    /// `env`; `{{` and `}}` are braces.
     pub(crate) fn parse(text: &str, group_tags: &[String]) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
@@ -42,9 +42,13 @@ impl Title {
                 rest = after;
                 continue;
             }
-            let inner = tail.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+            let inner = tail
+                .strip_prefix('{')
+                .and_then(|inner| inner.split_once('}'));
             let Some((name, after)) = inner else {
-                return Err(format!("`{text}` has a single brace; write `{{{{` for a brace"));
+                return Err(format!(
+                    "`{text}` has a single brace; write `{{{{` for a brace"
+                ));
             };
             pieces.extend((!plain.is_empty()).then(|| Piece::Text(std::mem::take(&mut plain))));
             pieces.push(placeholder(name, group_tags)?);
@@ -89,7 +93,8 @@ fn placeholder(name: &str, group_tags: &[String]) -> Result<Piece, String> {
         "env" => Piece::Env,
         _ => {
             return Err(format!(
-                "`{{{name}}}` is neither a tag of `one_alert_per` ({}) nor one of value, threshold, priority, env",
+                "`{{{name}}}` is neither a tag of `one_alert_per` ({}) nor one of \
+                 value, threshold, priority, env",
                 group_tags.join(", ")
             ));
         }
@@ -116,12 +121,19 @@ mod tests {
         };
         for (title, filled) in [
             ("disk {path} on {host}", "disk / on web-1"),
-            ("{value} of {threshold}, {priority} {env}", "95 percent of -, P1 -"),
+            (
+                "{value} of {threshold}, {priority} {env}",
+                "95 percent of -, P1 -",
+            ),
             ("{{x}} {host}", "{x} web-1"),
             ("{host}의 CPU", "web-1의 CPU"),
             ("", ""),
         ] {
-            assert_eq!(Title::parse(title, &tags()).unwrap().fill(&facts), filled, "{title}");
+            assert_eq!(
+                Title::parse(title, &tags()).unwrap().fill(&facts),
+                filled,
+                "{title}"
+            );
         }
     }
 

@@ -80,11 +80,25 @@ mod tests {
         for (checkpoint, committed, expected) in [
             (None, None, Begin::Afresh { from: 10 }),
             (None, Some(15), Begin::StateMissing { from: 10 }),
-            (None, Some(4), Begin::Lost { from: 10, records: 6 }),
+            (
+                None,
+                Some(4),
+                Begin::Lost {
+                    from: 10,
+                    records: 6,
+                },
+            ),
             (Some(10), None, Begin::Continue { from: 10 }),
             (Some(15), Some(12), Begin::Continue { from: 15 }),
             (Some(20), Some(20), Begin::Continue { from: 20 }),
-            (Some(7), Some(15), Begin::Lost { from: 10, records: 3 }),
+            (
+                Some(7),
+                Some(15),
+                Begin::Lost {
+                    from: 10,
+                    records: 3,
+                },
+            ),
             (Some(21), None, Begin::EndsBelow { known: 21 }),
             (Some(15), Some(99), Begin::EndsBelow { known: 99 }),
             (None, Some(99), Begin::EndsBelow { known: 99 }),

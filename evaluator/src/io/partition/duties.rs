@@ -39,7 +39,15 @@ pub(crate) struct Duties {
     probe: Option<Probe>,
 }
 
-type Probe = Pin<Box<dyn Future<Output = Result<OffsetRange, StreamError>> + Send>>;
+type Probe = Pin<Box<dyn Future<Output = Probed> + Send>>;
+
+/// A look at the log's offsets.
+pub(crate) struct Probed {
+    /// The next offset that evaluation needed when it began.
+    pub(crate) needed: i64,
+    /// What the log holds.
+    pub(crate) log: Result<OffsetRange, StreamError>,
+}
 
 /// The owner's last record in the log. There is at most one that was not read back, so that an owner whose reading
 /// is held up does not fill the log.
@@ -54,7 +62,7 @@ pub(crate) enum Done {
     /// An append of its own is acknowledged, or has failed.
     Appended(Result<i64, StreamError>),
     /// The log's offsets as they are now.
-    Probed(Result<OffsetRange, StreamError>),
+    Probed(Probed),
 }
 
 impl Duties {
@@ -144,9 +152,9 @@ impl Duties {
     }
 
     /// The log's end was looked up; "caught up" is due when it is reached.
-    pub(crate) fn probed(&mut self, log: Result<OffsetRange, StreamError>, now: Instant) {
+    pub(crate) fn probed(&mut self, probed: &Probed, now: Instant) {
         self.probe = None;
-        match log {
+        match &probed.log {
             Ok(log) => {
                 self.target = Some(log.end);
                 self.probe_due = now + self.caught_up_every;
@@ -181,7 +189,11 @@ impl Duties {
     pub(crate) fn act(&mut self, core: &Partition, plans: &Plans, idle: bool, now: Instant) {
         if self.probe.is_none() && now >= self.probe_due {
             let (stream, source) = (self.stream.clone(), self.source.clone());
-            self.probe = Some(Box::pin(async move { stream.offsets(&source).await }));
+            let needed = core.next_offset();
+            self.probe = Some(Box::pin(async move {
+                let log = stream.offsets(&source).await;
+                Probed { needed, log }
+            }));
         }
         if !matches!(self.own, Own::None) || now < self.not_before {
             return;
@@ -209,7 +221,8 @@ impl Duties {
         };
         let known = core.newest_revision().max(self.marked);
         let newer = known.is_none_or(|known| newest.revision() > known);
-        if !newer && !(hour && known == Some(newest.revision())) {
+        let again = hour && known == Some(newest.revision());
+        if !newer && !again {
             return false;
         }
         let mark = bundle_mark(&self.source, newest.revision(), newest.hash());

@@ -128,7 +128,11 @@ impl<'a> Evaluation<'a> {
             match self.turn(orders, &mut plans).await {
                 Turn::Order(None) | Turn::Records(None) => return Ok(End::Released),
                 Turn::Order(Some(Order::GiveBack)) => return self.give_back(orders).await,
-                Turn::Order(Some(Order::OutOfRange { wanted, earliest, end })) => {
+                Turn::Order(Some(Order::OutOfRange {
+                    wanted,
+                    earliest,
+                    end,
+                })) => {
                     let log = OffsetRange { earliest, end };
                     let from = out_of_range(self.services, &self.source, wanted, log)?;
                     start(self.services, &self.source, from).await?;
@@ -174,7 +178,10 @@ impl<'a> Evaluation<'a> {
 
     fn due(&self) -> Option<Instant> {
         let state = self.saving.is_none().then(|| self.rounds.due());
-        state.into_iter().chain(self.duties.due(&self.plans())).min()
+        state
+            .into_iter()
+            .chain(self.duties.due(&self.plans()))
+            .min()
     }
 
     /// What is due by now.
@@ -215,14 +222,21 @@ impl<'a> Evaluation<'a> {
         let now = Instant::now();
         match done {
             Done::Appended(appended) => self.duties.appended(&appended, now),
-            Done::Probed(Ok(log)) if log.end < self.core.next_offset() => {
-                return Err(PartitionError::LogEndsBelow {
-                    source_partition: self.source.clone(),
-                    end: log.end,
-                    known: self.core.next_offset(),
-                });
+            Done::Probed(probed) => {
+                if let Some(log) = probed
+                    .log
+                    .as_ref()
+                    .ok()
+                    .filter(|log| log.end < probed.needed)
+                {
+                    return Err(PartitionError::LogEndsBelow {
+                        source_partition: self.source.clone(),
+                        end: log.end,
+                        known: probed.needed,
+                    });
+                }
+                self.duties.probed(&probed, now);
             }
-            Done::Probed(log) => self.duties.probed(log, now),
         }
         Ok(())
     }
@@ -279,9 +293,7 @@ impl<'a> Evaluation<'a> {
     ) -> Result<End, PartitionError> {
         let within = self.services.config.drain.to_std();
         let source = self.source.clone();
-        let let_go = async {
-            while orders.recv().await.is_some() {}
-        };
+        let let_go = async { while orders.recv().await.is_some() {} };
         tokio::select! {
             biased;
             () = let_go => Ok(End::Released),

@@ -91,11 +91,13 @@ impl PartitionHandle {
         let (end, ended) = oneshot::channel::<()>();
         let generation = gained.generation;
         let task = owner::own(services.clone(), gained, claimed, queue, inbox);
-        services.tasks.spawn("evaluator-partition", OnEnd::Fine, async move {
-            let done = Box::pin(task).await;
-            drop(end);
-            done
-        });
+        services
+            .tasks
+            .spawn("evaluator-partition", OnEnd::Fine, async move {
+                let done = Box::pin(task).await;
+                drop(end);
+                done
+            });
         let handle = Self {
             generation,
             batches,

@@ -141,7 +141,13 @@ async fn restore(
         let parts = chosen.parts.iter().map(|(id, bytes)| (&id[..], &bytes[..]));
         let checkpoint = chosen.checkpoint.as_deref();
         let plans = services.plans.of(input.tenant());
-        Partition::restore(input.tenant().clone(), input.partition(), checkpoint, parts, &plans)
+        Partition::restore(
+            input.tenant().clone(),
+            input.partition(),
+            checkpoint,
+            parts,
+            &plans,
+        )
     };
     match once() {
         Err(RestoreError::BundleGone { .. }) => {

@@ -89,7 +89,10 @@ impl History {
     fn part(&mut self, epoch: i64, id: Bytes, value: &[u8]) -> Result<(), RestoreError> {
         let offset = (self.offset_of)(value)?;
         let epochs = self.parts.entry(id).or_default();
-        if epochs.get(&epoch).is_none_or(|known| known.offset <= offset) {
+        if epochs
+            .get(&epoch)
+            .is_none_or(|known| known.offset <= offset)
+        {
             let bytes = Bytes::copy_from_slice(value);
             epochs.insert(epoch, Part { offset, bytes });
         }
@@ -156,5 +159,117 @@ impl History {
             .map(|epoch| StateKey::Checkpoint { epoch: *epoch })
             .chain(parts)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In these tests a part or checkpoint is its offset as text.
+    fn offset_of(bytes: &[u8]) -> Result<i64, RestoreError> {
+        let text = str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        text.ok_or_else(|| RestoreError::Unreadable {
+            part: "a test's".to_owned(),
+            reason: "no number".to_owned(),
+        })
+    }
+
+    enum Said {
+        Part(i64, &'static str),
+        Deleted(i64),
+        Checkpoint(i64, &'static str),
+        Ends(i64, &'static str),
+    }
+    use Said::{Checkpoint as At, Deleted, Ends, Part as Has};
+
+    fn chosen(said: Vec<Said>) -> Result<(Option<Bytes>, Option<Bytes>), RestoreError> {
+        let mut history = History::new(offset_of);
+        let id = || Bytes::from("a");
+        for each in said {
+            let (key, value) = match each {
+                Has(epoch, at) => (StateKey::Part { epoch, id: id() }, Some(Bytes::from(at))),
+                Deleted(epoch) => (StateKey::Part { epoch, id: id() }, None),
+                At(epoch, at) => {
+                    let value = checkpoint::encode(at.as_bytes(), &Gone::new());
+                    (StateKey::Checkpoint { epoch }, Some(value))
+                }
+                Ends(epoch, at) => {
+                    let value = checkpoint::encode(at.as_bytes(), &Gone::from([id()]));
+                    (StateKey::Checkpoint { epoch }, Some(value))
+                }
+            };
+            history.apply(key, value.as_deref());
+        }
+        let chosen = history.choose()?;
+        Ok((chosen.checkpoint, chosen.parts.get("a".as_bytes()).cloned()))
+    }
+
+    #[test]
+    fn the_part_that_has_seen_most_lives_beside_the_checkpoint_of_the_highest_epoch() {
+        for (what, said, checkpoint, part) in [
+            ("nothing", vec![], None, None),
+            ("no checkpoint yet", vec![Has(1, "5")], None, Some("5")),
+            (
+                "one owner",
+                vec![Has(1, "5"), At(1, "4")],
+                Some("4"),
+                Some("5"),
+            ),
+            (
+                "a lower epoch that has seen more",
+                vec![At(1, "4"), Has(2, "6"), At(2, "5"), Has(1, "9")],
+                Some("5"),
+                Some("9"),
+            ),
+            (
+                "a lower epoch's checkpoint that lies further",
+                vec![Has(2, "6"), At(2, "5"), At(1, "8")],
+                Some("5"),
+                Some("6"),
+            ),
+            (
+                "another's tombstone",
+                vec![Has(1, "5"), Has(2, "6"), Deleted(1)],
+                None,
+                Some("6"),
+            ),
+            (
+                "ended since",
+                vec![Has(1, "5"), At(2, "7")],
+                Some("7"),
+                None,
+            ),
+            (
+                "begun since",
+                vec![Has(1, "8"), At(2, "7")],
+                Some("7"),
+                Some("8"),
+            ),
+            (
+                "ended, not deleted yet",
+                vec![Has(2, "5"), Ends(2, "7")],
+                Some("7"),
+                None,
+            ),
+            (
+                "begun again",
+                vec![Has(2, "9"), Ends(2, "7")],
+                Some("7"),
+                Some("9"),
+            ),
+            (
+                "an older write that came late",
+                vec![Has(1, "9"), Has(1, "5")],
+                None,
+                Some("9"),
+            ),
+        ] {
+            let expected = (checkpoint.map(Bytes::from), part.map(Bytes::from));
+            assert_eq!(chosen(said).unwrap(), expected, "{what}");
+        }
+        assert!(chosen(vec![Has(1, "?")]).is_err());
     }
 }

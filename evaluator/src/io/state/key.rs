@@ -141,7 +141,15 @@ mod tests {
 
     #[test]
     fn what_is_no_key_of_ours_is_left_alone() {
-        for key in ["", "acme", "acme/1/0", "acme/1/0/claims", "acme/1/0/x/part/a", "A/1/0/claim", "acme/1/0/5/other"] {
+        for key in [
+            "",
+            "acme",
+            "acme/1/0",
+            "acme/1/0/claims",
+            "acme/1/0/x/part/a",
+            "A/1/0/claim",
+            "acme/1/0/5/other",
+        ] {
             assert_eq!(parse(key.as_bytes()), None, "{key}");
         }
     }

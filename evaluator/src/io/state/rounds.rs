@@ -153,7 +153,12 @@ impl Rounds {
         let mut checkpoint = None;
         if round.left > 0 {
             let spread = round.shares > 0;
-            self.due = now + if spread { self.interval / SHARES } else { Duration::ZERO };
+            self.due = now
+                + if spread {
+                    self.interval / SHARES
+                } else {
+                    Duration::ZERO
+                };
             self.round = Some(round);
         } else if core.is_whole() {
             checkpoint = Some(self.checkpoint(&round.gone, core)?);
@@ -208,16 +213,23 @@ impl Rounds {
                 None => drop(round.gone.insert(id)),
             }
         }
-        // Parts that are ahead of the log cannot be given out before the log has come to them.
+        // None given: all are ahead of the log, and wait until it has come to them.
         let given = before - core.dirty_parts();
-        round.left = if given == 0 { 0 } else { round.left.saturating_sub(given) };
-        if given > 0 {
-            self.average = (self.average + bytes / given).div_ceil(2).max(1);
-        }
+        round.left = match bytes.checked_div(given) {
+            Some(size) => {
+                self.average = (self.average + size).div_ceil(2).max(1);
+                round.left.saturating_sub(given)
+            }
+            None => 0,
+        };
         parts
     }
 
-    fn checkpoint<P: Parts>(&mut self, gone: &Gone, core: &mut P) -> Result<Checkpoint, RestoreError> {
+    fn checkpoint<P: Parts>(
+        &mut self,
+        gone: &Gone,
+        core: &mut P,
+    ) -> Result<Checkpoint, RestoreError> {
         let bytes = core.checkpoint();
         let epoch = self.epoch;
         let deleted = gone.iter().map(|id| StateKey::Part {

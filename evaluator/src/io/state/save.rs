@@ -78,7 +78,12 @@ impl Saver {
     /// Does a job; tries for as long as the log may yet take it. Answers up to where the owner has written.
     pub(crate) async fn save(mut self, job: Job) -> Result<i64, SaveError> {
         // The sender lives as long as the partition's task; without it nobody needs the state.
-        if self.events.wait_for(|acked| *acked >= job.events).await.is_err() {
+        if self
+            .events
+            .wait_for(|acked| *acked >= job.events)
+            .await
+            .is_err()
+        {
             return Err(StreamError::Closed.into());
         }
         let parts = job.parts.into_iter().map(|(id, value)| {
@@ -124,7 +129,9 @@ impl Saver {
                         highest = highest.max(appended.offset);
                     }
                     Err(error) => {
-                        if error.verdict() == Verdict::Poison || matches!(error, StreamError::Closed) {
+                        if error.verdict() == Verdict::Poison
+                            || matches!(error, StreamError::Closed)
+                        {
                             return Err(error);
                         }
                         failed.push(record);

@@ -53,13 +53,26 @@ const ENDED: u64 = 0;
 
 impl Tiny {
     fn restore(chosen: &Chosen) -> Self {
-        let word = |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
-        let next = chosen.checkpoint.as_ref().map_or(0, |bytes| word(bytes, 0) as i64);
-        let piece = |bytes: &[u8]| (word(bytes, 0) as i64, Some(word(bytes, 8)).filter(|v| *v != ENDED));
+        let word =
+            |bytes: &[u8], at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap());
+        let next = chosen
+            .checkpoint
+            .as_ref()
+            .map_or(0, |bytes| word(bytes, 0) as i64);
+        let piece = |bytes: &[u8]| {
+            (
+                word(bytes, 0) as i64,
+                Some(word(bytes, 8)).filter(|v| *v != ENDED),
+            )
+        };
         Self {
             next,
             checkpoint: next,
-            waiting: chosen.parts.iter().map(|(id, bytes)| (id[0], piece(bytes))).collect(),
+            waiting: chosen
+                .parts
+                .iter()
+                .map(|(id, bytes)| (id[0], piece(bytes)))
+                .collect(),
             ..Self::default()
         }
     }
@@ -118,7 +131,11 @@ impl Parts for Tiny {
 
     fn take_dirty(&mut self, max_bytes: usize) -> Vec<(PartKey, Option<Vec<u8>>)> {
         let old = |(at, marked): (i64, bool)| marked && at < self.checkpoint;
-        let buried = self.graves.iter().filter(|(_, grave)| old(**grave)).map(|(part, _)| *part);
+        let buried = self
+            .graves
+            .iter()
+            .filter(|(_, grave)| old(**grave))
+            .map(|(part, _)| *part);
         let buried: Vec<u8> = buried.collect();
         self.graves.retain(|part, _| !buried.contains(part));
         let mut given: Vec<_> = buried.into_iter().map(|part| (vec![part], None)).collect();
@@ -138,7 +155,10 @@ impl Parts for Tiny {
                 }
                 (None, None) => continue,
             };
-            given.push((vec![part], Some([applied.to_le_bytes(), value.to_le_bytes()].concat())));
+            given.push((
+                vec![part],
+                Some([applied.to_le_bytes(), value.to_le_bytes()].concat()),
+            ));
         }
         given
     }
@@ -193,7 +213,10 @@ impl World {
             })
             .collect();
         let mut whole = Tiny::default();
-        let truth = inputs.iter().filter_map(|touch| whole.apply(*touch)).collect();
+        let truth = inputs
+            .iter()
+            .filter_map(|touch| whole.apply(*touch))
+            .collect();
         Self {
             dice,
             inputs,
@@ -201,7 +224,10 @@ impl World {
             events: BTreeMap::new(),
             truth,
             owners: Vec::new(),
-            #[expect(clippy::disallowed_methods, reason = "an origin that is never compared with a clock")]
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "an origin that is never compared with a clock"
+            )]
             now: Instant::from_std(std::time::Instant::now()),
         }
     }
@@ -238,7 +264,11 @@ impl World {
         if let Some(touch) = self.inputs.get(core.next as usize)
             && let Some((at, value)) = core.apply(*touch)
         {
-            assert_eq!(self.truth.get(&at), Some(&value), "a different event at {at}");
+            assert_eq!(
+                self.truth.get(&at),
+                Some(&value),
+                "a different event at {at}"
+            );
             self.events.insert(at, value);
         }
     }

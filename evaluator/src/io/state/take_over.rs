@@ -88,7 +88,9 @@ impl StateTopic {
             watched,
         } in standing
         {
-            let history = histories.remove(&candidate.input).unwrap_or_else(|| History::new(decode_part_offset));
+            let history = histories
+                .remove(&candidate.input)
+                .unwrap_or_else(|| History::new(decode_part_offset));
             let claimed = Claimed {
                 epoch,
                 watched,
@@ -174,7 +176,9 @@ impl StateTopic {
             let batch = reader.next().await.unwrap_or(Err(StreamError::Closed))?;
             for record in batch.records() {
                 if let Some((input, key)) = record.key.and_then(parse)
-                    && claims.get(&input).is_some_and(|claim| record.offset < *claim)
+                    && claims
+                        .get(&input)
+                        .is_some_and(|claim| record.offset < *claim)
                 {
                     let history: &mut History = histories
                         .entry(input)

@@ -1,6 +1,6 @@
-//! The console: pages with the incidents, the buttons on them, and the inbox.
+//! The console's pages: the incidents, one incident, the inbox.
 
-use super::access::{CSRF_COOKIE, Refused, cookie, csrf_matches, random};
+use super::access::{CSRF_COOKIE, Refused, cookie, random};
 use super::inbox::InboxView;
 use super::labels::Labels;
 use super::page::{
@@ -9,16 +9,14 @@ use super::page::{
 };
 use super::view::{Account, Row, Tally};
 use super::{Here, Site};
-use crate::commands::{Acted, CommandError, Filter, Page};
-use crate::core::{Actor, IncidentSummary, Status, Via, render};
+use crate::commands::{CommandError, Filter, Page};
+use crate::core::{IncidentSummary, Status, render};
 use askama::Template;
-use axum::Form;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use model::{IncidentId, Priority};
-use serde::Deserialize;
 use std::cmp::Reverse;
 
 /// Open incidents of each priority that the page shows at most.
@@ -258,95 +256,12 @@ async fn messages(
     })
 }
 
-/// What a button's form sends.
-#[derive(Debug, Deserialize)]
-pub(super) struct Act {
-    #[serde(default)]
-    csrf: String,
-    #[serde(default)]
-    back: String,
-    #[serde(default)]
-    until_resolved: bool,
-}
-
-/// The button "acknowledge".
-pub(super) async fn acknowledge(
-    State(site): Here,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Act>,
-) -> Response {
-    if !csrf_matches(&headers, &form.csrf) {
-        return foreign(&site, &headers);
-    }
-    let done = match parse(&id) {
-        Ok(id) => site.desk().acknowledge(id, operator(), Via::Console).await,
-        Err(error) => Err(error),
-    };
-    done_with(&site, &headers, &form, done)
-}
-
-/// The button "close".
-pub(super) async fn close(
-    State(site): Here,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Act>,
-) -> Response {
-    if !csrf_matches(&headers, &form.csrf) {
-        return foreign(&site, &headers);
-    }
-    let done = match parse(&id) {
-        Ok(id) => {
-            site.desk()
-                .close(id, operator(), Via::Console, form.until_resolved)
-                .await
-        }
-        Err(error) => Err(error),
-    };
-    done_with(&site, &headers, &form, done)
-}
-
-/// Whoever sits at the console: it has no accounts of persons yet.
-fn operator() -> Actor {
-    Actor {
-        name: "console".to_owned(),
-        contact: None,
-    }
-}
-
-fn foreign(site: &Site, headers: &HeaderMap) -> Response {
-    let text = Labels::wanted(headers).refused_text;
-    notice(site, headers, StatusCode::FORBIDDEN, |t| t.refused, text)
-}
-
-fn done_with(
-    site: &Site,
-    headers: &HeaderMap,
-    form: &Act,
-    done: Result<Acted, CommandError>,
-) -> Response {
-    match done {
-        // Back to one of our own pages, whatever the form says.
-        Ok(acted) => {
-            let (Acted::Done(incident) | Acted::Unchanged { incident, .. }) = acted;
-            let back = match form.back.as_str() {
-                "incident" => format!("/incidents/{}", incident.id),
-                "inbox" => "/inbox".to_owned(),
-                _ => "/".to_owned(),
-            };
-            Redirect::to(&back).into_response()
-        }
-        Err(error) => failed(site, headers, &error),
-    }
-}
-
-fn parse(id: &str) -> Result<IncidentId, CommandError> {
+pub(super) fn parse(id: &str) -> Result<IncidentId, CommandError> {
     // An address that is no id is that of no incident.
     IncidentId::parse(id).map_err(|_| CommandError::NoIncident(IncidentId::from_bytes([0; 16])))
 }
 
-fn failed(site: &Site, headers: &HeaderMap, error: &CommandError) -> Response {
+pub(super) fn failed(site: &Site, headers: &HeaderMap, error: &CommandError) -> Response {
     let t = Labels::wanted(headers);
     match error {
         CommandError::NoIncident(_) => notice(

@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod api_types;
 mod assets;
+mod buttons;
 mod console;
 mod desk;
 mod inbox;
@@ -170,8 +171,8 @@ fn console_routes(site: &Site, inbox: bool) -> axum::Router<Site> {
         .route("/fragments/incidents", get(console::index_fragment))
         .route("/incidents/{id}", get(console::incident))
         .route("/fragments/incidents/{id}", get(console::incident_fragment))
-        .route("/incidents/{id}/ack", post(console::acknowledge))
-        .route("/incidents/{id}/close", post(console::close))
+        .route("/incidents/{id}/ack", post(buttons::acknowledge))
+        .route("/incidents/{id}/close", post(buttons::close))
         .route("/logout", post(sign_in::leave));
     if inbox {
         routes = routes

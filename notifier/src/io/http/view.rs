@@ -167,7 +167,7 @@ fn fates(deliveries: &[DeliveryRecord], t: &Labels) -> (Vec<FateView>, usize) {
             known.channel == delivery.channel
                 && known.recipient.address == delivery.recipient.address
         };
-        if !latest.iter().any(|known| same(known)) {
+        if !latest.iter().any(same) {
             latest.push(delivery);
         }
     }

@@ -1,0 +1,97 @@
+//! The buttons of the console: acknowledge and close.
+
+use super::access::csrf_matches;
+use super::console::{failed, parse};
+use super::labels::Labels;
+use super::page::notice;
+use super::{Here, Site};
+use crate::commands::{Acted, CommandError};
+use crate::core::{Actor, Via};
+use axum::Form;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+/// What a button's form sends.
+#[derive(Debug, Deserialize)]
+pub(super) struct Act {
+    #[serde(default)]
+    csrf: String,
+    #[serde(default)]
+    back: String,
+    #[serde(default)]
+    until_resolved: bool,
+}
+
+/// The button "acknowledge".
+pub(super) async fn acknowledge(
+    State(site): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<Act>,
+) -> Response {
+    if !csrf_matches(&headers, &form.csrf) {
+        return foreign(&site, &headers);
+    }
+    let done = match parse(&id) {
+        Ok(id) => site.desk().acknowledge(id, operator(), Via::Console).await,
+        Err(error) => Err(error),
+    };
+    done_with(&site, &headers, &form, done)
+}
+
+/// The button "close".
+pub(super) async fn close(
+    State(site): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<Act>,
+) -> Response {
+    if !csrf_matches(&headers, &form.csrf) {
+        return foreign(&site, &headers);
+    }
+    let done = match parse(&id) {
+        Ok(id) => {
+            site.desk()
+                .close(id, operator(), Via::Console, form.until_resolved)
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    done_with(&site, &headers, &form, done)
+}
+
+/// Whoever sits at the console: it has no accounts of persons yet.
+fn operator() -> Actor {
+    Actor {
+        name: "console".to_owned(),
+        contact: None,
+    }
+}
+
+fn foreign(site: &Site, headers: &HeaderMap) -> Response {
+    let text = Labels::wanted(headers).refused_text;
+    notice(site, headers, StatusCode::FORBIDDEN, |t| t.refused, text)
+}
+
+fn done_with(
+    site: &Site,
+    headers: &HeaderMap,
+    form: &Act,
+    done: Result<Acted, CommandError>,
+) -> Response {
+    match done {
+        // Back to one of our own pages, whatever the form says.
+        Ok(acted) => {
+            let (Acted::Done(incident) | Acted::Unchanged { incident, .. }) = acted;
+            let back = match form.back.as_str() {
+                "incident" => format!("/incidents/{}", incident.id),
+                "inbox" => "/inbox".to_owned(),
+                _ => "/".to_owned(),
+            };
+            Redirect::to(&back).into_response()
+        }
+        Err(error) => failed(site, headers, &error),
+    }
+}
