@@ -30,8 +30,7 @@ impl Running {
 }
 
 /// Starts the consumer. It waits for the log, the dead-letter topic and a placement, and is not
-/// ready
-/// meanwhile; at the shutdown it stores what it has read, commits and leaves the group.
+/// ready meanwhile; at the shutdown it stores what it has read, commits and leaves the group.
 pub async fn start(
     config: Config,
     stream: Stream,

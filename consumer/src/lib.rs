@@ -1,6 +1,5 @@
 //! The tenant's topic -> the right shard: nothing lost, order kept within a series, offsets
-//! committed only
-//! behind what is stored or dead-lettered.
+//! committed only behind what is stored or dead-lettered.
 
 mod app;
 mod config;

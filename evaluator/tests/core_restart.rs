@@ -4,8 +4,10 @@ mod core_support;
 
 use core_support::{START, bundle, s, tenant};
 use evaluator::core::{Action, Input, Partition, Payload, Plan, Plans, decode_part_offset, step};
+use model::Span;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
+use schemas::catalogue::Bundle;
 use std::collections::{BTreeMap, BTreeSet};
 
 const RULES: &str = r#"
@@ -81,7 +83,9 @@ impl Bundles {
         };
         for (revision, yaml, lateness) in [(1, RULES, 15), (2, edited.as_str(), 15), (3, fewer, 20)]
         {
-            let bundle = bundle(revision, yaml, lateness);
+            let mut content = bundle(revision, yaml, lateness).content;
+            content.tick = Span::from_secs(if revision == 3 { 3_600 } else { 10 });
+            let bundle = Bundle::new(tenant(), revision, content);
             bundles.plans.insert(Plan::compile(&bundle).unwrap());
             bundles.hashes.insert(revision, bundle.hash);
         }
@@ -153,11 +157,11 @@ impl Saved {
     }
 }
 
-/// When a writer saves: after which record, how many bytes, how much of it becomes durable, and
-/// whether it dies then.
+/// When a writer saves: so many steps after the last time, how many bytes, how much of it becomes
+/// durable, and whether it dies then.
 #[derive(Debug, Clone)]
 struct Save {
-    after: usize,
+    steps: usize,
     bytes: usize,
     durable: usize,
     dies: bool,
@@ -215,9 +219,8 @@ fn check(
         partition: Partition::new(tenant(), 3).with_part_bytes(part_bytes),
         own: BTreeSet::new(),
     };
-    let mut saves: Vec<Save> = saves.to_vec();
-    saves.sort_by_key(|save| save.after);
-    let mut saves = saves.into_iter().peekable();
+    let mut saves = saves.iter().peekable();
+    let mut steps = 0;
     let (mut offset, mut seen) = (0, 0);
     while offset < log.len() {
         let events = bundles.feed(&mut owner.partition, offset, log);
@@ -234,8 +237,10 @@ fn check(
         }
         offset += 1;
         seen = seen.max(offset);
-        while let Some(save) = saves.next_if(|save| save.after < offset) {
-            if !owner.save(&save) {
+        steps += 1;
+        while let Some(save) = saves.next_if(|save| save.steps <= steps) {
+            steps = 0;
+            if !owner.save(save) {
                 offset = owner.die();
             }
         }
@@ -253,13 +258,13 @@ fn log() -> impl Strategy<Value = Log> {
         2 => Just(None),
     ];
     let gap = prop_oneof![6 => 0..12_i64, 2 => 10..40_i64, 1 => Just(-5_i64)];
-    let marks = (5..60_usize, 60..120_usize);
+    let second = 5..60_usize;
     (
         prop::collection::vec((gap, record), 20..150),
-        0..40_usize,
-        marks,
+        0..30_usize,
+        second,
     )
-        .prop_map(|(records, quiet, (second, third))| {
+        .prop_map(|(records, quiet, second)| {
             let mut at = 0;
             let mut log = vec![(0, Record::Mark(1))];
             for (n, (gap, record)) in records.into_iter().enumerate() {
@@ -270,12 +275,17 @@ fn log() -> impl Strategy<Value = Log> {
                 };
                 log.push((at, record));
                 log.extend((n == second).then_some((at, Record::Mark(2))));
-                log.extend((n == third).then_some((at, Record::Mark(3))));
             }
-            // Long enough quiet for hosts to expire, then life again.
+            // From here on a tick period is an hour, so that hosts are forgotten while another one
+            // lives on, and live again.
+            log.push((at, Record::Mark(3)));
             let end = at;
-            log.extend((1..=quiet as i64 * 8).map(|n| (end + n * 30, Record::Tick)));
-            let again = end + quiet as i64 * 240;
+            log.extend((1..=quiet as i64).map(|n| {
+                let at = end + n * 10_000;
+                let lives = Record::Lines(text(&(2, 0, 2, 0, true), at));
+                (at, if n % 3 == 0 { Record::Tick } else { lives })
+            }));
+            let again = end + quiet as i64 * 10_000;
             log.extend((1..20).map(|n| {
                 let at = again + n * 10;
                 (at, Record::Lines(text(&(0, 0, 2, 0, true), at)))
@@ -297,18 +307,18 @@ fn text(&(host, series, value, shift, shop): &(u8, u8, i64, i64, bool), at: i64)
 fn saves() -> impl Strategy<Value = Vec<Save>> {
     let durable = prop_oneof![3 => Just(usize::MAX), 2 => 0..6_usize];
     let save = (
-        0..300_usize,
+        1..60_usize,
         prop_oneof![Just(1_usize), Just(700), Just(usize::MAX)],
         durable,
         any::<bool>(),
     )
-        .prop_map(|(after, bytes, durable, dies)| Save {
-            after,
+        .prop_map(|(steps, bytes, durable, dies)| Save {
+            steps,
             bytes,
             durable,
             dies,
         });
-    prop::collection::vec(save, 1..12)
+    prop::collection::vec(save, 1..25)
 }
 
 thread_local! {

@@ -3,6 +3,8 @@
 pub mod app;
 pub mod commands;
 pub mod config;
+#[cfg(feature = "contract")]
+pub mod contract;
 pub mod core;
 pub mod engine;
 pub mod error;

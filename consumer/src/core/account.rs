@@ -4,8 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 /// Running sums over the committed offsets of one partition. They travel in the commit's metadata,
-/// so
-/// that they are exactly as old as the offset beside them.
+/// so that they are exactly as old as the offset beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Account {
     /// Lines read.

@@ -16,10 +16,8 @@ pub struct Backoff {
 
 impl Backoff {
     /// The wait before attempt number `attempt` (1 is the first repeat). `after` is what the store
-    /// asked
-    /// for, and `random` any number: it spreads the waits of many lanes over a quarter of the time,
-    /// so
-    /// that they do not come back in step.
+    /// asked for, and `random` any number: it spreads the waits of many lanes over a quarter of the
+    /// time, so that they do not come back in step.
     pub fn delay(&self, attempt: u32, after: Option<Duration>, random: u64) -> Duration {
         let doublings = attempt.saturating_sub(1).min(20);
         let own = self.first.saturating_mul(1 << doublings).min(self.most);

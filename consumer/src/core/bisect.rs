@@ -14,11 +14,9 @@ pub enum Refusal {
 /// Which lines to send next, from the whole batch down to single lines.
 ///
 /// Ranges come in the order of the lines, so that an overwrite inside of a batch ends as it was
-/// sent. A
-/// line is called bad only when it was refused alone. For `k` bad lines of `n` there are at most
-/// `2k(log2 n + 1)` requests: when the left half of a bad range is good, the right half must be bad
-/// and
-/// is split without being sent whole.
+/// sent. A line is called bad only when it was refused alone. For `k` bad lines of `n` there are at
+/// most `2k(log2 n + 1)` requests: when the left half of a bad range is good, the right half must
+/// be bad and is split without being sent whole.
 #[derive(Debug)]
 pub struct Bisection {
     /// Ranges still to send, the next one last.

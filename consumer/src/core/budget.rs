@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 /// A partition may hold at most this part of the budget, so that one whose shard is dead leaves
-/// room for
-/// the others.
+/// room for the others.
 const LARGEST_SHARE: usize = 4;
 
 /// What the budget wants done to the reading of partitions.

@@ -72,8 +72,7 @@ impl Filling {
     }
 
     /// What was filled. The room for more grows anew: thousands of quiet lanes must not keep that
-    /// of their
-    /// largest chunk.
+    /// of their largest chunk.
     pub fn seal(&mut self) -> Chunk {
         let full = std::mem::take(self);
         Chunk {
@@ -117,8 +116,7 @@ impl Chunk {
     }
 
     /// The share of each batch split by fate, when the lines in `dead` (rising) were dead-lettered
-    /// and
-    /// all others stored: batch, stored, dead-lettered.
+    /// and all others stored: batch, stored, dead-lettered.
     pub fn fates(&self, dead: &[usize]) -> Vec<(u64, u64, u64)> {
         let (mut dead, mut end) = (dead.iter().peekable(), 0);
         let fate = |share: &Share| {

@@ -1,6 +1,5 @@
 //! What the consumer decides, without I/O, async or clock: which shard a line belongs to, what may
-//! be
-//! committed, which line of a refused batch is the bad one, how long to wait, whom to pause.
+//! be committed, which line of a refused batch is the bad one, how long to wait, whom to pause.
 
 mod account;
 mod backoff;

@@ -123,8 +123,7 @@ impl Partition {
     }
 
     /// Reads a batch of `bytes` bytes that ends before `next_offset`. Returns the lines that are
-    /// none, and
-    /// whether the batch is done already.
+    /// none, and whether the batch is done already.
     pub fn read<'a>(
         &mut self,
         records: impl Iterator<Item = InputRecord<'a>>,

@@ -188,8 +188,7 @@ fn lines_of_a_shard_that_is_gone_are_placed_again_in_order() {
 
 proptest! {
     /// Whatever comes in whatever chunks, each shard gets each series' lines in the order of the
-    /// log, and
-    /// the account balances.
+    /// log, and the account balances.
     #[test]
     fn order_is_kept_within_a_series_and_nothing_is_lost(
         records in proptest::collection::vec(

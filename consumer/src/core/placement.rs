@@ -211,8 +211,8 @@ fn seed_of(shard: &ShardId) -> u64 {
 }
 
 /// The score of weighted rendezvous hashing, `-w / ln(h)` with `h` uniform in (0, 1): the shard
-/// with the
-/// highest one wins (Schindelhauer and Schomaker, "Weighted distributed hash tables", 2005).
+/// with the highest one wins (Schindelhauer and Schomaker, "Weighted distributed hash tables",
+/// 2005).
 fn score(key: &[u8], seed: u64, weight: f64) -> f64 {
     let hash = xxh3_64_with_seed(key, seed);
     // 53 bits fill a float exactly; the half keeps it off 0 and 1.

@@ -22,8 +22,7 @@ pub struct Position {
 }
 
 /// Batches in the order in which they were read, each done when every line of it has a fate. The
-/// condition
-/// of a commit and the account are one: lines read = stored + dead-lettered.
+/// condition of a commit and the account are one: lines read = stored + dead-lettered.
 #[derive(Debug)]
 pub struct Watermark {
     position: Option<Position>,
@@ -76,8 +75,7 @@ impl Watermark {
     }
 
     /// All of the batch was read: its lines, its size, and the offset behind it. True when it is
-    /// done
-    /// already, because it had no lines.
+    /// done already, because it had no lines.
     pub fn seal(&mut self, batch: u64, lines: u64, bytes: usize, next_offset: i64) -> bool {
         let Some(state) = self.state(batch) else {
             return false;

@@ -48,8 +48,7 @@ impl DeadLetters {
     }
 
     /// Returns when the log has acknowledged all of them, however long that takes. Dropping the
-    /// future
-    /// may leave some written: their keys tell that a later one is a repeat.
+    /// future may leave some written: their keys tell that a later one is a repeat.
     pub(crate) async fn write(&self, letters: Vec<DeadLetter>) {
         let (mut letters, mut attempt) = (letters, 0_u32);
         while !letters.is_empty() {

@@ -10,8 +10,7 @@ use model::{Span, Timestamp};
 const AGE: Span = Span::from_secs(600);
 
 /// Runs every case that a shard with a right to make buckets must pass. `now` is the present, and
-/// `prefix`
-/// begins the names of the buckets.
+/// `prefix` begins the names of the buckets.
 pub async fn all(shard: &Shard, prefix: &str, now: Timestamp) {
     let case = |name: &str| Case {
         shard: shard.clone(),

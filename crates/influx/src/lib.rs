@@ -1,8 +1,7 @@
 //! All that is said to InfluxDB, and the embedded store that answers in its place.
 //!
 //! A [`Shard`] is one place that keeps points: a server spoken to over HTTP, or [`Embedded`]. What
-//! it
-//! answered to a write comes as a [`WriteVerdict`], never as an error to guess from.
+//! it answered to a write comes as a [`WriteVerdict`], never as an error to guess from.
 
 mod client;
 #[cfg(feature = "contract")]

@@ -35,8 +35,7 @@ impl Payload {
     }
 
     /// The lines in gzip at the fastest level: on line protocol it halves the work of the next
-    /// level
-    /// for some percent more bytes.
+    /// level for some percent more bytes.
     pub fn gzip(&self) -> Bytes {
         self.gzip
             .get_or_init(|| {

@@ -26,8 +26,8 @@ pub enum Product {
 
 impl Product {
     /// Reads the headers `X-Influxdb-Version` and `X-Influxdb-Build` of an answer to `/ping`. A
-    /// build from
-    /// source may have no number; then it is taken for version 2, whose write path is the one used.
+    /// build from source may have no number; then it is taken for version 2, whose write path is
+    /// the one used.
     pub fn from_headers(version: Option<&str>, build: Option<&str>) -> Self {
         let version = version.unwrap_or("unknown").to_owned();
         let number = version.trim_start_matches('v');

@@ -28,8 +28,7 @@ impl Shard {
     }
 
     /// Writes lines of line protocol, each with a timestamp in nanoseconds. `Stored` is said only
-    /// once the
-    /// store has said so; dropping the future leaves open whether they are stored.
+    /// once the store has said so; dropping the future leaves open whether they are stored.
     pub async fn write(&self, bucket: &str, body: Bytes, lines: usize) -> WriteVerdict {
         self.write_payload(bucket, &Payload::new(body, lines)).await
     }

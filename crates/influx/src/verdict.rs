@@ -8,8 +8,7 @@ pub enum WriteVerdict {
     /// Every line is stored.
     Stored,
     /// Some lines can never be stored, such as those whose field has another type; the others are.
-    /// The
-    /// answer does not say which. Sending a line again does no harm: it overwrites itself.
+    /// The answer does not say which. Sending a line again does no harm: it overwrites itself.
     Partial {
         /// What the store said.
         reason: String,

@@ -2,8 +2,7 @@
 //!
 //! It is for one machine and some 1,000 points/s. Each write is one transaction that is on the disk
 //! before `Stored` is said (write-ahead log, `synchronous=FULL`), so a kill at any moment loses
-//! nothing
-//! that was acknowledged.
+//! nothing that was acknowledged.
 
 mod lines;
 mod reader;

@@ -6,6 +6,7 @@ mod fake;
 pub(crate) use fake::{Fake, Mode};
 
 use catalog::{LiveCatalog, Request};
+use consumer::core::Account;
 use consumer::{Config, Running, ShardSource};
 use model::{Span, TenantId, TopicName};
 use runtime::{Clock, Context, Shutdown};
@@ -239,4 +240,24 @@ pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool)
     if tokio::time::timeout(PATIENCE, looking).await.is_err() {
         panic!("not in {PATIENCE:?}: {what}");
     }
+}
+
+/// `n` lines of hosts `h0`..`h9` with values from `first` on.
+pub(crate) fn lines(first: usize, n: usize) -> String {
+    let line = |v: usize| format!("m,host=h{} v={v} {}\n", v % 10, AT + v as i64);
+    (first..first + n).map(line).collect()
+}
+
+pub(crate) fn sorted(text: &str) -> Vec<String> {
+    let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+pub(crate) async fn account(world: &World, partition: u32) -> Account {
+    let commit = world
+        .committed(partition)
+        .await
+        .expect("something is committed");
+    commit.metadata.parse().unwrap()
 }

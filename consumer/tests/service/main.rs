@@ -1,0 +1,5 @@
+//! The consumer as a service, over the embedded log: nothing lost, nothing committed too early.
+
+mod life;
+mod storing;
+mod support;

@@ -1,0 +1,31 @@
+//! What a notifier must do on every database: the cases, run here on SQLite and by the harness on PostgreSQL.
+//!
+//! Each case starts real replicas over an embedded log, with a clock that the case moves and channels that
+//! write down what they are given.
+
+mod paging;
+mod recorder;
+mod sharing;
+mod storage;
+mod trouble;
+mod world;
+
+pub use paging::{
+    a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same,
+    a_restart_keeps_the_deadlines, an_event_that_comes_again_changes_nothing,
+    late_events_page_when_the_evaluator_caught_up, nobody_acknowledges_and_the_next_is_paged,
+};
+pub use recorder::{Recorder, Script};
+pub use sharing::{
+    a_p1_overtakes_a_flood_of_p3, a_slow_destination_stalls_nobody_else,
+    changes_of_one_replica_are_seen_at_the_other, two_replicas_send_each_message_once,
+};
+pub use storage::{
+    an_outdated_lease_records_nothing, incidents_are_read_back_as_they_were_kept,
+    lists_are_filtered_searched_and_paged,
+};
+pub use trouble::{
+    a_refused_page_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
+    killed_between_send_and_record, what_the_provider_puts_off_is_sent_later,
+};
+pub use world::{Replica, World};

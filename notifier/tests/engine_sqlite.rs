@@ -1,0 +1,40 @@
+//! The contract of a notifier over the embedded database.
+
+use notifier::config::Database;
+use notifier::contract::{self, World};
+
+async fn world(folder: &tempfile::TempDir) -> World {
+    let database = Database {
+        sqlite: folder.path().join("incidents 100%.db"),
+        ..Database::default()
+    };
+    World::new(folder.path(), database).await
+}
+
+macro_rules! cases {
+    ($($name:ident),+ $(,)?) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $name() {
+            let folder = tempfile::tempdir().unwrap();
+            contract::$name(world(&folder).await).await;
+        }
+    )+};
+}
+
+cases!(
+    a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same,
+    an_event_that_comes_again_changes_nothing,
+    nobody_acknowledges_and_the_next_is_paged,
+    a_restart_keeps_the_deadlines,
+    late_events_page_when_the_evaluator_caught_up,
+    killed_between_send_and_record,
+    a_refused_page_advances_the_escalation_at_once,
+    what_the_provider_puts_off_is_sent_later,
+    an_unreadable_record_is_passed_over,
+    two_replicas_send_each_message_once,
+    a_slow_destination_stalls_nobody_else,
+    a_p1_overtakes_a_flood_of_p3,
+    incidents_are_read_back_as_they_were_kept,
+    lists_are_filtered_searched_and_paged,
+    an_outdated_lease_records_nothing,
+);
