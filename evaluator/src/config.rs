@@ -9,25 +9,29 @@ use std::net::SocketAddr;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where `/livez`, `/readyz` and `/metrics` are served; none where another service of the process does.
+    /// Where `/livez`, `/readyz` and `/metrics` are served; none where another service of the
+    /// process does.
     pub listen: Option<SocketAddr>,
-    /// Name of a member that comes back under the same name, such as the pod's; none for members that scale.
+    /// Name of a member that comes back under the same name, such as the pod's; none for members
+    /// that scale.
     pub instance: Option<String>,
     /// How long a member may be silent before its partitions go to others.
     #[serde(with = "runtime::config::span")]
     pub session_timeout: Span,
-    /// How long partitions that are given back may take to write what they hold; less than the session time-out.
+    /// How long partitions that are given back may take to write what they hold; less than the
+    /// session time-out.
     #[serde(with = "runtime::config::span")]
     pub drain: Span,
-    /// A changed part is written at the latest after this time; at most 5 minutes. Less is a quicker restart, more is
-    /// fewer bytes of state.
+    /// A changed part is written at the latest after this time; at most 5 minutes. Less is a
+    /// quicker restart, more is fewer bytes of state.
     #[serde(with = "runtime::config::span")]
     pub state_interval: Span,
     /// Bytes of state that a partition has in flight.
     pub state_chunk_bytes: usize,
     /// Bytes of points that may wait for one partition before its reading is paused.
     pub queue_bytes: usize,
-    /// Alert events of one partition that may wait for their acknowledgement before its evaluation pauses.
+    /// Alert events of one partition that may wait for their acknowledgement before its evaluation
+    /// pauses.
     pub events_in_flight: usize,
     /// Bytes of points that may wait inside the client library, all partitions together.
     pub prefetch_bytes: usize,

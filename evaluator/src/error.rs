@@ -26,8 +26,8 @@ pub enum StartError {
 pub(crate) enum PartitionError {
     /// The log was recreated or cut.
     #[error(
-        "{source_partition} ends at {end}, below offset {known} that was evaluated: the topic was recreated or has \
-         lost records; a recreated topic needs a new incarnation"
+        "{source_partition} ends at {end}, below offset {known} that was evaluated: the topic was \
+         recreated or has lost records; a recreated topic needs a new incarnation"
     )]
     LogEndsBelow {
         /// The partition.

@@ -415,5 +415,9 @@ async fn a_messages_link_asks_and_only_its_button_acknowledges() {
             StatusCode::GONE
         );
     }
+    web.clock
+        .advance(std::time::Duration::from_secs(4 * 86_400));
+    let late = web.get("/a/good-token").await;
+    assert_eq!(late.status, StatusCode::GONE, "a link runs out");
     assert_eq!(web.desk.done().len(), 1);
 }

@@ -90,11 +90,11 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
         let delivered = deliveries.filter(|delivery| delivery["fate"] == "delivered");
         let mut channels: Vec<_> = delivered.map(|delivery| text(delivery, "channel")).collect();
         channels.sort_unstable();
-        channels == ["chat", "sms"]
+        channels.dedup();
+        incident["priority"] == "P1" && channels == ["chat", "sms"]
     })
     .await;
     eprintln!("the demo paged {:.1} s after its start", begun.elapsed().as_secs_f64());
-    assert_eq!(open["priority"], "P1", "{open:#}");
     assert_eq!(open["template"], "cpu-usage", "{open:#}");
     let (id, host) = (text(&open, "id").to_owned(), text(&open["group"], "host").to_owned());
     let inbox = get(&format!("{}/inbox", up.console.url())).await;

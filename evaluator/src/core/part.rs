@@ -86,6 +86,8 @@ pub(crate) struct Piece {
     /// Everything up to this offset is applied to it.
     pub(crate) applied: i64,
     pub(crate) slot: Slot,
+    /// The depth of the smallest share that is saved of its host.
+    pub(crate) deepest: u8,
     /// None: the host was forgotten.
     pub(crate) state: Option<(HostClock, BTreeMap<GroupKey, Group>)>,
 }
@@ -192,6 +194,7 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
             host,
             applied,
             slot: Slot::WHOLE,
+            deepest: 0,
             state: None,
         }
     } else if kind == Kind::Host as u8 {
@@ -216,6 +219,7 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
             host,
             applied,
             slot,
+            deepest: depth,
             state: Some((clock, groups.into_iter().collect())),
         }
     } else {

@@ -98,10 +98,9 @@ impl Partition {
     pub fn take_dirty(&mut self, max_bytes: usize) -> Vec<(PartKey, Option<Vec<u8>>)> {
         let mut given = Vec::new();
         for (host, grave) in self.ledger.bury() {
-            given.push((Slot::WHOLE.key(&host), None));
-            if grave.depth > 0 {
-                given.extend(Slot::all(grave.depth).map(|slot| (slot.key(&host), None)));
-            }
+            // What says that it is gone goes last, or older shares would come to life again.
+            let shares = (0..=grave.depth).rev().flat_map(Slot::all);
+            given.extend(shares.map(|slot| (slot.key(&host), None)));
         }
         let mut size = 0;
         for host in self.ledger.in_order() {

@@ -161,7 +161,7 @@ impl Partition {
             let Some((clock, groups)) = piece.state else {
                 let grave = Grave {
                     at: piece.applied,
-                    depth: piece.slot.depth,
+                    depth: piece.deepest,
                     marked: false,
                 };
                 self.ledger.graves.insert(name, grave);
@@ -170,9 +170,9 @@ impl Partition {
             let host = self
                 .hosts
                 .entry(Arc::clone(&name))
-                .or_insert_with(|| Host::new(clock, piece.slot.depth));
+                .or_insert_with(|| Host::new(clock, piece.deepest));
             debug_assert_eq!(host.clock, clock, "shares of one host agree once they meet");
-            host.depth = host.depth.max(piece.slot.depth);
+            host.depth = host.depth.max(piece.deepest);
             host.groups.extend(groups);
             host.adopt(&name, run);
             self.schedule(&name);
@@ -195,7 +195,8 @@ fn newest_shares(mut pieces: Vec<Piece>) -> Vec<Piece> {
         }
     }
     let mut shares = Vec::new();
-    for (n, piece) in pieces.into_iter().enumerate() {
+    for (n, mut piece) in pieces.into_iter().enumerate() {
+        piece.deepest = deepest;
         let leaves: Vec<Slot> = taken
             .iter()
             .filter(|(_, owner)| **owner == n)
@@ -224,6 +225,7 @@ fn split(piece: Piece, leaves: &[Slot], deepest: u8) -> Vec<Piece> {
             host: Arc::clone(&piece.host),
             applied: piece.applied,
             slot: *leaf,
+            deepest,
             state,
         }
     };

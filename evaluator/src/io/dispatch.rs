@@ -1,4 +1,5 @@
-//! The member of the group: gains and gives back partitions, and hands each batch to its partition's task.
+//! The member of the group: gains and gives back partitions, and hands each batch to its
+//! partition's task.
 
 use super::partition::{Gained, Order, PartitionHandle, Services};
 use super::state::{Candidate, InputId};

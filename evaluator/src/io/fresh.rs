@@ -1,4 +1,5 @@
-//! An independent evaluation of a log from its first record, to compare with what was said while it grew.
+//! An independent evaluation of a log from its first record, to compare with what was said while it
+//! grew.
 
 use super::record::payload;
 use super::state::InputId;
@@ -9,11 +10,12 @@ use schemas::catalogue::Catalogue;
 use std::collections::HashMap;
 use stream::{Batch, Stream, StreamError, TopicPartition};
 
-/// The distinct alert events of a tenant's partition in the order in which they are decided, each with its bytes
-/// on `bongsu.alerts`: a function of the log from its first record to its end as it is now.
+/// The distinct alert events of a tenant's partition in the order in which they are decided, each
+/// with its bytes on `bongsu.alerts`: a function of the log from its first record to its end as it
+/// is now.
 ///
-/// `catalogue` must hold the bundles that the log's marks name, as one does that was read after the log was
-/// written. Nothing is joined, claimed or written.
+/// `catalogue` must hold the bundles that the log's marks name, as one does that was read after the
+/// log was written. Nothing is joined, claimed or written.
 pub async fn events(
     stream: &Stream,
     source: &TopicPartition,

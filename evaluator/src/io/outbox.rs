@@ -9,8 +9,8 @@ use stream::{Appended, Delivery, NewRecord, Stream, StreamError, TopicPartition,
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// What waits for its acknowledgement. A failure sends everything behind it again as well: a repeat is dropped by
-/// its readers, a step of an incident before its predecessor would confuse them.
+/// What waits for its acknowledgement. A failure sends everything behind it again as well: a repeat
+/// is dropped by its readers, a step of an incident before its predecessor would confuse them.
 pub(crate) struct Outbox {
     stream: Stream,
     target: TopicPartition,
@@ -104,7 +104,10 @@ impl Outbox {
                 }
                 Err(StreamError::Closed) => return Err(StreamError::Closed),
                 Err(error) if error.verdict() == Verdict::Poison => {
-                    tracing::error!(target = %self.target, %error, "an alert event can never be sent");
+                    tracing::error!(
+                        target = %self.target, %error,
+                        "an alert event can never be sent"
+                    );
                     self.metrics.event_refused();
                     self.delivered(None);
                     return Ok(());
@@ -127,7 +130,10 @@ impl Outbox {
     fn failed(&mut self, error: &StreamError) {
         if self.backoff.is_fresh() {
             let (target, waiting) = (&self.target, self.entries.len());
-            tracing::warn!(%target, waiting, %error, "alert events are not acknowledged; trying again");
+            tracing::warn!(
+                %target, waiting, %error,
+                "alert events are not acknowledged; trying again"
+            );
         }
         self.retry = Some(Instant::now() + self.backoff.next());
     }

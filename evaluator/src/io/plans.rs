@@ -12,7 +12,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// What the catalogue's bundles have been compiled to. A cheap handle; each clone notices changes for itself.
+/// What the catalogue's bundles have been compiled to. A cheap handle; each clone notices changes
+/// for itself.
 #[derive(Clone)]
 pub(crate) struct PlanBook {
     shared: Arc<Shared>,
@@ -31,7 +32,8 @@ struct Library {
     /// Revision of the catalogue that was taken in last.
     revision: u64,
     tenants: HashMap<TenantId, Plans>,
-    /// Bundles that were looked at, by tenant and revision, with their hash; those that do not compile as well.
+    /// Bundles that were looked at, by tenant and revision, with their hash; those that do not
+    /// compile as well.
     known: BTreeMap<(TenantId, u64), Looked>,
 }
 
@@ -83,8 +85,8 @@ impl PlanBook {
         }
     }
 
-    /// Waits until everything that the catalogue's topic holds now is compiled. Never returns once the process is
-    /// stopping: who waits for it must not go on with half the truth. Cancel-safe.
+    /// Waits until everything that the catalogue's topic holds now is compiled. Never returns once
+    /// the process is stopping: who waits for it must not go on with half the truth. Cancel-safe.
     pub(crate) async fn settled(&self) {
         let mut backoff = Backoff::default();
         loop {
@@ -93,7 +95,10 @@ impl PlanBook {
                 Err(CatalogError::Stopped) => return std::future::pending().await,
                 Err(error) => {
                     if backoff.is_fresh() {
-                        tracing::warn!(%error, "the catalogue's end cannot be read yet; trying again");
+                        tracing::warn!(
+                            %error,
+                            "the catalogue's end cannot be read yet; trying again"
+                        );
                     }
                     tokio::time::sleep(backoff.next()).await;
                 }
@@ -103,7 +108,8 @@ impl PlanBook {
 }
 
 impl Shared {
-    /// Compiles the bundles that are new. An older copy than the one before adds, but takes nothing out.
+    /// Compiles the bundles that are new. An older copy than the one before adds, but takes nothing
+    /// out.
     fn take_in(&self, catalogue: &Catalogue) {
         let bundles = || catalogue.bundles.values().flat_map(BTreeMap::values);
         let fresh: Vec<&Bundle> = {
@@ -142,7 +148,10 @@ fn compile(bundle: &Bundle) -> Option<Plan> {
         Ok(plan) => Some(plan),
         Err(errors) => {
             for error in errors {
-                tracing::error!(%tenant, revision, %error, "the bundle is not taken; the one before stays in force");
+                tracing::error!(
+                    %tenant, revision, %error,
+                    "the bundle is not taken; the one before stays in force"
+                );
             }
             None
         }

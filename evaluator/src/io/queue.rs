@@ -1,7 +1,8 @@
 //! The bounded queue between the dispatcher and the task of one partition.
 //!
-//! The dispatcher must never wait for one partition. A queue over its bound therefore takes what still comes and
-//! pauses the partition at its source, so that it holds at most the bound and what the client library had ready.
+//! The dispatcher must never wait for one partition. A queue over its bound therefore takes what
+//! still comes and pauses the partition at its source, so that it holds at most the bound and what
+//! the client library had ready.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use stream::{Batch, GroupHandle, TopicPartition};
@@ -45,7 +46,8 @@ struct Held {
 }
 
 impl Level {
-    /// The order to the group is given under the lock, so that the last one given is the one that holds.
+    /// The order to the group is given under the lock, so that the last one given is the one that
+    /// holds.
     fn change(&self, by: impl FnOnce(usize) -> usize) {
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         held.bytes = by(held.bytes);

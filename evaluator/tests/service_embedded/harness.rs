@@ -161,8 +161,8 @@ impl World {
         events.unwrap().into_iter().collect()
     }
 
-    /// What `seen` holds is what a fresh evaluation finds, byte for byte, up to where the partition was last said
-    /// to be evaluated.
+    /// What `seen` holds is what a fresh evaluation finds, byte for byte, up to where the partition
+    /// was last said to be evaluated.
     pub(crate) async fn assert_as_fresh(&self, partition: u32, alerts: &Alerts) -> usize {
         let said = alerts.distinct();
         let fresh = self.fresh(partition).await;
@@ -266,11 +266,13 @@ pub(crate) struct Member {
     pub(crate) ctx: Context,
 }
 
-/// State is written often, so that a restart finds some.
+/// State is written and "caught up" said often, so that a restart finds some and a test hears of
+/// it.
 pub(crate) fn config() -> Config {
     Config {
         listen: None,
         state_interval: Span::from_millis(100),
+        caught_up_every: Span::from_millis(500),
         session_timeout: Span::from_secs(10),
         drain: Span::from_secs(5),
         ..Config::default()
@@ -306,6 +308,16 @@ impl Member {
     /// Ends it wherever it is.
     pub(crate) fn kill(self) {
         self.runtime.shutdown_background();
+    }
+
+    /// Waits until a metric's line has that value.
+    pub(crate) async fn until(&self, line: &str, value: f64) {
+        within(line, async {
+            while self.metric(line) != value {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
     }
 
     /// The value of a metric's line, 0 where there is none.

@@ -29,9 +29,9 @@ async fn lines_fire_and_recover_as_alert_events() {
             "cpu-usage web-1 resolved -"
         ]
     );
-    assert!(member.metric("bongsu_eval_events_total") >= 3.0);
-    assert!(member.metric("bongsu_eval_delay_seconds_count") >= 3.0);
-    assert!(member.metric("bongsu_eval_partitions_owned") >= 2.0);
+    member.until("bongsu_eval_events_total", 3.0).await;
+    member.until("bongsu_eval_delay_seconds_count", 3.0).await;
+    member.until("bongsu_eval_partitions_owned", 2.0).await;
     member.stop().await;
 }
 

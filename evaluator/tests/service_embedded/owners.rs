@@ -70,14 +70,9 @@ async fn an_owner_stops_at_a_higher_claim() {
     let home = world.home(0).await;
     let claim = NewRecord::keyed(home, "acme/1/0/claim", Some(Bytes::from("somebody else")));
     world.append(claim).await;
-    within("the stop", async {
-        while member.metric("bongsu_eval_fenced_total") != 1.0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    member.until("bongsu_eval_fenced_total", 1.0).await;
     let stopped = "bongsu_eval_partitions_stopped{reason=\"fenced\"}";
-    assert_eq!(member.metric(stopped), 1.0);
+    member.until(stopped, 1.0).await;
     let start = long_ago(&world);
     world.produce(0, &cpu("web-1", start, (0, 600), 95.0)).await;
     let told = alerts.told().len();

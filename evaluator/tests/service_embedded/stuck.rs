@@ -163,11 +163,6 @@ async fn a_log_that_ends_below_the_checkpoint_is_an_alarm_and_a_stop() {
     drop(ahead);
     let member = Member::start(&world.stream, config()).await;
     let stopped = "bongsu_eval_partitions_stopped{reason=\"log_ends_below_checkpoint\"}";
-    within("the stop", async {
-        while member.metric(stopped) != 1.0 {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    })
-    .await;
+    member.until(stopped, 1.0).await;
     member.stop().await;
 }

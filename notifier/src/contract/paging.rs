@@ -1,7 +1,7 @@
 //! From an event to people, step by step.
 
 use super::recorder::lines;
-use super::world::{World, first, kinds, until};
+use super::world::{World, first, kinds, until, until_recorded};
 use crate::commands::Acted;
 use crate::core::{Fate, Status, Via};
 use model::{AlertKind, CaughtUp, Priority, Span, StreamEvent};
@@ -68,9 +68,13 @@ pub async fn nobody_acknowledges_and_the_next_is_paged(world: World) {
     let replica = world.replica().await;
     world.fires("acme", 1, Priority::P1).await;
     world.sms.until(|sent| sent.len() == 1).await;
+    world.chat.until(|sent| sent.len() == 1).await;
+    until_recorded(&replica.commands).await;
     world.pass(899);
     world.fires("globex", 2, Priority::P1).await;
     world.sms.until(|sent| sent.len() == 2).await;
+    world.chat.until(|sent| sent.len() == 2).await;
+    until_recorded(&replica.commands).await;
     world.pass(1);
     let sms = world.sms.until(|sent| sent.len() == 3).await;
     assert_eq!(
@@ -90,6 +94,8 @@ pub async fn a_restart_keeps_the_deadlines(world: World) {
     let replica = world.replica().await;
     world.fires("acme", 1, Priority::P1).await;
     world.sms.until(|sent| sent.len() == 1).await;
+    world.chat.until(|sent| sent.len() == 1).await;
+    until_recorded(&replica.commands).await;
     replica.kill();
     world.pass(900);
     let replica = world.replica().await;

@@ -1,7 +1,7 @@
 //! Replicas on one database, tenants and destinations beside each other.
 
 use super::recorder::lines;
-use super::world::{World, first, until_listed};
+use super::world::{World, first, until_listed, until_recorded};
 use crate::core::{Message, Via};
 use model::Priority;
 use std::collections::BTreeSet;
@@ -16,6 +16,8 @@ pub async fn two_replicas_send_each_message_once(world: World) {
         world.fires(tenant, n, Priority::P1).await;
     }
     world.sms.until(|sent| sent.len() == incidents).await;
+    world.chat.until(|sent| sent.len() == incidents).await;
+    until_recorded(&one.commands).await;
     world.pass(900);
     let sms = world.sms.until(|sent| sent.len() == 2 * incidents).await;
     let chat = world.chat.until(|sent| sent.len() == 2 * incidents).await;

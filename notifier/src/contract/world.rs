@@ -2,9 +2,11 @@
 
 use super::recorder::Recorder;
 use crate::app::start_with;
-use crate::commands::{Commands, Filter, IncidentDetail, Page};
+use crate::commands::{Commands, DeliveryRecord, Filter, IncidentDetail, Page};
 use crate::config::{Config, Database};
-use crate::core::{Actor, ChannelKind, Directory, Language, Person, Policy, Step};
+use crate::core::{
+    Actor, ChannelKind, Directory, Fate, Language, Message, Person, Policy, Step,
+};
 use crate::io::channel::{Channel, Channels};
 use model::{
     AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, StreamEvent, TenantId,
@@ -258,6 +260,22 @@ pub(super) async fn until(
         Ok(detail) => detail,
         Err(_) => panic!("in vain: {:#?}", commands.get(id).await),
     }
+}
+
+/// Waits until whatever was sent is recorded, so that moving the clock ends no lease under way.
+pub(super) async fn until_recorded(commands: &Commands) {
+    let looks = async {
+        let under_way = |(_, record): &(Message, DeliveryRecord)| record.fate == Fate::Sending;
+        while commands
+            .recent_messages(500)
+            .await
+            .map_or(true, |recent| recent.iter().any(under_way))
+        {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    let waited = tokio::time::timeout(PATIENCE, looks).await;
+    waited.expect("it is recorded in time");
 }
 
 /// Waits until there are so many incidents.

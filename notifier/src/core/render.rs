@@ -1,6 +1,7 @@
 //! The words of a message: the same shape everywhere, whatever carries it.
 //!
-//! Priority and what happened, what, where, the value against its threshold, since when, the next step, a link.
+//! Priority and what happened, what, where, the value against its threshold, since when, the next
+//! step, a link.
 
 mod chat;
 pub mod euckr;
@@ -16,8 +17,9 @@ use super::words::{Language, Status};
 use jiff::tz::TimeZone;
 use model::Timestamp;
 
-/// The zone in which texts without a reader's own clock tell the time. Korea has had no daylight saving
-/// since 1988, so that where the machine has no zone database its fixed offset says the same.
+/// The zone in which texts without a reader's own clock tell the time. Korea has had no daylight
+/// saving since 1988, so that where the machine has no zone database its fixed offset says the
+/// same.
 pub fn korea() -> TimeZone {
     TimeZone::get("Asia/Seoul").unwrap_or_else(|_| TimeZone::fixed(jiff::tz::offset(9)))
 }
@@ -107,8 +109,8 @@ pub fn place(incident: &IncidentSummary) -> String {
     place
 }
 
-/// What has happened, for a message that shows the incident as it stands: a page that asks again counts
-/// more than the state, the state more than the news.
+/// What has happened, for a message that shows the incident as it stands: a page that asks again
+/// counts more than the state, the state more than the news.
 fn standing(message: &Message) -> Purpose {
     let incident = &message.incident;
     match (incident.status, message.purpose) {

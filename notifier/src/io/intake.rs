@@ -5,12 +5,12 @@ use crate::engine::{Effects, Engine};
 use crate::io::store::StoreError;
 use model::{StreamEvent, TopicName};
 use runtime::{Condition, Shutdown};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use stream::{
     Batch, Commit, GroupEvent, GroupHandle, JoinSpec, Membership, Record, Stream, StreamError,
-    TopicPartition, Topics, Verdict,
+    TopicPartition, Topics,
 };
 
 /// The group in which replicas share the partitions.
@@ -20,6 +20,8 @@ pub const GROUP: &str = "bongsu-notifier";
 const BATCH: usize = 128;
 const SESSION: Duration = Duration::from_secs(10);
 const PREFETCH_BYTES: usize = 8 << 20;
+/// After this a partition that could not be started is tried again.
+const START_AGAIN: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -30,6 +32,8 @@ pub struct Intake {
     order: Shutdown,
     condition: Condition,
     owned: BTreeSet<TopicPartition>,
+    /// Owned and not read yet, with the offset to go on from.
+    unstarted: BTreeMap<TopicPartition, Option<i64>>,
 }
 
 /// Whether to go on.
@@ -53,6 +57,7 @@ impl Intake {
             order,
             condition,
             owned: BTreeSet::new(),
+            unstarted: BTreeMap::new(),
         }
     }
 
@@ -97,11 +102,17 @@ impl Intake {
 
     async fn read(&mut self, mut member: Membership) -> Flow {
         let handle = member.handle();
+        self.owned.clear();
+        self.unstarted.clear();
         self.condition.ready("reading the alert topic");
         let order = self.order.clone();
         loop {
             let event = tokio::select! {
                 event = member.next() => event,
+                () = tokio::time::sleep(START_AGAIN), if !self.unstarted.is_empty() => {
+                    self.begin(&handle).await;
+                    continue;
+                }
                 () = order.begun() => {
                     handle.leave().await;
                     return Flow::Stop;
@@ -123,23 +134,20 @@ impl Intake {
             GroupEvent::Assigned(assigned) => {
                 for (source, committed) in assigned.partitions {
                     let next = committed.map(|commit| commit.next_offset);
-                    self.begin(&source, next, handle).await;
+                    self.unstarted.insert(source.clone(), next);
                     self.owned.insert(source);
                 }
+                self.begin(handle).await;
                 Flow::Go
             }
             // Nothing is under way between two events.
             GroupEvent::Revoked(revoked) => {
-                for source in &revoked.partitions {
-                    self.owned.remove(source);
-                }
+                self.gives_up(&revoked.partitions);
                 revoked.done();
                 Flow::Go
             }
             GroupEvent::Lost(lost) => {
-                for source in &lost {
-                    self.owned.remove(source);
-                }
+                self.gives_up(&lost);
                 Flow::Go
             }
             GroupEvent::Batch(batch) if self.owned.contains(batch.source()) => {
@@ -153,30 +161,43 @@ impl Intake {
         }
     }
 
-    async fn begin(&self, source: &TopicPartition, next: Option<i64>, handle: &GroupHandle) {
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let started = match next {
-                Some(offset) => handle.start(source, offset).await,
-                None => match self.stream.offsets(source).await {
-                    Ok(range) => handle.start(source, range.earliest).await,
-                    Err(error) => Err(error),
-                },
-            };
-            match started {
-                Ok(()) => return,
+    /// Starts what is not read yet. What cannot be started now is tried again beside the other events, for
+    /// one of them may say that the partition is another's by now.
+    async fn begin(&mut self, handle: &GroupHandle) {
+        for (source, from) in std::mem::take(&mut self.unstarted) {
+            match self.start(&source, from, handle).await {
+                Ok(()) => {}
+                // The event that says so is on its way.
+                Err(StreamError::Fenced { .. }) => {}
                 Err(error) => {
                     tracing::warn!(%error, %source, "a partition cannot be started yet");
-                    if error.verdict() != Verdict::Transient || self.rest(&mut pause).await == Flow::Stop
-                    {
-                        return;
-                    }
+                    self.unstarted.insert(source, from);
                 }
             }
         }
     }
 
-    async fn failed(&self, error: StreamError, handle: &GroupHandle) {
+    async fn start(
+        &self,
+        source: &TopicPartition,
+        from: Option<i64>,
+        handle: &GroupHandle,
+    ) -> Result<(), StreamError> {
+        let offset = match from {
+            Some(offset) => offset,
+            None => self.stream.offsets(source).await?.earliest,
+        };
+        handle.start(source, offset).await
+    }
+
+    fn gives_up(&mut self, sources: &[TopicPartition]) {
+        for source in sources {
+            self.owned.remove(source);
+            self.unstarted.remove(source);
+        }
+    }
+
+    async fn failed(&mut self, error: StreamError, handle: &GroupHandle) {
         if let StreamError::OffsetOutOfRange {
             topic,
             partition,
@@ -189,7 +210,8 @@ impl Intake {
             self.engine.alarm(None, AlarmKind::SequenceGap, text);
             self.engine.metrics.event("lost");
             let source = TopicPartition::new(topic.clone(), *partition);
-            self.begin(&source, Some(*earliest), handle).await;
+            self.unstarted.insert(source, Some(*earliest));
+            self.begin(handle).await;
         } else {
             tracing::warn!(%error, "reading the alert topic");
         }

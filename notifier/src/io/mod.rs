@@ -4,6 +4,7 @@ pub mod channel;
 pub mod directory;
 pub mod http;
 pub mod intake;
+pub mod receipts;
 pub mod sender;
 pub mod store;
 pub mod timers;

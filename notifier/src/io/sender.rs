@@ -5,15 +5,14 @@ use crate::core::{
 };
 use crate::engine::{Effects, Engine, what};
 use crate::io::store::{Claimed, StoreError, Wanted};
-use futures_util::stream::{FuturesUnordered, StreamExt};
 use model::Timestamp;
 use runtime::Shutdown;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
 
 /// Deliveries taken at a time, so that one destination cannot take all room in one go.
 const BATCH: usize = 4;
@@ -22,15 +21,14 @@ const ALL_LANES: i64 = 3;
 /// The lane of pages of P1.
 const P1_LANE: i64 = 0;
 
-/// A delivery on its way; ends with its destination.
-type Flight = Pin<Box<dyn Future<Output = String> + Send>>;
-
 /// The senders of one channel.
 pub struct Sender {
     engine: Arc<Engine>,
     channel: ChannelKind,
     order: Shutdown,
-    flights: FuturesUnordered<Flight>,
+    /// Deliveries on their way; each ends with its destination. They are tasks, so that they go on while more is
+    /// taken: a flight may hold the connection that taking more waits for.
+    flights: JoinSet<String>,
     by_destination: BTreeMap<String, usize>,
 }
 
@@ -41,7 +39,7 @@ impl Sender {
             engine,
             channel,
             order,
-            flights: FuturesUnordered::new(),
+            flights: JoinSet::new(),
             by_destination: BTreeMap::new(),
         }
     }
@@ -58,7 +56,7 @@ impl Sender {
                 return Ok(());
             }
             tokio::select! {
-                Some(destination) = self.flights.next() => self.landed(&destination),
+                Some(landed) = self.flights.join_next() => self.landed(landed),
                 () = engine.sender_woken(self.channel) => {}
                 () = order.begun(), if !order.has_begun() => {}
             }
@@ -74,6 +72,9 @@ impl Sender {
                 return Ok(());
             };
             let store = &self.engine.store;
+            if !store.has_work(self.channel, now).await? {
+                return Ok(());
+            }
             let expired = store
                 .claim_expired(self.channel, BATCH.min(room), now, lease_until)
                 .await?;
@@ -135,17 +136,22 @@ impl Sender {
         flight: impl Future<Output = ()> + Send + 'static,
     ) {
         *self.by_destination.entry(destination.clone()).or_default() += 1;
-        self.flights.push(Box::pin(async move {
+        self.flights.spawn(async move {
             flight.await;
             destination
-        }));
+        });
     }
 
-    fn landed(&mut self, destination: &str) {
-        if let Some(flights) = self.by_destination.get_mut(destination) {
+    fn landed(&mut self, landed: Result<String, JoinError>) {
+        let destination = match landed {
+            Ok(destination) => destination,
+            Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+            Err(_) => unreachable!("a flight is never cancelled while its sender lives"),
+        };
+        if let Some(flights) = self.by_destination.get_mut(&destination) {
             *flights -= 1;
             if *flights == 0 {
-                self.by_destination.remove(destination);
+                self.by_destination.remove(&destination);
             }
         }
     }

@@ -38,6 +38,9 @@ pub async fn run(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible>
 
 /// One batch of what is due; how much there was.
 async fn due(engine: &Engine) -> Result<usize, StoreError> {
+    if !engine.store.has_due(engine.now()).await? {
+        return Ok(0);
+    }
     let mut tx = engine.store.begin().await?;
     let ids = tx.claim_due(engine.now(), BATCH).await?;
     let mut effects = Effects::default();

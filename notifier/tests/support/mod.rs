@@ -1,4 +1,5 @@
-//! What the tests of routes and channels share: samples, an engine's double, requests and small servers.
+//! What the tests of routes and channels share: samples, an engine's double, requests and small
+//! servers.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 pub mod desk;

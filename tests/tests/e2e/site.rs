@@ -105,13 +105,6 @@ impl Site {
         site
     }
 
-    /// Starts one more process of a service.
-    pub(crate) async fn add(&mut self, world: &World, service: &'static str, pace: Pace) {
-        let mut process = one(service, 0, &configuration(world, service, pace, None));
-        process.bongsu.ready().await;
-        self.processes.push(process);
-    }
-
     pub(crate) fn console(&self) -> Console {
         Console::new(self.notifiers.clone())
     }

@@ -26,7 +26,8 @@ pub(crate) enum Begin {
         /// Where to read from.
         from: i64,
     },
-    /// The group has been further, but the state is gone: the log is evaluated again as far as it reaches back.
+    /// The group has been further, but the state is gone: the log is evaluated again as far as it
+    /// reaches back.
     StateMissing {
         /// Where to read from.
         from: i64,

@@ -49,8 +49,8 @@ pub(crate) struct Probed {
     pub(crate) log: Result<OffsetRange, StreamError>,
 }
 
-/// The owner's last record in the log. There is at most one that was not read back, so that an owner whose reading
-/// is held up does not fill the log.
+/// The owner's last record in the log. There is at most one that was not read back, so that an
+/// owner whose reading is held up does not fill the log.
 enum Own {
     None,
     Sent(Delivery),
@@ -175,7 +175,8 @@ impl Duties {
         })
     }
 
-    /// When there is something to do again, other than by a record or a new bundle; none while it waits for one.
+    /// When there is something to do again, other than by a record or a new bundle; none while it
+    /// waits for one.
     pub(crate) fn due(&self, plans: &Plans) -> Option<Instant> {
         let probe = self.probe.is_none().then_some(self.probe_due);
         let own = matches!(self.own, Own::None).then(|| {
@@ -210,7 +211,8 @@ impl Duties {
         }
     }
 
-    /// Writes a bundle mark if one is due: a newer revision than the one in force, or an hour has passed.
+    /// Writes a bundle mark if one is due: a newer revision than the one in force, or an hour has
+    /// passed.
     fn mark(&mut self, core: &Partition, plans: &Plans, now: Instant) -> bool {
         let hour = now >= self.mark_due;
         if hour {

@@ -1,4 +1,5 @@
-//! The loop of one partition that is owned: records into the core, its actions out, its state written.
+//! The loop of one partition that is owned: records into the core, its actions out, its state
+//! written.
 
 use super::duties::{Done, Duties};
 use super::intake::Intake;
@@ -61,8 +62,8 @@ enum Turn {
 }
 
 impl<'a> Evaluation<'a> {
-    /// `claim` is the owner's epoch, and what shows higher ones; `earlier` are the keys that others have left; `log` is the
-    /// log at the claim.
+    /// `claim` is the owner's epoch, and what shows higher ones; `earlier` are the keys that others
+    /// have left; `log` is the log at the claim.
     pub(super) fn new(
         services: &'a Services,
         gained: &Gained,
@@ -117,7 +118,8 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Evaluates until the partition is released, claimed by somebody else, or cannot be evaluated any more.
+    /// Evaluates until the partition is released, claimed by somebody else, or cannot be evaluated
+    /// any more.
     pub(super) async fn run(
         mut self,
         orders: &mut mpsc::UnboundedReceiver<Order>,
@@ -168,7 +170,9 @@ impl<'a> Evaluation<'a> {
             done = self.duties.done() => Turn::Duty(done),
             () = plans.changed() => Turn::Bundles,
             () = sleep_until(due) => Turn::Due,
-            ready = self.intake.ready(&self.services.plans, tenant), if has_room => Turn::Records(ready),
+            ready = self.intake.ready(&self.services.plans, tenant), if has_room => {
+                Turn::Records(ready)
+            }
         }
     }
 
@@ -298,7 +302,11 @@ impl<'a> Evaluation<'a> {
             biased;
             () = let_go => Ok(End::Released),
             written = tokio::time::timeout(within, self.write_all()) => written.unwrap_or_else(|_| {
-                tracing::warn!(%source, "what the partition holds was not written in time; its next owner evaluates it again");
+                tracing::warn!(
+                    %source,
+                    "what the partition holds was not written in time; its next owner \
+                     evaluates it again"
+                );
                 Ok(End::Released)
             }),
         }

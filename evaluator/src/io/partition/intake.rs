@@ -40,9 +40,10 @@ impl Intake {
 
     /// Waits until records can be evaluated; none when no more will come. Cancel-safe.
     ///
-    /// A mark of a bundle that is not known here may be true all the same: this process' copy of the catalogue may
-    /// be behind. The owner wrote the mark after the catalogue had the bundle, so a copy that has read to the
-    /// catalogue's end as it is after the mark was read knows it, or the mark is forged.
+    /// A mark of a bundle that is not known here may be true all the same: this process' copy of
+    /// the catalogue may be behind. The owner wrote the mark after the catalogue had the bundle, so
+    /// a copy that has read to the catalogue's end as it is after the mark was read knows it, or
+    /// the mark is forged.
     pub(crate) async fn ready(&mut self, book: &PlanBook, tenant: &TenantId) -> Option<()> {
         match &self.current {
             None => {

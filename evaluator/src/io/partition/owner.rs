@@ -34,8 +34,8 @@ struct Prepared {
     from: i64,
 }
 
-/// Owns a partition until it is released. One that cannot be evaluated stays owned and silent, so that it is
-/// counted and nobody takes it for idle.
+/// Owns a partition until it is released. One that cannot be evaluated stays owned and silent, so
+/// that it is counted and nobody takes it for idle.
 pub(super) async fn own(
     services: Services,
     gained: Gained,
@@ -54,7 +54,10 @@ pub(super) async fn own(
         }
         Ok(End::Fenced { claim }) => {
             services.metrics.fenced();
-            tracing::warn!(%source, claim, "another evaluator has claimed the partition; work on it stops here");
+            tracing::warn!(
+                %source, claim,
+                "another evaluator has claimed the partition; work on it stops here"
+            );
             "fenced"
         }
         Err(error) => {
@@ -79,7 +82,8 @@ async fn live(
     queue: BatchReceiver,
     orders: &mut mpsc::UnboundedReceiver<Order>,
 ) -> Result<End, PartitionError> {
-    // Before a partition is started there is nothing to write and nothing out of range: any order ends it.
+    // Before a partition is started there is nothing to write and nothing out of range: any order
+    // ends it.
     let prepared = tokio::select! {
         biased;
         _ = orders.recv() => return Ok(End::Released),
@@ -168,12 +172,18 @@ fn said(
     match begin {
         Begin::Continue { from } | Begin::Afresh { from } => Ok(from),
         Begin::StateMissing { from } => {
-            tracing::error!(%source, from, "the evaluator's state of the partition is gone; its log is evaluated again");
+            tracing::error!(
+                %source, from,
+                "the evaluator's state of the partition is gone; its log is evaluated again"
+            );
             Ok(from)
         }
         Begin::Lost { from, records } => {
             services.metrics.records_lost(records);
-            tracing::error!(%source, from, records, "records were removed by retention before they were evaluated");
+            tracing::error!(
+                %source, from, records,
+                "records were removed by retention before they were evaluated"
+            );
             Ok(from)
         }
         Begin::EndsBelow { known } => Err(PartitionError::LogEndsBelow {
@@ -189,7 +199,10 @@ async fn offsets(services: &Services, source: &TopicPartition) -> Result<OffsetR
     loop {
         match services.stream.offsets(source).await {
             Err(error) if error.verdict() == Verdict::Transient => {
-                tracing::warn!(%source, %error, "the log's offsets cannot be read yet; trying again");
+                tracing::warn!(
+                    %source, %error,
+                    "the log's offsets cannot be read yet; trying again"
+                );
                 tokio::time::sleep(backoff.next()).await;
             }
             answer => return answer,

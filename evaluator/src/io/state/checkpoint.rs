@@ -1,10 +1,11 @@
-//! The value of a checkpoint record: the core's own bytes, and the parts that are deleted behind it.
+//! The value of a checkpoint record: the core's own bytes, and the parts that are deleted behind
+//! it.
 //!
-//! Format: 1 byte version (1), u32 number of deleted parts, for each u32 length of its id and the id, then the core's
-//! bytes to the end. Integers are little-endian.
+//! Format: 1 byte version (1), u32 number of deleted parts, for each u32 length of its id and the
+//! id, then the core's bytes to the end. Integers are little-endian.
 //!
-//! A part is named here before its key is deleted. A crash between the two records would otherwise leave an old
-//! part beside a newer checkpoint, and it would live on from there.
+//! A part is named here before its key is deleted. A crash between the two records would otherwise
+//! leave an old part beside a newer checkpoint, and it would live on from there.
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use std::collections::BTreeSet;

@@ -1,13 +1,14 @@
 //! Which records of earlier owners a new owner begins with.
 //!
-//! Evaluation is deterministic, so of two records of a part the one with the higher input offset has seen more and
-//! is right, whoever wrote it.
+//! Evaluation is deterministic, so of two records of a part the one with the higher input offset
+//! has seen more and is right, whoever wrote it.
 //!
-//! The checkpoint is that of the highest epoch which has one. An owner writes its first checkpoint only when every
-//! part is written under its own epoch, and only owners above it delete its keys, and that behind a checkpoint of
-//! their own: so the parts beside this checkpoint are complete. A checkpoint of a lower epoch may lie further, but
-//! the parts that it counts on may have been deleted by an owner that never saw it. Beginning earlier costs a few
-//! records that are evaluated again, with the same events; beginning too late loses what lies between.
+//! The checkpoint is that of the highest epoch which has one. An owner writes its first checkpoint
+//! only when every part is written under its own epoch, and only owners above it delete its keys,
+//! and that behind a checkpoint of their own: so the parts beside this checkpoint are complete. A
+//! checkpoint of a lower epoch may lie further, but the parts that it counts on may have been
+//! deleted by an owner that never saw it. Beginning earlier costs a few records that are evaluated
+//! again, with the same events; beginning too late loses what lies between.
 //!
 //! A part that only other epochs show, from before this checkpoint, has ended since.
 
@@ -49,7 +50,8 @@ pub(crate) struct Chosen {
     pub(crate) checkpoint: Option<Bytes>,
     /// The parts that live, by id.
     pub(crate) parts: BTreeMap<Bytes, Bytes>,
-    /// Every key that earlier owners have left, to delete once the new owner has written all of its own.
+    /// Every key that earlier owners have left, to delete once the new owner has written all of its
+    /// own.
     pub(crate) earlier: Vec<StateKey>,
 }
 
@@ -115,7 +117,8 @@ impl History {
         Ok(())
     }
 
-    /// Decides. An error is a record that cannot be read: what it held must not be left out silently.
+    /// Decides. An error is a record that cannot be read: what it held must not be left out
+    /// silently.
     pub(crate) fn choose(mut self) -> Result<Chosen, RestoreError> {
         let earlier = self.keys();
         if let Some(error) = self.unreadable {
@@ -123,7 +126,8 @@ impl History {
         }
         let base = self.checkpoints.last_entry();
         let base = base.map(|entry| entry.remove_entry());
-        // Beside the base a part is as the base says; elsewhere only what is ahead of the base can live.
+        // Beside the base a part is as the base says; elsewhere only what is ahead of the base can
+        // live.
         let lives = |part: &Part, settled: bool| match &base {
             Some((_, base)) => settled || part.offset >= base.offset,
             None => true,
@@ -154,7 +158,8 @@ impl History {
                 id: id.clone(),
             })
         });
-        // A checkpoint goes first: parts without one are no danger, a checkpoint without its parts is.
+        // A checkpoint goes first: parts without one are no danger, a checkpoint without its parts
+        // is.
         checkpoints
             .map(|epoch| StateKey::Checkpoint { epoch: *epoch })
             .chain(parts)

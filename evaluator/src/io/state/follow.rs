@@ -1,7 +1,9 @@
-//! Follows the state topic live: how far it was read, and the newest claim of each input that is owned here.
+//! Follows the state topic live: how far it was read, and the newest claim of each input that is
+//! owned here.
 //!
-//! An owner learns in this way that somebody else has claimed its partition. Before a checkpoint it also waits
-//! until its own last record was read back, so that one which slept through a take-over stops before it deletes.
+//! An owner learns in this way that somebody else has claimed its partition. Before a checkpoint it
+//! also waits until its own last record was read back, so that one which slept through a take-over
+//! stops before it deletes.
 
 use super::key::{InputId, StateKey, parse};
 use crate::io::backoff::Backoff;
@@ -12,7 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use stream::{Batch, Stream, StreamError, TopicPartition};
 use tokio::sync::watch;
 
-/// The readers of the state topic's partitions that this process needs. One for each, however many inputs it has.
+/// The readers of the state topic's partitions that this process needs. One for each, however many
+/// inputs it has.
 pub(crate) struct Followers {
     stream: Stream,
     tasks: Tasks,
@@ -120,7 +123,10 @@ async fn follow(
         match failed {
             None | Some(StreamError::Closed) => return Ok(()),
             Some(error) => {
-                tracing::warn!(%home, %error, "the evaluator's state cannot be followed; trying again");
+                tracing::warn!(
+                    %home, %error,
+                    "the evaluator's state cannot be followed; trying again"
+                );
                 tokio::time::sleep(backoff.next()).await;
             }
         }

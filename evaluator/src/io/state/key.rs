@@ -1,7 +1,8 @@
 //! Keys of `bongsu.evaluator.state`.
 //!
-//! `<tenant>/<incarnation>/<partition>/claim`, `.../<epoch>/checkpoint` and `.../<epoch>/part/<part id>`, the part
-//! id as the core made it. An input's records are in one partition, so that a claim orders them all.
+//! `<tenant>/<incarnation>/<partition>/claim`, `.../<epoch>/checkpoint` and `.../<epoch>/part/<part
+//! id>`, the part id as the core made it. An input's records are in one partition, so that a claim
+//! orders them all.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use model::{TenantId, TopicRole, host_partition};

@@ -1,8 +1,9 @@
 //! Which parts of the state are written when.
 //!
-//! A round writes the parts that had changed at its begin, spread over the state interval in shares, and ends with
-//! a checkpoint. A new owner has no checkpoint until everything that it took over is written under its own epoch; the
-//! core counts what it took over as changed, so that its first rounds do that.
+//! A round writes the parts that had changed at its begin, spread over the state interval in
+//! shares, and ends with a checkpoint. A new owner has no checkpoint until everything that it took
+//! over is written under its own epoch; the core counts what it took over as changed, so that its
+//! first rounds do that.
 
 use super::checkpoint::{self, Gone};
 use super::key::StateKey;
@@ -135,7 +136,8 @@ impl Rounds {
         self.due = now;
     }
 
-    /// The next share, when it is time and there is something to write. The job before must be done.
+    /// The next share, when it is time and there is something to write. The job before must be
+    /// done.
     pub(crate) fn next<P: Parts>(
         &mut self,
         core: &mut P,

@@ -75,7 +75,8 @@ pub(crate) enum SaveError {
 }
 
 impl Saver {
-    /// Does a job; tries for as long as the log may yet take it. Answers up to where the owner has written.
+    /// Does a job; tries for as long as the log may yet take it. Answers up to where the owner has
+    /// written.
     pub(crate) async fn save(mut self, job: Job) -> Result<i64, SaveError> {
         // The sender lives as long as the partition's task; without it nobody needs the state.
         if self
@@ -151,7 +152,8 @@ impl Saver {
         }
     }
 
-    /// The group's offset only shows lag and is checked against the log's end; the checkpoint is what counts.
+    /// The group's offset only shows lag and is checked against the log's end; the checkpoint is
+    /// what counts.
     async fn commit(&self, next_offset: i64) {
         let commit = Commit {
             source: self.source.clone(),

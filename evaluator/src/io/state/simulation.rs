@@ -1,7 +1,9 @@
-//! Owners that take a partition over from each other, are killed, or sleep through a take-over and write on.
+//! Owners that take a partition over from each other, are killed, or sleep through a take-over and
+//! write on.
 //!
-//! The core is a small one: inputs touch or end a part, and each touch is an event whose value depends on all
-//! touches since the part began. Whoever restores from the state topic at whatever point must find the same events.
+//! The core is a small one: inputs touch or end a part, and each touch is an event whose value
+//! depends on all touches since the part began. Whoever restores from the state topic at whatever
+//! point must find the same events.
 
 use super::choose::{Chosen, History};
 use super::key::StateKey;
@@ -39,7 +41,8 @@ struct Touch {
 struct Tiny {
     next: i64,
     parts: BTreeMap<u8, u64>,
-    /// Restored pieces that are ahead of the log: applied up to there; none is a part that had ended.
+    /// Restored pieces that are ahead of the log: applied up to there; none is a part that had
+    /// ended.
     waiting: BTreeMap<u8, (i64, Option<u64>)>,
     inherited: BTreeSet<u8>,
     /// Position before the first change that was not given out.

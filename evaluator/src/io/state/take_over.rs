@@ -68,8 +68,8 @@ impl StateTopic {
         TopicPartition::new(TopicName::evaluator_state(), input.home(self.partitions))
     }
 
-    /// Claims inputs that share a home and reads their state in one pass. Tries until it succeeds, the log is
-    /// closed or nobody wants the answers any more.
+    /// Claims inputs that share a home and reads their state in one pass. Tries until it succeeds,
+    /// the log is closed or nobody wants the answers any more.
     pub(crate) async fn take_over(
         self,
         home: TopicPartition,
@@ -131,7 +131,10 @@ impl StateTopic {
                 Err(StreamError::Closed) => return Err(StreamError::Closed),
                 Err(error) => {
                     let input = &candidate.input;
-                    tracing::warn!(%input, %error, "a partition cannot be claimed yet; trying again");
+                    tracing::warn!(
+                        %input, %error,
+                        "a partition cannot be claimed yet; trying again"
+                    );
                     tokio::time::sleep(backoff.next()).await;
                 }
             }
@@ -148,7 +151,10 @@ impl StateTopic {
             match self.read_once(home, standing).await {
                 Err(StreamError::Closed) => return Err(StreamError::Closed),
                 Err(error) => {
-                    tracing::warn!(%home, %error, "the evaluator's state cannot be read yet; trying again");
+                    tracing::warn!(
+                        %home, %error,
+                        "the evaluator's state cannot be read yet; trying again"
+                    );
                     tokio::time::sleep(backoff.next()).await;
                 }
                 read => return read,

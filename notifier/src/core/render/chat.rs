@@ -1,7 +1,8 @@
 //! Chat messages as Slack's Block Kit: a header, fields, context, and buttons.
 //!
-//! Limits are those of Slack's reference: 150 characters in a header, 3,000 in a section's text, 2,000 and ten in its
-//! fields, 75 on a button; control sequences are `<...>`, so that `&`, `<` and `>` in data are escaped.
+//! Limits are those of Slack's reference: 150 characters in a header, 3,000 in a section's text,
+//! 2,000 and ten in its fields, 75 on a button; control sequences are `<...>`, so that `&`, `<` and
+//! `>` in data are escaped.
 
 use super::{Phrases, link, next_step, phrases, place, quantity, reading, shortened, standing};
 use crate::core::message::{IncidentSummary, Message, Purpose, Recipient};
@@ -149,7 +150,8 @@ fn call(message: &Message, words: &Phrases) -> Option<Value> {
     })
 }
 
-/// A member by id, anybody else by name. Nothing that a catalogue or a tag holds can mention a room.
+/// A member by id, anybody else by name. Nothing that a catalogue or a tag holds can mention a
+/// room.
 fn mention(who: &Recipient) -> String {
     let id = &who.address;
     let member = id.len() <= 32
@@ -204,7 +206,8 @@ fn plain(text: &str, limit: usize) -> Value {
     json!({ "type": "plain_text", "text": text, "emoji": false })
 }
 
-/// Data within formatted text: at most `limit` characters once escaped, and no escape is cut in two.
+/// Data within formatted text: at most `limit` characters once escaped, and no escape is cut in
+/// two.
 fn escaped(text: &str, limit: usize) -> String {
     let mut out = String::new();
     let mut used = 0;

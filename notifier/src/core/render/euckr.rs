@@ -1,12 +1,14 @@
 //! Text for Korean phones: what EUC-KR can say, how many bytes it takes, and where it may be cut.
 //!
-//! "EUC-KR" is read strictly as KS X 1001. `encoding_rs` encodes the wider code page 949, whose 8,822 further
-//! syllables a carrier's gateway may turn into question marks without a word; here they are spelled in letters.
+//! "EUC-KR" is read strictly as KS X 1001. `encoding_rs` encodes the wider code page 949, whose
+//! 8,822 further syllables a carrier's gateway may turn into question marks without a word; here
+//! they are spelled in letters.
 
 use encoding_rs::EUC_KR;
 use std::fmt::Write as _;
 
-/// Initial, medial and final letters of Hangul in the order of Unicode's composition formula (section 3.12).
+/// Initial, medial and final letters of Hangul in the order of Unicode's composition formula
+/// (section 3.12).
 const INITIALS: &str = "ㄱㄲㄴㄷㄸㄹㅁㅂㅃㅅㅆㅇㅈㅉㅊㅋㅌㅍㅎ";
 const MEDIALS: &str = "ㅏㅐㅑㅒㅓㅔㅕㅖㅗㅘㅙㅚㅛㅜㅝㅞㅟㅠㅡㅢㅣ";
 const FINALS: &str = "ㄱㄲㄳㄴㄵㄶㄷㄹㄺㄻㄼㄽㄾㄿㅀㅁㅂㅄㅅㅆㅇㅈㅊㅋㅌㅍㅎ";
@@ -92,8 +94,8 @@ pub fn bytes(text: &str) -> usize {
     text.chars().map(|c| width(c).unwrap_or(1)).sum()
 }
 
-/// The text itself when it fits into `limit` bytes, else as much of it as fits with an ellipsis behind,
-/// never less than a whole character.
+/// The text itself when it fits into `limit` bytes, else as much of it as fits with an ellipsis
+/// behind, never less than a whole character.
 pub fn cut(text: &str, limit: usize) -> String {
     if bytes(text) <= limit {
         return text.to_owned();

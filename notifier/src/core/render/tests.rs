@@ -188,8 +188,8 @@ fn whatever_stands_in_an_incident_the_limits_hold_and_the_phone_can_show_it() {
     }
 }
 
-/// The limits of Slack's reference; `text` bytes are `chat.update`'s for the one and `chat.postMessage`'s for the
-/// other.
+/// The limits of Slack's reference; `text` bytes are `chat.update`'s for the one and
+/// `chat.postMessage`'s for the other.
 fn check_limits(post: &ChatPost, text: usize) {
     let length = |value: &serde_json::Value| value["text"].as_str().unwrap().chars().count();
     assert!(post.text.len() <= text, "{} bytes of text", post.text.len());

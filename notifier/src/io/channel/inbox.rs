@@ -1,7 +1,7 @@
 //! The built-in inbox, for channels without a provider: whatever is sent is there at once.
 //!
-//! It keeps nothing itself. What it shows at `/inbox` are the deliveries in the store, so that it survives a restart
-//! and every replica shows the same.
+//! It keeps nothing itself. What it shows at `/inbox` are the deliveries in the store, so that it
+//! survives a restart and every replica shows the same.
 
 use super::Channel;
 use crate::core::{Asked, DeliveryId, Message, Outcome, ProviderRef};

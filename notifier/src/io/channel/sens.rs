@@ -1,8 +1,9 @@
 //! Text messages through NAVER Cloud SENS, SMS API v2.
 //!
-//! Formats are those of the API guide: `sens-sms-send`, `sens-sms-list`, `sens-sms-get`, and the signature of the API
-//! gateway, version 2. SENS has neither an idempotency key nor a reference of ours: a request whose answer is lost
-//! cannot be asked for. What was accepted can, by its request id.
+//! Formats are those of the API guide: `sens-sms-send`, `sens-sms-list`, `sens-sms-get`, and the
+//! signature of the API gateway, version 2. SENS has neither an idempotency key nor a reference of
+//! ours: a request whose answer is lost cannot be asked for. What was accepted can, by its request
+//! id.
 
 use super::Channel;
 use super::web::{Answer, ChannelError, client};
@@ -226,7 +227,8 @@ fn delivered(message: &Value, reference: &ProviderRef) -> Asked {
     }
 }
 
-/// The gateway's words: `{"error": {"errorCode", "message", "details"}}`; the API's own answers have other names.
+/// The gateway's words: `{"error": {"errorCode", "message", "details"}}`; the API's own answers
+/// have other names.
 fn said(body: &[u8]) -> String {
     let Ok(answer) = serde_json::from_slice::<Value>(body) else {
         return String::new();
@@ -282,7 +284,8 @@ mod tests {
     #[test]
     fn the_signature_is_the_one_that_openssl_computes() {
         // The guide publishes no result; computed apart:
-        // printf 'GET /photos/puppy.jpg?query1=&query2\n1505290625682\naccess' | openssl dgst -sha256 -hmac secret -binary | base64
+        // printf 'GET /photos/puppy.jpg?query1=&query2\n1505290625682\naccess' |
+        //   openssl dgst -sha256 -hmac secret -binary | base64
         let uri = "/photos/puppy.jpg?query1=&query2";
         assert_eq!(
             sign("secret", "GET", uri, "1505290625682", "access"),

@@ -1,8 +1,9 @@
 //! Chat through Slack's Web API: post, keep the first message up to date, answer in its thread.
 //!
-//! Errors are those of the reference of `chat.postMessage` and `chat.update`. Slack takes no idempotency key: a post
-//! whose answer is lost has an unknown outcome. It carries our reference as message metadata, so that it can be
-//! looked for in the room's history where the app may read it (`channels:history`, `groups:history`).
+//! Errors are those of the reference of `chat.postMessage` and `chat.update`. Slack takes no
+//! idempotency key: a post whose answer is lost has an unknown outcome. It carries our reference as
+//! message metadata, so that it can be looked for in the room's history where the app may read it
+//! (`channels:history`, `groups:history`).
 
 use super::Channel;
 use super::web::{Answer, ChannelError, client};
@@ -113,7 +114,8 @@ impl Slack {
         }
     }
 
-    /// Shows the incident as it stands in the room's first message. Saying it twice changes nothing.
+    /// Shows the incident as it stands in the room's first message. Saying it twice changes
+    /// nothing.
     async fn update(&self, message: &Message, place: &Place) -> Updated {
         let post = root(message);
         let arguments = json!({
@@ -170,8 +172,8 @@ impl Channel for Slack {
         }
     }
 
-    /// Finding it is certain; not finding it is not, because a post may still be under way, may be an answer
-    /// in a thread, or the history may be closed to the app.
+    /// Finding it is certain; not finding it is not, because a post may still be under way, may be
+    /// an answer in a thread, or the history may be closed to the app.
     async fn ask(&self, delivery: &DeliveryId, address: &str, sent_after: Timestamp) -> Asked {
         let cannot = |reason: &str| Asked::CannotTell {
             reason: reason.to_owned(),

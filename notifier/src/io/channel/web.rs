@@ -1,4 +1,5 @@
-//! How channels speak HTTP: one client without redirects and with time-outs, and what a failure means.
+//! How channels speak HTTP: one client without redirects and with time-outs, and what a failure
+//! means.
 
 use crate::core::Outcome;
 use model::Span;
@@ -10,8 +11,8 @@ use std::time::Duration;
 const CONNECT: Duration = Duration::from_secs(3);
 /// For the whole exchange; shorter than the sender's own time-out, which could say less about it.
 const EXCHANGE: Duration = Duration::from_secs(8);
-/// An idle connection is dropped before providers drop it, since a request on a connection that is just
-/// being closed has an unknown outcome.
+/// An idle connection is dropped before providers drop it, since a request on a connection that is
+/// just being closed has an unknown outcome.
 const IDLE: Duration = Duration::from_secs(15);
 /// The longest answer that is read.
 const ANSWER_BYTES: usize = 1 << 20;

@@ -1,10 +1,13 @@
 //! Who may ask: open on loopback, otherwise with the API token; and only our own pages may act.
 //!
-//! - On loopback without a token anybody on the machine may ask, but only by a name of the loopback or of
-//!   `public_url`: a foreign name that was made to point here (DNS rebinding) is refused.
-//! - With a token the API asks for `Authorization: Bearer`, and the console for a session that a sign-in with that
-//!   token begins. The session is a signed cookie, whose key is derived from the token, so that replicas agree.
-//! - What changes something must not come from another origin; forms carry the token of a `SameSite=Strict` cookie.
+//! - On loopback without a token anybody on the machine may ask, but only by a name of the
+//!   loopback or of `public_url`: a foreign name that was made to point here (DNS rebinding) is
+//!   refused.
+//! - With a token the API asks for `Authorization: Bearer`, and the console for a session that a
+//!   sign-in with that token begins. The session is a signed cookie, whose key is derived from the
+//!   token, so that replicas agree.
+//! - What changes something must not come from another origin; forms carry the token of a
+//!   `SameSite=Strict` cookie.
 
 use super::SettingsError;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
@@ -93,7 +96,8 @@ impl Access {
         self.secure
     }
 
-    /// Lets a request to the API in. A browser's session may read, but only a bearer may change something.
+    /// Lets a request to the API in. A browser's session may read, but only a bearer may change
+    /// something.
     pub(super) fn api(
         &self,
         method: &Method,

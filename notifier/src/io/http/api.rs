@@ -202,8 +202,8 @@ fn incident(id: &str) -> Result<IncidentId, Problem> {
     IncidentId::parse(id).map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.to_string()))
 }
 
-/// The body, or the default when there is none. A body must say that it is JSON, which no form of a foreign
-/// page can do.
+/// The body, or the default when there is none. A body must say that it is JSON, which no form of a
+/// foreign page can do.
 fn json<T: DeserializeOwned + Default>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
     if body.is_empty() {
         return Ok(T::default());

@@ -37,7 +37,8 @@ pub(super) async fn guard(State(site): Here, request: Request, next: Next) -> Re
         let text = Labels::wanted(headers).refused_text;
         return notice(&site, headers, StatusCode::FORBIDDEN, |t| t.refused, text);
     }
-    // A strict cookie stays away when a link in a message leads here; asked again from our own page, it comes.
+    // A strict cookie stays away when a link in a message leads here; asked again from our own
+    // page, it comes.
     let from = headers
         .get("sec-fetch-site")
         .and_then(|value| value.to_str().ok());

@@ -1,4 +1,5 @@
-//! What the built-in inbox shows: chat rooms and phones, with the very texts that providers would get.
+//! What the built-in inbox shows: chat rooms and phones, with the very texts that providers would
+//! get.
 
 use super::view::{Moment, is_web};
 use crate::commands::DeliveryRecord;

@@ -1,5 +1,5 @@
-//! The short link of a message: its GET shows a page, only its POST acknowledges, so that the previews of
-//! messengers and mail scanners acknowledge nothing.
+//! The short link of a message: its GET shows a page, only its POST acknowledges, so that the
+//! previews of messengers and mail scanners acknowledge nothing.
 
 use super::labels::Labels;
 use super::page::{Frame, LinkPage, Section, html, notice};
@@ -10,9 +10,12 @@ use crate::core::{Actor, Via};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
+use model::Span;
 
 /// The longest token that is looked up.
 const TOKEN: usize = 200;
+/// How long a link holds: over a long weekend.
+const HOLDS: Span = Span::from_secs(4 * 86_400);
 
 /// The page.
 pub(super) async fn ask(
@@ -76,7 +79,18 @@ async fn target(site: &Site, token: &str) -> Result<Option<LinkTarget>, CommandE
     if token.len() > TOKEN || !token.bytes().all(plain) {
         return Ok(None);
     }
-    site.desk().link_target(token).await
+    let Some(target) = site.desk().link_target(token).await? else {
+        return Ok(None);
+    };
+    let id = target.incident.id;
+    let deliveries = site.desk().deliveries_of(&[id]).await?;
+    let carried = deliveries.get(&id).into_iter().flatten();
+    let sent = carried
+        .filter(|delivery| delivery.id == target.delivery)
+        .map(|delivery| delivery.created_at.as_millis())
+        .next();
+    let holds = sent.is_some_and(|sent| site.now_millis() - sent < HOLDS.as_millis());
+    Ok(holds.then_some(target))
 }
 
 fn gone(site: &Site, headers: &HeaderMap) -> Response {

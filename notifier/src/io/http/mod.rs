@@ -1,4 +1,5 @@
-//! HTTP of the notifier: the API, the console, the inbox, links of messages, Slack's button presses.
+//! HTTP of the notifier: the API, the console, the inbox, links of messages, Slack's button
+//! presses.
 
 mod access;
 mod api;
@@ -34,7 +35,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tower_http::timeout::TimeoutLayer;
 
-/// The largest request: Slack's interactions, with the message in them, are the largest that there are.
+/// The largest request: Slack's interactions, with the message in them, are the largest that there
+/// are.
 const BODY_BYTES: usize = 1 << 20;
 /// The longest that a request may take; streams are not bound by it.
 const PATIENCE: Duration = Duration::from_secs(15);

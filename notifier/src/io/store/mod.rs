@@ -5,6 +5,7 @@
 mod apply;
 mod outbox;
 mod read;
+mod receipts;
 mod rows;
 mod values;
 

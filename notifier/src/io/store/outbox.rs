@@ -70,6 +70,19 @@ fn excluded(addresses: &[String]) -> String {
 }
 
 impl Store {
+    /// Whether a channel has a delivery that is ready or whose lease ran out. Costs no turn as a writer.
+    pub async fn has_work(&self, channel: ChannelKind, now: Timestamp) -> Result<bool, StoreError> {
+        let row = sqlx::query(
+            "SELECT 1 AS one FROM deliveries \
+             WHERE channel = $1 AND fate IN ('queued', 'sending') AND ready_at <= $2 LIMIT 1",
+        )
+        .bind(channel.as_str())
+        .bind(now.as_nanos())
+        .fetch_optional(&self.reader)
+        .await?;
+        Ok(row.is_some())
+    }
+
     /// Takes deliveries of a channel that are ready, the most urgent first.
     pub async fn claim_ready(
         &self,

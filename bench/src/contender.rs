@@ -1,0 +1,124 @@
+//! Who is measured: a process, and what it used of the machine since it was looked at first.
+
+use crate::cli::Rival;
+use crate::report::{Cell, Figures, Outcome};
+use crate::usage;
+use anyhow::{Context, Result, ensure};
+use runtime::Clock;
+use std::process::Command;
+use std::time::Duration;
+use tests::process::Process;
+use tests::workdir::Workdir;
+
+const STOP: Duration = Duration::from_secs(60);
+
+/// Everyone who takes part, Bongsu first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Who {
+    /// The product.
+    Bongsu,
+    /// A Telegraf.
+    Rival(Rival),
+}
+
+impl Who {
+    /// Bongsu and its rivals.
+    pub(crate) fn all(rivals: &[Rival]) -> impl Iterator<Item = Self> {
+        std::iter::once(Self::Bongsu).chain(rivals.iter().copied().map(Self::Rival))
+    }
+
+    /// A name for groups, folders and messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Bongsu => "bongsu",
+            Self::Rival(Rival::Telegraf) => "telegraf",
+            Self::Rival(Rival::TelegrafTuned) => "telegraf-tuned",
+        }
+    }
+
+    /// Writes what came of its run into its place.
+    pub(crate) fn note(self, cell: &mut Cell, outcome: Outcome) {
+        match self {
+            Self::Bongsu => cell.bongsu = outcome,
+            Self::Rival(Rival::Telegraf) => cell.telegraf = Some(outcome),
+            Self::Rival(Rival::TelegrafTuned) => cell.telegraf_tuned = Some(outcome),
+        }
+    }
+}
+
+/// A contender that runs. Fields drop in order: the process before its folder.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    process: Process,
+    id: u32,
+    _folder: Workdir,
+}
+
+/// What a contender had used, and when.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look {
+    /// User and system time.
+    pub(crate) cpu: Duration,
+    /// Nanoseconds since 1970.
+    pub(crate) nanos: i64,
+}
+
+impl Contender {
+    /// Starts it; `folder` goes when it does.
+    ///
+    /// # Errors
+    /// When it ends at once.
+    pub(crate) fn start(name: &str, command: Command, folder: Workdir) -> Result<Self> {
+        let process = Process::start(name, command, folder.join("log"));
+        let id = process
+            .id()
+            .with_context(|| format!("{name} has no process id"))?;
+        Ok(Self {
+            process,
+            id,
+            _folder: folder,
+        })
+    }
+
+    /// Waits until `ask` says yes.
+    pub(crate) async fn ready(&mut self, within: Duration, ask: impl AsyncFnMut() -> Result<bool>) {
+        self.process.ready(within, ask).await;
+    }
+
+    /// What it has used so far.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub(crate) fn look(&mut self) -> Result<Look> {
+        if let Some(status) = self.process.ended() {
+            anyhow::bail!("it ended with {status}: {}", self.process.tail());
+        }
+        Ok(Look {
+            cpu: usage::cpu(self.id)?,
+            nanos: Clock::system().now_nanos(),
+        })
+    }
+
+    /// The cost of `lines` lines, from a look until now; the last of them arrived at `last_nanos`.
+    ///
+    /// # Errors
+    /// When it has ended, or no line came after the look.
+    pub(crate) fn figures(&mut self, lines: u64, from: Look, last_nanos: i64) -> Result<Figures> {
+        let cpu = self.look()?.cpu.saturating_sub(from.cpu);
+        let took = u64::try_from(last_nanos - from.nanos).unwrap_or(0);
+        ensure!(
+            took > 0,
+            "the last line arrived before the first was asked for"
+        );
+        let took = Duration::from_nanos(took);
+        Ok(Figures::new(lines, cpu, took, usage::peak_rss(self.id)?))
+    }
+
+    /// Ends it in order.
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub(crate) async fn stop(mut self) -> Result<()> {
+        self.process.terminate(STOP).await.map(|_| ())
+    }
+}

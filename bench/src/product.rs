@@ -1,0 +1,115 @@
+//! Bongsu as its users run it: the release program, its catalogue, its services.
+
+use crate::contender::Contender;
+use crate::lines::PARTITIONS;
+use anyhow::{Context, Result, ensure};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tests::workdir::Workdir;
+use tests::{ports, process, web};
+
+/// The tenant of the load.
+pub(crate) const TENANT: &str = "bench";
+/// Its topic.
+pub(crate) const TOPIC: &str = "metrics.bench";
+
+const START: Duration = Duration::from_secs(60);
+
+/// The program, and the Kafka that it works on.
+#[derive(Debug)]
+pub(crate) struct Product {
+    binary: PathBuf,
+    brokers: String,
+}
+
+impl Product {
+    /// Finds the program: the one that was named, or the one beside this.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn find(named: Option<&Path>, brokers: String) -> Result<Self> {
+        let own = std::env::current_exe()?;
+        let binary = named.map_or_else(|| own.with_file_name("bongsu"), Path::to_path_buf);
+        ensure!(
+            binary.is_file(),
+            "{} is not there: run `cargo build --release -p bongsu` first, or name it with --bongsu",
+            binary.display()
+        );
+        Ok(Self {
+            binary: binary.canonicalize()?,
+            brokers,
+        })
+    }
+
+    /// Declares the tenant, whose topic that makes, and the place where its points go.
+    ///
+    /// # Errors
+    /// When the catalogue is refused.
+    pub(crate) fn declare(&self, sink: &str) -> Result<()> {
+        let folder = Workdir::new("catalogue");
+        folder.write("token", "bench-sink-token");
+        let token = folder.join("token");
+        let catalogue = format!(
+            "escalation_policy: default\nsteps:\n  - notify: [nobody]\n---\n\
+             contact: nobody\nname: Nobody\nemail: nobody@example.org\n---\n\
+             tenant: {TENANT}\npartitions: {PARTITIONS}\n---\n\
+             shard: sink\nurl: {sink}\norg: bongsu\ntoken_file: {}\n---\n\
+             placement: default\nshards_per_tenant: 1\n\
+             epochs:\n  - {{from: beginning, shards: {{sink: 1.0}}}}\n",
+            token.display()
+        );
+        let file = folder.write("bench.yaml", &catalogue);
+        process::run(self.command().arg("apply").arg("-f").arg(file)).map(|_| ())
+    }
+
+    /// Makes a router token for the tenant.
+    ///
+    /// # Errors
+    /// When the command fails, or its answer holds none.
+    pub(crate) fn token(&self) -> Result<String> {
+        let mut add = self.command();
+        let printed = process::run(add.args(["tenant", "add", TENANT, "-o", "json"]))?;
+        let added: serde_json::Value = serde_json::from_str(&printed)?;
+        let token = added["token"]
+            .as_str()
+            .context("`bongsu tenant add` made no token")?;
+        Ok(token.to_owned())
+    }
+
+    /// Starts a service with these settings of its own, and waits until it is ready. Returns its base
+    /// URL, too.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(crate) async fn start(&self, service: &str, settings: &str) -> Result<(Contender, String)> {
+        let folder = Workdir::new(service);
+        let config = folder.write("bongsu.yaml", &format!("{service}: {settings}\n"));
+        let listen = format!("127.0.0.1:{}", ports::free());
+        let mut command = self.command();
+        command
+            .args([service, "--listen", &listen, "--config"])
+            .arg(config);
+        let mut contender = Contender::start(&format!("bongsu {service}"), command, folder)?;
+        let url = format!("http://{listen}");
+        let (ready, client) = (format!("{url}/readyz"), web::client());
+        contender
+            .ready(START, async || {
+                Ok(client.get(&ready).send().await?.status().is_success())
+            })
+            .await;
+        Ok((contender, url))
+    }
+
+    /// A developer's own settings have no say in a measurement.
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.binary);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("BONGSU_") {
+                command.env_remove(name);
+            }
+        }
+        command.args(["--kafka", &self.brokers]);
+        command
+    }
+}

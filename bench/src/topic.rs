@@ -1,0 +1,237 @@
+//! The topic of the load: filling it, following it, and what a group has committed of it.
+
+use crate::lines::{self, PARTITIONS};
+use crate::tally::Tally;
+use anyhow::{Context, Result, ensure};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
+use rdkafka::{Offset, TopicPartitionList};
+use runtime::Clock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tests::Kafka;
+
+const ANSWER: Duration = Duration::from_secs(10);
+const FLUSH: Duration = Duration::from_secs(120);
+const POLL: Duration = Duration::from_millis(50);
+/// While the producer's queue is full.
+const BREATHE: Duration = Duration::from_millis(2);
+const STABLE: &str = "Stable";
+
+/// Fills a topic with lines, so many a message and every host in its partition. Returns what it holds.
+///
+/// # Errors
+/// When a record is not acknowledged.
+pub(crate) fn fill(
+    kafka: &Kafka,
+    topic: &str,
+    count: u64,
+    lines_per_message: u64,
+) -> Result<Tally> {
+    let mut config = kafka.config();
+    config
+        .set("compression.type", "lz4")
+        .set("linger.ms", "20")
+        .set("acks", "all");
+    let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
+    let partitions = lines::partitions();
+    let mut messages = vec![(Vec::new(), 0_u64); PARTITIONS as usize];
+    let (mut tally, mut sent) = (Tally::default(), 0);
+    for line in 0..count {
+        let partition = partitions[lines::host(line)];
+        let (message, held) = &mut messages[partition as usize];
+        lines::write(line, message);
+        *held += 1;
+        if *held == lines_per_message {
+            tally.add(message);
+            send(&producer, topic, partition, message)?;
+            sent += 1;
+            message.clear();
+            *held = 0;
+        }
+    }
+    for (partition, (message, held)) in (0..).zip(&messages) {
+        if *held > 0 {
+            tally.add(message);
+            send(&producer, topic, partition, message)?;
+            sent += 1;
+        }
+    }
+    producer.flush(FLUSH)?;
+    let stored: i64 = Follow::new(kafka, topic, "bongsu-bench")?
+        .ends()?
+        .iter()
+        .sum();
+    ensure!(stored == sent, "{topic} holds {stored} of {sent} messages");
+    Ok(tally)
+}
+
+fn send(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    topic: &str,
+    partition: u32,
+    message: &[u8],
+) -> Result<()> {
+    let partition = i32::try_from(partition)?;
+    let mut record = BaseRecord::<(), [u8]>::to(topic)
+        .partition(partition)
+        .payload(message);
+    loop {
+        match producer.send(record) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
+                record = back;
+                std::thread::sleep(BREATHE);
+            }
+            Err((error, _)) => return Err(error.into()),
+        }
+    }
+}
+
+/// Looks at a topic and at what a group has of it, without being its member.
+pub(crate) struct Follow {
+    client: BaseConsumer,
+    topic: String,
+    group: String,
+}
+
+impl Follow {
+    /// A client of its own.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub(crate) fn new(kafka: &Kafka, topic: &str, group: &str) -> Result<Self> {
+        let mut config = kafka.config();
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false");
+        let client = config.create()?;
+        Ok(Self {
+            client,
+            topic: topic.to_owned(),
+            group: group.to_owned(),
+        })
+    }
+
+    /// Where each partition ends.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub(crate) fn ends(&self) -> Result<Vec<i64>> {
+        let end = |partition| {
+            Ok(self
+                .client
+                .fetch_watermarks(&self.topic, partition, ANSWER)?
+                .1)
+        };
+        numbers().map(end).collect()
+    }
+
+    /// Whether the group has given its members their partitions.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub(crate) fn is_stable(&self) -> Result<bool> {
+        let groups = self.client.fetch_group_list(Some(&self.group), ANSWER)?;
+        Ok(groups.groups().iter().any(|group| group.state() == STABLE))
+    }
+
+    /// What the group has committed, 0 where nothing.
+    ///
+    /// # Errors
+    /// When the broker does not answer.
+    pub(crate) fn committed(&self) -> Result<Vec<i64>> {
+        let mut asked = TopicPartitionList::new();
+        for partition in numbers() {
+            asked.add_partition(&self.topic, partition);
+        }
+        let committed = self.client.committed_offsets(asked, ANSWER)?;
+        let offset = |partition| {
+            let element = committed.find_partition(&self.topic, partition);
+            let element = element.context("the broker left a partition out")?;
+            Ok(element.offset().to_raw().unwrap_or(0).max(0))
+        };
+        numbers().map(offset).collect()
+    }
+}
+
+fn numbers() -> impl Iterator<Item = i32> {
+    (0..).take(PARTITIONS as usize)
+}
+
+/// A thread that reads a topic from its beginning and counts its lines.
+pub(crate) struct Counter {
+    seen: Arc<Mutex<Seen>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What a [`Counter`] has seen.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Seen {
+    /// The lines.
+    pub(crate) tally: Tally,
+    /// When the last of them came, in nanoseconds since 1970.
+    pub(crate) last_nanos: i64,
+}
+
+impl Counter {
+    /// Starts to read.
+    ///
+    /// # Errors
+    /// When the client cannot be made.
+    pub(crate) fn start(kafka: &Kafka, topic: &str) -> Result<Self> {
+        let mut config = kafka.config();
+        config
+            .set("group.id", "bongsu-bench-counter")
+            .set("enable.auto.commit", "false")
+            .set("fetch.wait.max.ms", "20");
+        let client: BaseConsumer = config.create()?;
+        let mut places = TopicPartitionList::new();
+        for partition in numbers() {
+            places.add_partition_offset(topic, partition, Offset::Beginning)?;
+        }
+        client.assign(&places)?;
+        let (seen, stop) = (Arc::new(Mutex::default()), Arc::new(AtomicBool::new(false)));
+        let (shared, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
+        let thread = std::thread::spawn(move || count(&client, &shared, &stopped));
+        Ok(Self {
+            seen,
+            stop,
+            thread: Some(thread),
+        })
+    }
+
+    /// What was read so far.
+    pub(crate) fn seen(&self) -> Seen {
+        *self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Counter {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // What it counted is worth nothing any more, a panic of its own is printed.
+            thread.join().ok();
+        }
+    }
+}
+
+fn count(client: &BaseConsumer, seen: &Mutex<Seen>, stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        match client.poll(POLL) {
+            Some(Ok(message)) => {
+                let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
+                seen.tally.add(message.payload().unwrap_or_default());
+                seen.last_nanos = Clock::system().now_nanos();
+            }
+            Some(Err(error)) => eprintln!("the counting reader: {error}"),
+            None => {}
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! What a process has used, as Linux accounts for it in `/proc`.
+
+use anyhow::{Context, Result};
+use std::time::Duration;
+
+/// User and system time of a process and of its children that have ended.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn cpu(id: u32) -> Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let ticks = ticks(&stat).with_context(|| format!("/proc/{id}/stat reads {stat}"))?;
+    let per_second = rustix::param::clock_ticks_per_second();
+    Ok(Duration::from_secs_f64(ticks as f64 / per_second as f64))
+}
+
+/// The largest resident size that the process has had, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn peak_rss(id: u32) -> Result<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(kib.with_context(|| format!("/proc/{id}/status has no VmHWM"))? * 1024)
+}
+
+/// Fields 14 to 17 (proc_pid_stat(5)): utime, stime, cutime, cstime. They are counted behind the
+/// program's name, which may hold anything.
+fn ticks(stat: &str) -> Option<u64> {
+    let (_, behind_name) = stat.rsplit_once(')')?;
+    let fields = behind_name.split_ascii_whitespace().skip(11).take(4);
+    fields.map(|field| field.parse::<u64>().ok()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_times_are_found_behind_an_odd_name() {
+        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 1 2 3 4 10 20 300 4000 20 0 1 0 5";
+        assert_eq!(ticks(stat), Some(4_330));
+        assert_eq!(ticks("7 (a) S 1"), Some(0));
+        assert_eq!(ticks("nothing"), None);
+    }
+
+    #[test]
+    fn this_process_has_a_size() {
+        assert!(peak_rss(std::process::id()).unwrap() > 1 << 20);
+        cpu(std::process::id()).unwrap();
+    }
+}
