@@ -116,7 +116,8 @@ CREATE TABLE deliveries (
     unknowns        BIGINT NOT NULL,
     asks            BIGINT NOT NULL,
     possible_repeat BIGINT NOT NULL,
-    -- When it may be taken: queued, to send it; sending, because its lease is over.
+    -- When it may be taken: queued, to send it; sending, because its lease is over; accepted, to look
+    -- for its receipt.
     ready_at        BIGINT NOT NULL,
     -- Counts the leases; only the holder of the latest may record an outcome.
     lease           BIGINT NOT NULL,
@@ -129,3 +130,4 @@ CREATE INDEX deliveries_newest ON deliveries (created_at, ordinal);
 CREATE UNIQUE INDEX deliveries_token ON deliveries (token);
 CREATE INDEX deliveries_of_incident ON deliveries (incident, channel, address, ordinal);
 CREATE INDEX deliveries_ready ON deliveries (channel, lane, ready_at) WHERE fate IN ('queued', 'sending');
+CREATE INDEX deliveries_unconfirmed ON deliveries (channel, ready_at) WHERE fate = 'accepted';

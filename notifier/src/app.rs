@@ -10,6 +10,7 @@ use crate::io::directory::{LivePeople, People};
 use crate::io::http::{self, Settings};
 use crate::io::intake::Intake;
 use crate::io::receipts;
+use crate::io::receipts;
 use crate::io::sender::Sender;
 use crate::io::store::Store;
 use crate::io::timers;
@@ -130,6 +131,8 @@ fn spawn(engine: &Arc<Engine>, stream: Stream, ctx: &Context) {
     for kind in ChannelKind::ALL {
         let sender = Sender::new(Arc::clone(engine), *kind, order.clone());
         tasks.spawn("notifier sender", must_live, sender.run());
+        let receipts = receipts::run(Arc::clone(engine), *kind, order.clone());
+        tasks.spawn("notifier receipts", must_live, receipts);
     }
     let timers = timers::run(Arc::clone(engine), order.clone());
     tasks.spawn("notifier timers", must_live, timers);

@@ -30,7 +30,7 @@ cases!(
     killed_between_send_and_record,
     a_refused_page_advances_the_escalation_at_once,
     what_the_provider_puts_off_is_sent_later,
-    an_unreadable_record_is_passed_over,
+    an_undelivered_receipt_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
     two_replicas_send_each_message_once,
     a_slow_destination_stalls_nobody_else,
     a_p1_overtakes_a_flood_of_p3,

@@ -65,9 +65,9 @@ async fn run(seed: u64) {
     let promised = oracle.stop().await;
 
     every_promise_is_kept(&world, &promised).await;
+    assert_eq!(world.judge.about(HOST).await, ["firing P1", "resolved -"]);
     let events = world.judge.agrees(LONG).await;
     assert_eq!(events, 2, "it fired and recovered");
-    assert_eq!(world.judge.about(HOST).await, ["firing P1", "resolved -"]);
     each_person_was_told_once_or_warned_of_a_repeat(&world);
     site.terminate().await;
 }

@@ -25,7 +25,7 @@ pub use storage::{
     lists_are_filtered_searched_and_paged,
 };
 pub use trouble::{
-    a_refused_page_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
+    a_refused_page_advances_the_escalation_at_once, an_undelivered_receipt_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
     killed_between_send_and_record, what_the_provider_puts_off_is_sent_later,
 };
 pub use world::{Replica, World};

@@ -27,6 +27,7 @@ pub struct Recorder {
     open: watch::Sender<bool>,
     scripts: Mutex<BTreeMap<String, VecDeque<Script>>>,
     asked: Mutex<Asked>,
+    receipt: Mutex<Option<Asked>>,
 }
 
 impl Default for Recorder {
@@ -38,6 +39,7 @@ impl Default for Recorder {
             asked: Mutex::new(Asked::CannotTell {
                 reason: "a recorder".to_owned(),
             }),
+            receipt: Mutex::default(),
         }
     }
 }
@@ -52,6 +54,11 @@ impl Recorder {
     /// How questions are answered from now on.
     pub fn answers(&self, asked: Asked) {
         *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = asked;
+    }
+
+    /// What is said from now on of messages that were accepted; without it nothing is.
+    pub fn receipts(&self, receipt: Asked) {
+        *self.receipt.lock().unwrap_or_else(PoisonError::into_inner) = Some(receipt);
     }
 
     /// Keeps every attempt waiting before it is taken, until it is opened again.
@@ -116,6 +123,13 @@ impl Channel for Recorder {
             Some(Script::Answer(outcome)) => outcome,
             Some(Script::TakeAndHang) => std::future::pending().await,
         }
+    }
+
+    async fn receipt(&self, _: &ProviderRef) -> Asked {
+        let receipt = self.receipt.lock().unwrap_or_else(PoisonError::into_inner);
+        receipt.clone().unwrap_or(Asked::CannotTell {
+            reason: "no receipts".to_owned(),
+        })
     }
 
     async fn ask(&self, _: &DeliveryId, _: &str, _: Timestamp) -> Asked {

@@ -1,7 +1,7 @@
 //! Providers that fail, records that cannot be read, and a process that dies at the worst moment.
 
 use super::recorder::{Script, lines};
-use super::world::{World, kinds, until};
+use super::world::{World, kinds, until, until_recorded};
 use crate::core::{Asked, Fate, Outcome, ProviderRef};
 use model::{Priority, Span};
 
@@ -83,6 +83,23 @@ pub async fn a_refused_page_advances_the_escalation_at_once(world: World) {
     world.recovers("acme", 1, 2).await;
     let sms = world.sms.until(|sent| sent.len() == 2).await;
     assert_eq!(lines(&sms[1..]), ["resolved phone-second0"]);
+}
+
+/// Accepted, and later reported as not delivered: as bad as refused.
+pub async fn an_undelivered_receipt_advances_the_escalation_at_once(world: World) {
+    let reason = "the phone is switched off".to_owned();
+    world.sms.receipts(Asked::Refused { reason });
+    let replica = world.replica().await;
+    let id = world.fires("acme", 1, Priority::P1).await;
+    world.sms.until(|sent| sent.len() == 1).await;
+    world.chat.until(|sent| sent.len() == 1).await;
+    until_recorded(&replica.commands).await;
+    world.pass(3);
+    let sms = world.sms.until(|sent| sent.len() == 2).await;
+    assert_eq!(lines(&sms), ["firing phone-first0", "escalated phone-second0"]);
+    let detail = until(&replica.commands, id, |detail| kinds(detail).contains(&"undelivered"));
+    let failed = detail.await.deliveries.into_iter().find(|one| one.fate == Fate::Failed);
+    assert_eq!(failed.and_then(|one| one.reason).as_deref(), Some("the phone is switched off"));
 }
 
 /// 429 with a time: not before, and no mark, for it was certainly not taken.

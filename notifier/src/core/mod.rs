@@ -24,7 +24,8 @@ mod world;
 pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
 pub use audit::{Finding, audit};
 pub use delivery::{
-    Attempt, Limits, Next, Sibling, after_asking, after_sending, entry, merge_fate, step_lives,
+    Attempt, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,
+    after_sending, entry, merge_fate, step_lives,
 };
 pub use directory::{Directory, Person, Policy, Route, Step};
 pub use incident::{Escalation, Incident, Target, Told};

@@ -1,96 +1,73 @@
-//! Asks providers what became of the messages that they accepted, so that what never reached a
-//! phone advances the escalation at once.
+//! Looks for the receipts of messages that a provider accepted: what did not arrive escalates at once.
 
-use crate::commands::DeliveryRecord;
-use crate::core::{Asked, Fate};
+use crate::core::{Asked, ChannelKind, ProviderRef, Receipt, after_receipt};
 use crate::engine::Engine;
-use crate::io::store::StoreError;
-use model::Span;
+use crate::io::store::{Claimed, StoreError};
+use futures_util::future::join_all;
 use runtime::Shutdown;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-/// How often the store is read.
-const EVERY: Span = Span::from_secs(5);
-/// A message is asked for so long after it was accepted, then after twice that, and so on.
-const FIRST: Span = Span::from_secs(5);
-/// For so long after it was decided.
-const WINDOW: Span = Span::from_secs(3_600);
-/// Messages asked for at a time.
-const BATCH: u32 = 200;
+/// Receipts looked for at a time.
+const BATCH: usize = 16;
 
-/// Asks until the order to stop. Replicas may ask twice; a fate never goes back.
-pub async fn run(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+/// Looks for the receipts of one channel until the order to stop.
+pub async fn run(
+    engine: Arc<Engine>,
+    channel: ChannelKind,
+    order: Shutdown,
+) -> Result<(), Infallible> {
     loop {
+        match look(&engine, channel).await {
+            Ok(found) if found == BATCH && !order.has_begun() => continue,
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%error, %channel, "receipts cannot be looked for"),
+        }
         tokio::select! {
-            () = tokio::time::sleep(EVERY.to_std()) => {}
+            () = tokio::time::sleep(engine.config.poll.to_std()) => {}
             () = order.begun() => return Ok(()),
         }
-        if let Err(error) = look(&engine, &order).await {
-            tracing::warn!(%error, "receipts cannot be asked for");
-        }
     }
 }
 
-async fn look(engine: &Engine, order: &Shutdown) -> Result<(), StoreError> {
+/// One batch; how large it was.
+async fn look(engine: &Engine, channel: ChannelKind) -> Result<usize, StoreError> {
     let now = engine.now();
-    let accepted = engine
+    let again_at = now.plus(engine.config.lease);
+    let claimed = engine
         .store
-        .accepted_since(now.minus(WINDOW), BATCH)
+        .claim_accepted(channel, BATCH, now, again_at)
         .await?;
-    let due = accepted
+    let looks = claimed
         .iter()
-        .filter(|delivery| is_time(now.since(delivery.updated_at)));
-    for delivery in due {
-        if order.has_begun() {
-            break;
-        }
-        ask(engine, delivery).await?;
+        .map(|(claimed, reference)| one(engine, claimed, reference));
+    for done in join_all(looks).await {
+        done?;
     }
-    Ok(())
+    Ok(claimed.len())
 }
 
-async fn ask(engine: &Engine, delivery: &DeliveryRecord) -> Result<(), StoreError> {
-    let channel = engine.channels.get(delivery.channel);
-    let (Some(channel), Some(reference)) = (channel, &delivery.reference) else {
-        return Ok(());
-    };
-    let (fate, reason) = match channel.receipt(reference).await {
-        Asked::Delivered { .. } => (Fate::Delivered, None),
-        Asked::Refused { reason } => (Fate::Failed, Some(reason)),
-        Asked::Accepted { .. } | Asked::NeverSent | Asked::CannotTell { .. } => return Ok(()),
-        Asked::Retry { reason } => {
-            tracing::debug!(delivery = %delivery.id, reason, "the provider gave no receipt");
-            return Ok(());
+async fn one(
+    engine: &Engine,
+    claimed: &Claimed,
+    reference: &ProviderRef,
+) -> Result<(), StoreError> {
+    let asked = match engine.channels.get(claimed.channel) {
+        None => Asked::CannotTell {
+            reason: "its provider is not configured any more".to_owned(),
+        },
+        Some(channel) => {
+            let within = engine.config.send_timeout;
+            tokio::time::timeout(within.to_std(), channel.receipt(reference))
+                .await
+                .unwrap_or_else(|_| Asked::Retry {
+                    reason: format!("no answer within {within}"),
+                })
         }
     };
-    engine.report(delivery.id, fate, reason).await
-}
-
-/// Whether one of the times to ask came up since the last look.
-fn is_time(age: Span) -> bool {
-    let mut at = FIRST;
-    while at <= age {
-        if age.as_nanos() < at.plus(EVERY).as_nanos() {
-            return true;
-        }
-        at = at.times(2);
-    }
-    false
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn receipts_are_asked_for_often_at_first_and_then_rarely() {
-        let asked: Vec<i64> = (0..=720)
-            .map(|look| look * 5)
-            .filter(|seconds| is_time(Span::from_secs(*seconds)))
-            .collect();
-        assert_eq!(asked, [5, 10, 20, 40, 80, 160, 320, 640, 1_280, 2_560]);
-        assert!(is_time(Span::from_millis(9_999)), "between two looks, too");
-        assert!(!is_time(Span::from_secs(-60)), "clocks of replicas differ");
+    match after_receipt(&claimed.attempt, asked, engine.now()) {
+        Receipt::Known { fate, reason } => engine.report(claimed.id, fate, reason).await,
+        Receipt::Look { at } => engine.store.look_again(claimed.id, Some(at)).await,
+        Receipt::Never => engine.store.look_again(claimed.id, None).await,
     }
 }

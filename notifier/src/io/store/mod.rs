@@ -42,6 +42,7 @@ struct Dialect {
     begin: &'static str,
     claim_deliveries: &'static str,
     claim_expired: &'static str,
+    claim_accepted: &'static str,
     claim_due: &'static str,
     lock_incident: &'static str,
 }
@@ -52,6 +53,7 @@ static SQLITE: Dialect = Dialect {
     begin: "BEGIN IMMEDIATE",
     claim_deliveries: include_str!("sql/sqlite/claim_deliveries.sql"),
     claim_expired: include_str!("sql/sqlite/claim_expired.sql"),
+    claim_accepted: include_str!("sql/sqlite/claim_accepted.sql"),
     claim_due: include_str!("sql/sqlite/claim_due.sql"),
     lock_incident: include_str!("sql/sqlite/lock_incident.sql"),
 };
@@ -61,6 +63,7 @@ static POSTGRES: Dialect = Dialect {
     begin: "BEGIN",
     claim_deliveries: include_str!("sql/postgres/claim_deliveries.sql"),
     claim_expired: include_str!("sql/postgres/claim_expired.sql"),
+    claim_accepted: include_str!("sql/postgres/claim_accepted.sql"),
     claim_due: include_str!("sql/postgres/claim_due.sql"),
     lock_incident: include_str!("sql/postgres/lock_incident.sql"),
 };

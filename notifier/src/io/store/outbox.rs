@@ -3,7 +3,7 @@
 use super::values::{Cells, MentionJson};
 use super::{Store, StoreError, Tx, rows};
 use crate::core::{
-    Attempt, ChannelKind, DeliveryId, Fate, IncidentSummary, Next, ProviderRef, Purpose, Recipient,
+    Attempt, ChannelKind, DeliveryId, FIRST_LOOK, Fate, IncidentSummary, Next, ProviderRef, Purpose, Recipient,
     Sibling,
 };
 use model::{IncidentId, Priority, Timestamp};
@@ -121,6 +121,54 @@ impl Store {
         rows.iter().map(claimed).collect()
     }
 
+    /// Takes accepted deliveries whose receipt is to be looked for, with what the provider calls them.
+    pub async fn claim_accepted(
+        &self,
+        channel: ChannelKind,
+        limit: usize,
+        now: Timestamp,
+        again_at: Timestamp,
+    ) -> Result<Vec<(Claimed, ProviderRef)>, StoreError> {
+        let waiting = sqlx::query(
+            "SELECT 1 AS one FROM deliveries \
+             WHERE channel = $1 AND fate = 'accepted' AND ready_at <= $2 LIMIT 1",
+        )
+        .bind(channel.as_str())
+        .bind(now.as_nanos())
+        .fetch_optional(&self.reader)
+        .await?;
+        if waiting.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows = sqlx::query(self.dialect.claim_accepted)
+            .bind(again_at.as_nanos())
+            .bind(now.as_nanos())
+            .bind(channel.as_str())
+            .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+            .fetch_all(&self.writer)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let reference = cells(row).text_or_none("reference")?.unwrap_or_default();
+                Ok((claimed(row)?, ProviderRef(reference)))
+            })
+            .collect()
+    }
+
+    /// Looks for a receipt again at that time; none is never.
+    pub async fn look_again(
+        &self,
+        id: DeliveryId,
+        at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        sqlx::query("UPDATE deliveries SET ready_at = $2 WHERE id = $1 AND fate = 'accepted'")
+            .bind(id.to_string())
+            .bind(at.map_or(i64::MAX, Timestamp::as_nanos))
+            .execute(&self.writer)
+            .await?;
+        Ok(())
+    }
+
     /// What a sender needs beside the delivery itself; none when the incident is gone.
     pub async fn surroundings(
         &self,
@@ -164,7 +212,10 @@ impl Tx {
                 fate,
                 reference,
                 reason,
-            } => (*fate, now, None, reference.clone(), reason.clone()),
+            } => {
+                let receipt_at = now.plus(FIRST_LOOK);
+                (*fate, receipt_at, None, reference.clone(), reason.clone())
+            }
             Next::Again {
                 at,
                 possible_repeat,
