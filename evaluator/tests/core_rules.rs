@@ -327,9 +327,15 @@ fn a_group_without_data_expires_and_is_never_called_resolved() {
 #[test]
 fn an_override_with_short_times_fires_fast() {
     let yaml = include_str!("../../templates/cpu-usage.yaml").to_owned()
-        + "---\noverride: demo\ntemplate: cpu-usage\nset:\n  every: 5s\n  interval: 1s\n\
-          over: average of 10s\n  \
-           levels: {P1: {for: 10s}, P2: {for: 10s, recover_for: 0}, P3: {for: 10s}}\n";
+        + r#"---
+override: demo
+template: cpu-usage
+set:
+  every: 5s
+  interval: 1s
+  over: average of 10s
+  levels: {P1: {for: 10s}, P2: {for: 10s, recover_for: 0}, P3: {for: 10s}}
+"#;
     let mut replay = evaluator::core::Replay::new(
         core_support::tenant(),
         evaluator::core::Plan::compile(&core_support::bundle(1, &yaml, 2)).unwrap(),

@@ -10,7 +10,6 @@ use crate::io::directory::{LivePeople, People};
 use crate::io::http::{self, Settings};
 use crate::io::intake::Intake;
 use crate::io::receipts;
-use crate::io::receipts;
 use crate::io::sender::Sender;
 use crate::io::store::Store;
 use crate::io::timers;
@@ -142,8 +141,6 @@ fn spawn(engine: &Arc<Engine>, stream: Stream, ctx: &Context) {
         let watcher = timers::run_watcher(Arc::clone(engine), order.clone());
         tasks.spawn("notifier watcher", must_live, watcher);
     }
-    let receipts = receipts::run(Arc::clone(engine), order.clone());
-    tasks.spawn("notifier receipts", must_live, receipts);
     let condition = ctx.health.condition("alerts");
     let intake = Intake::new(Arc::clone(engine), stream, order.clone(), condition);
     tasks.spawn("notifier intake", must_live, intake.run());

@@ -164,7 +164,9 @@ impl Engine {
         caught_up: &CaughtUp,
         effects: &mut Effects,
     ) -> Result<(), StoreError> {
-        let waiting = tx.catching_up(&caught_up.tenant, caught_up.partition).await?;
+        let waiting = tx
+            .catching_up(&caught_up.tenant, caught_up.partition)
+            .await?;
         for id in waiting {
             self.decide_by_id(tx, id, Input::CaughtUp, effects).await?;
         }
@@ -281,7 +283,8 @@ impl Engine {
             // Who may have heard of it hears of its end.
             heard_before: fate == Fate::Unknown || tx.heard_before(claimed).await?,
         };
-        self.decide_by_id(tx, claimed.incident, input, effects).await
+        self.decide_by_id(tx, claimed.incident, input, effects)
+            .await
     }
 
     /// The message of a delivery.

@@ -31,7 +31,9 @@ impl Metrics {
                     "bongsu_incident_ack_seconds",
                     "From the opening of an incident to its acknowledgement.",
                 )
-                .buckets(vec![15.0, 60.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 14400.0]),
+                .buckets(vec![
+                    15.0, 60.0, 180.0, 300.0, 600.0, 900.0, 1800.0, 3600.0, 14400.0,
+                ]),
             )),
             notifications: counter(
                 "bongsu_notifications_total",

@@ -11,9 +11,9 @@ mod trouble;
 mod world;
 
 pub use paging::{
-    a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same,
-    a_restart_keeps_the_deadlines, an_event_that_comes_again_changes_nothing,
-    late_events_page_when_the_evaluator_caught_up, nobody_acknowledges_and_the_next_is_paged,
+    a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same, a_restart_keeps_the_deadlines,
+    an_event_that_comes_again_changes_nothing, late_events_page_when_the_evaluator_caught_up,
+    nobody_acknowledges_and_the_next_is_paged,
 };
 pub use recorder::{Recorder, Script};
 pub use sharing::{
@@ -25,7 +25,8 @@ pub use storage::{
     lists_are_filtered_searched_and_paged,
 };
 pub use trouble::{
-    a_refused_page_advances_the_escalation_at_once, an_undelivered_receipt_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
+    a_refused_page_advances_the_escalation_at_once,
+    an_undelivered_receipt_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
     killed_between_send_and_record, what_the_provider_puts_off_is_sent_later,
 };
 pub use world::{Replica, World};

@@ -17,9 +17,16 @@ pub async fn a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same(world: Wor
     assert_eq!(chat[0].mentions[0].address, "U-first0");
 
     let (_, token) = sms[0].ack_url.rsplit_once('/').expect("a link");
-    let link = replica.commands.link_target(token).await.expect("the store answers");
+    let link = replica
+        .commands
+        .link_target(token)
+        .await
+        .expect("the store answers");
     let link = link.expect("the link is known");
-    assert_eq!((link.incident.id, link.recipient.address), (id, "phone-first0".to_owned()));
+    assert_eq!(
+        (link.incident.id, link.recipient.address),
+        (id, "phone-first0".to_owned())
+    );
 
     let acted = replica.commands.acknowledge(id, first(), Via::Link).await;
     assert!(matches!(acted, Ok(Acted::Done(incident)) if incident.status == Status::Acknowledged));
@@ -28,20 +35,44 @@ pub async fn a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same(world: Wor
     world.recovers("acme", 1, 2).await;
     let chat = world.chat.until(|sent| sent.len() == 3).await;
     let sms = world.sms.until(|sent| sent.len() == 2).await;
-    assert_eq!(lines(&chat), ["firing C0", "acknowledged C0", "resolved C0"]);
-    assert_eq!(lines(&sms), ["firing phone-first0", "resolved phone-first0"]);
+    assert_eq!(
+        lines(&chat),
+        ["firing C0", "acknowledged C0", "resolved C0"]
+    );
+    assert_eq!(
+        lines(&sms),
+        ["firing phone-first0", "resolved phone-first0"]
+    );
     let thread = chat[2].thread.as_ref().map(|thread| thread.0.clone());
-    assert_eq!(thread, Some(format!("ref-{}", chat[0].delivery)), "it follows the first message");
+    assert_eq!(
+        thread,
+        Some(format!("ref-{}", chat[0].delivery)),
+        "it follows the first message"
+    );
 
     let accepted = |fate: Fate| fate == Fate::Accepted;
     let detail = until(&replica.commands, id, |detail| {
-        detail.deliveries.iter().all(|delivery| accepted(delivery.fate))
+        detail
+            .deliveries
+            .iter()
+            .all(|delivery| accepted(delivery.fate))
     })
     .await;
     assert_eq!(detail.incident.status, Status::Closed);
     assert_eq!(detail.deliveries.len(), 5);
-    for kind in ["firing", "page", "delivered", "acknowledged", "resolved", "notice"] {
-        assert!(kinds(&detail).contains(&kind), "{kind} in {:?}", kinds(&detail));
+    for kind in [
+        "firing",
+        "page",
+        "delivered",
+        "acknowledged",
+        "resolved",
+        "notice",
+    ] {
+        assert!(
+            kinds(&detail).contains(&kind),
+            "{kind} in {:?}",
+            kinds(&detail)
+        );
     }
 }
 
@@ -54,12 +85,18 @@ pub async fn an_event_that_comes_again_changes_nothing(world: World) {
     }
     world.recovers("acme", 1, 2).await;
     let sms = world.sms.until(|sent| sent.len() == 2).await;
-    assert_eq!(lines(&sms), ["firing phone-first0", "resolved phone-first0"]);
+    assert_eq!(
+        lines(&sms),
+        ["firing phone-first0", "resolved phone-first0"]
+    );
     let detail = until(&replica.commands, event.incident_id, |detail| {
         detail.incident.status == Status::Closed
     })
     .await;
-    let repeats = kinds(&detail).iter().filter(|kind| **kind == "duplicate").count();
+    let repeats = kinds(&detail)
+        .iter()
+        .filter(|kind| **kind == "duplicate")
+        .count();
     assert_eq!(repeats, 1);
 }
 
@@ -79,7 +116,11 @@ pub async fn nobody_acknowledges_and_the_next_is_paged(world: World) {
     let sms = world.sms.until(|sent| sent.len() == 3).await;
     assert_eq!(
         lines(&sms),
-        ["firing phone-first0", "firing phone-first1", "escalated phone-second0"]
+        [
+            "firing phone-first0",
+            "firing phone-first1",
+            "escalated phone-second0"
+        ]
     );
     world.recovers("acme", 1, 2).await;
     let sms = world.sms.until(|sent| sent.len() == 5).await;
@@ -101,7 +142,10 @@ pub async fn a_restart_keeps_the_deadlines(world: World) {
     let replica = world.replica().await;
     let sms = world
         .sms
-        .until(|sent| sent.iter().any(|message| message.recipient.address == "phone-second0"))
+        .until(|sent| {
+            sent.iter()
+                .any(|message| message.recipient.address == "phone-second0")
+        })
         .await;
     assert!(lines(&sms).contains(&"escalated phone-second0".to_owned()));
     drop(replica);
@@ -121,7 +165,10 @@ pub async fn late_events_page_when_the_evaluator_caught_up(world: World) {
         detail.incident.status == Status::Closed
     })
     .await;
-    assert!(detail.deliveries.is_empty(), "it was over before anybody could know");
+    assert!(
+        detail.deliveries.is_empty(),
+        "it was over before anybody could know"
+    );
     assert!(world.sms.sent().is_empty());
 
     let caught_up = CaughtUp {
@@ -137,5 +184,8 @@ pub async fn late_events_page_when_the_evaluator_caught_up(world: World) {
     assert_eq!(sms[0].incident.id, late.incident_id);
     world.recovers("acme", 1, 2).await;
     let sms = world.sms.until(|sent| sent.len() == 2).await;
-    assert_eq!(lines(&sms), ["firing phone-first0", "resolved phone-first0"]);
+    assert_eq!(
+        lines(&sms),
+        ["firing phone-first0", "resolved phone-first0"]
+    );
 }

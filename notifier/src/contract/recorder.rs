@@ -48,7 +48,10 @@ impl Recorder {
     /// How the next attempt to `address` is answered; without a script it is accepted.
     pub fn script(&self, address: &str, script: Script) {
         let mut scripts = self.scripts.lock().unwrap_or_else(PoisonError::into_inner);
-        scripts.entry(address.to_owned()).or_default().push_back(script);
+        scripts
+            .entry(address.to_owned())
+            .or_default()
+            .push_back(script);
     }
 
     /// How questions are answered from now on.
@@ -85,8 +88,16 @@ impl Recorder {
 /// `firing +82...`, one per message.
 pub(super) fn lines(messages: &[Message]) -> Vec<String> {
     let line = |message: &Message| {
-        let repeat = if message.possible_repeat { " (possible repeat)" } else { "" };
-        format!("{} {}{repeat}", message.purpose.as_str(), message.recipient.address)
+        let repeat = if message.possible_repeat {
+            " (possible repeat)"
+        } else {
+            ""
+        };
+        format!(
+            "{} {}{repeat}",
+            message.purpose.as_str(),
+            message.recipient.address
+        )
     };
     messages.iter().map(line).collect()
 }
@@ -112,7 +123,10 @@ impl Channel for Recorder {
         let taken = match &script {
             None | Some(Script::TakeAndHang) => true,
             Some(Script::Answer(outcome)) => {
-                matches!(outcome, Outcome::Accepted { .. } | Outcome::Delivered { .. })
+                matches!(
+                    outcome,
+                    Outcome::Accepted { .. } | Outcome::Delivered { .. }
+                )
             }
         };
         if taken {
@@ -133,6 +147,9 @@ impl Channel for Recorder {
     }
 
     async fn ask(&self, _: &DeliveryId, _: &str, _: Timestamp) -> Asked {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.asked
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -38,7 +38,11 @@ pub async fn changes_of_one_replica_are_seen_at_the_other(world: World) {
     let acted = one.commands.acknowledge(id, first(), Via::Console).await;
     assert!(acted.is_ok());
     let heard = async {
-        while changes.recv().await.is_ok_and(|changed| changed.incident != id) {}
+        while changes
+            .recv()
+            .await
+            .is_ok_and(|changed| changed.incident != id)
+        {}
     };
     let waited = tokio::time::timeout(Duration::from_secs(30), heard).await;
     waited.expect("it is heard of in time");
@@ -59,7 +63,10 @@ pub async fn a_slow_destination_stalls_nobody_else(mut world: World) {
     world.fires("globex", 99, Priority::P2).await;
     let sms = world
         .sms
-        .until(|sent| sent.iter().any(|message| message.recipient.address == "phone-first1"))
+        .until(|sent| {
+            sent.iter()
+                .any(|message| message.recipient.address == "phone-first1")
+        })
         .await;
     assert!(sms.len() <= 8, "{:?}", lines(&sms));
     drop(replica);
@@ -79,6 +86,9 @@ pub async fn a_p1_overtakes_a_flood_of_p3(world: World) {
     let is_p1 = |message: &Message| message.incident.priority == Priority::P1;
     let chat = world.chat.until(|sent| sent.iter().any(is_p1)).await;
     let place = chat.iter().position(is_p1);
-    assert!(place < Some(world.config.engine.in_flight + 8), "{place:?} of 151");
+    assert!(
+        place < Some(world.config.engine.in_flight + 8),
+        "{place:?} of 151"
+    );
     drop(replica);
 }

@@ -16,7 +16,9 @@ fn now(world: &World) -> Timestamp {
 }
 
 async fn open(world: &World) -> Store {
-    Store::open(&world.config.database).await.expect("the store opens")
+    Store::open(&world.config.database)
+        .await
+        .expect("the store opens")
 }
 
 async fn locked(tx: &mut Tx, event: &AlertEvent, now: Timestamp) -> Loaded {
@@ -67,7 +69,11 @@ pub async fn incidents_are_read_back_as_they_were_kept(world: World) {
     let mut kept = keep(&store, &event, now(&world)).await;
     let second = open(&world).await;
     let mut tx = second.begin().await.expect("it begins");
-    let read = tx.lock(kept.id).await.expect("it is read").expect("it is there");
+    let read = tx
+        .lock(kept.id)
+        .await
+        .expect("it is read")
+        .expect("it is there");
     assert_eq!(read.incident, kept);
     assert!(!kept.told.is_empty());
 
@@ -89,15 +95,28 @@ pub async fn incidents_are_read_back_as_they_were_kept(world: World) {
         text: "100 % 'quoted'".to_owned(),
     };
     let actions = [Action::Record(entry)];
-    tx.save(&loaded, &actions, now(&world)).await.expect("it is kept");
+    tx.save(&loaded, &actions, now(&world))
+        .await
+        .expect("it is kept");
     tx.commit().await.expect("it is durable");
     let mut tx = store.begin().await.expect("it begins");
-    let read = tx.lock(kept.id).await.expect("it is read").expect("it is there");
+    let read = tx
+        .lock(kept.id)
+        .await
+        .expect("it is read")
+        .expect("it is there");
     assert_eq!(read.incident, kept);
     drop(tx);
-    let detail = store.detail(kept.id).await.expect("it is read").expect("it is there");
+    let detail = store
+        .detail(kept.id)
+        .await
+        .expect("it is read")
+        .expect("it is there");
     let last = detail.timeline.last().expect("an entry");
-    assert_eq!((last.text.as_str(), last.actor.clone()), ("100 % 'quoted'", Some((first(), Via::Api))));
+    assert_eq!(
+        (last.text.as_str(), last.actor.clone()),
+        ("100 % 'quoted'", Some((first(), Via::Api)))
+    );
 }
 
 /// Filters, text with the signs that patterns use, and pages that neither repeat nor leave out.
@@ -114,22 +133,88 @@ pub async fn lists_are_filtered_searched_and_paged(world: World) {
         let at = Timestamp::from_millis(1_000 * i64::try_from(n / 4).unwrap_or_default());
         keep(&store, &event, at).await;
     }
-    let all = Page { limit: 500, after: None };
+    let all = Page {
+        limit: 500,
+        after: None,
+    };
     let count = async |filter: Filter| {
-        store.list(&filter, &all).await.expect("it lists").incidents.len()
+        store
+            .list(&filter, &all)
+            .await
+            .expect("it lists")
+            .incidents
+            .len()
     };
     let tenant = TenantId::parse("acme").ok();
     let text = |text: &str| Some(text.to_owned());
     let any = Filter::default;
     assert_eq!(count(any()).await, 30);
-    assert_eq!(count(Filter { tenant: tenant.clone(), ..any() }).await, 20);
-    assert_eq!(count(Filter { priority: vec![Priority::P1], ..any() }).await, 10);
-    assert_eq!(count(Filter { priority: vec![Priority::P1, Priority::P3], ..any() }).await, 20);
-    assert_eq!(count(Filter { status: vec![Status::Closed], ..any() }).await, 0);
-    assert_eq!(count(Filter { text: text("100%_full"), ..any() }).await, 1);
-    assert_eq!(count(Filter { text: text("%"), ..any() }).await, 1, "no pattern");
-    assert_eq!(count(Filter { text: text("WEB-29"), ..any() }).await, 1);
-    assert_eq!(count(Filter { text: text("사용률"), tenant, ..any() }).await, 20);
+    assert_eq!(
+        count(Filter {
+            tenant: tenant.clone(),
+            ..any()
+        })
+        .await,
+        20
+    );
+    assert_eq!(
+        count(Filter {
+            priority: vec![Priority::P1],
+            ..any()
+        })
+        .await,
+        10
+    );
+    assert_eq!(
+        count(Filter {
+            priority: vec![Priority::P1, Priority::P3],
+            ..any()
+        })
+        .await,
+        20
+    );
+    assert_eq!(
+        count(Filter {
+            status: vec![Status::Closed],
+            ..any()
+        })
+        .await,
+        0
+    );
+    assert_eq!(
+        count(Filter {
+            text: text("100%_full"),
+            ..any()
+        })
+        .await,
+        1
+    );
+    assert_eq!(
+        count(Filter {
+            text: text("%"),
+            ..any()
+        })
+        .await,
+        1,
+        "no pattern"
+    );
+    assert_eq!(
+        count(Filter {
+            text: text("WEB-29"),
+            ..any()
+        })
+        .await,
+        1
+    );
+    assert_eq!(
+        count(Filter {
+            text: text("사용률"),
+            tenant,
+            ..any()
+        })
+        .await,
+        20
+    );
 
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
@@ -142,11 +227,20 @@ pub async fn lists_are_filtered_searched_and_paged(world: World) {
         }
     }
     assert_eq!(seen.len(), 30);
-    assert!(seen.is_sorted_by(|one, next| one > next), "newest first, none twice");
+    assert!(
+        seen.is_sorted_by(|one, next| one > next),
+        "newest first, none twice"
+    );
     for cursor in ["", "x", "1.2", "9999999999999999999.aa"] {
-        let page = Page { limit: 7, after: Some(cursor.to_owned()) };
+        let page = Page {
+            limit: 7,
+            after: Some(cursor.to_owned()),
+        };
         let refused = store.list(&any(), &page).await;
-        assert!(matches!(refused, Err(CommandError::BadCursor(_))), "{cursor}");
+        assert!(
+            matches!(refused, Err(CommandError::BadCursor(_))),
+            "{cursor}"
+        );
     }
 }
 
@@ -156,24 +250,53 @@ pub async fn an_outdated_lease_records_nothing(world: World) {
     let event = world.event("acme", 1, 1, AlertKind::Firing, Some(Priority::P1));
     let begun = now(&world);
     let incident = keep(&store, &event, begun).await;
-    let wanted = Wanted { lane: 3, limit: 10, not_to: Vec::new() };
+    let wanted = Wanted {
+        lane: 3,
+        limit: 10,
+        not_to: Vec::new(),
+    };
     let until = begun.plus(Span::from_secs(30));
     let chat = ChannelKind::Chat;
-    let busy = Wanted { not_to: vec!["X".to_owned(), "C0".to_owned()], ..wanted.clone() };
-    let none = store.claim_ready(chat, &busy, begun, until).await.expect("it claims");
+    let busy = Wanted {
+        not_to: vec!["X".to_owned(), "C0".to_owned()],
+        ..wanted.clone()
+    };
+    let none = store
+        .claim_ready(chat, &busy, begun, until)
+        .await
+        .expect("it claims");
     assert!(none.is_empty(), "that destination has enough in flight");
-    let old = store.claim_ready(chat, &wanted, begun, until).await.expect("it claims");
+    let old = store
+        .claim_ready(chat, &wanted, begun, until)
+        .await
+        .expect("it claims");
     assert_eq!(old.len(), 1);
-    let again = store.claim_ready(chat, &wanted, begun, until).await.expect("it claims");
+    let again = store
+        .claim_ready(chat, &wanted, begun, until)
+        .await
+        .expect("it claims");
     assert!(again.is_empty(), "it is taken");
-    let early = store.claim_expired(chat, 10, begun, until).await.expect("it claims");
+    let early = store
+        .claim_expired(chat, 10, begun, until)
+        .await
+        .expect("it claims");
     assert!(early.is_empty(), "its lease holds");
     let later = until.plus(Span::from_secs(30));
-    let new = store.claim_expired(chat, 10, until, later).await.expect("it claims");
-    assert_eq!((new.len(), new[0].attempt.unknowns, new[0].attempt.asks), (1, 1, 1));
+    let new = store
+        .claim_expired(chat, 10, until, later)
+        .await
+        .expect("it claims");
+    assert_eq!(
+        (new.len(), new[0].attempt.unknowns, new[0].attempt.asks),
+        (1, 1, 1)
+    );
 
     let settle = async |claimed, fate| {
-        let next = Next::Settle { fate, reference: None, reason: None };
+        let next = Next::Settle {
+            fate,
+            reference: None,
+            reason: None,
+        };
         let mut tx = store.begin().await.expect("it begins");
         tx.lock(incident.id).await.expect("it is locked");
         let settled = tx.settle(claimed, &next, until).await.expect("it settles");
@@ -183,6 +306,10 @@ pub async fn an_outdated_lease_records_nothing(world: World) {
     assert!(!settle(&old[0], Fate::Failed).await, "outdated");
     assert!(settle(&new[0], Fate::Accepted).await);
     assert!(!settle(&new[0], Fate::Failed).await, "it has its fate");
-    let detail = store.detail(incident.id).await.expect("it is read").expect("it is there");
+    let detail = store
+        .detail(incident.id)
+        .await
+        .expect("it is read")
+        .expect("it is there");
     assert_eq!(detail.deliveries[0].fate, Fate::Accepted);
 }

@@ -10,9 +10,27 @@ use model::{Priority, Span};
 pub async fn killed_between_send_and_record(world: World) {
     let reference = || ProviderRef("theirs".to_owned());
     let table = [
-        (Asked::CannotTell { reason: "no".to_owned() }, true, Fate::Accepted),
-        (Asked::Accepted { reference: reference() }, false, Fate::Accepted),
-        (Asked::Delivered { reference: reference() }, false, Fate::Delivered),
+        (
+            Asked::CannotTell {
+                reason: "no".to_owned(),
+            },
+            true,
+            Fate::Accepted,
+        ),
+        (
+            Asked::Accepted {
+                reference: reference(),
+            },
+            false,
+            Fate::Accepted,
+        ),
+        (
+            Asked::Delivered {
+                reference: reference(),
+            },
+            false,
+            Fate::Delivered,
+        ),
     ];
     for (n, (asked, again, fate)) in table.into_iter().enumerate() {
         world.sms.answers(asked.clone());
@@ -33,7 +51,10 @@ pub async fn killed_between_send_and_record(world: World) {
         .await;
         let sent = lines(&world.sms.sent()[before..]);
         if again {
-            let expected = ["firing phone-first0", "firing phone-first0 (possible repeat)"];
+            let expected = [
+                "firing phone-first0",
+                "firing phone-first0 (possible repeat)",
+            ];
             assert_eq!(sent, expected, "{asked:?}");
             assert!(kinds(&detail).contains(&"repeated"), "{asked:?}");
         } else {
@@ -45,20 +66,27 @@ pub async fn killed_between_send_and_record(world: World) {
 }
 
 async fn a_p3_is_not_sent_twice(world: &World) {
-    let unknown = Asked::CannotTell { reason: "no".to_owned() };
+    let unknown = Asked::CannotTell {
+        reason: "no".to_owned(),
+    };
     world.chat.answers(unknown);
     world.chat.script("C1", Script::TakeAndHang);
     let replica = world.replica().await;
     let id = world.fires("globex", 9, Priority::P3).await;
     let to_room = |sent: &[crate::core::Message]| {
-        sent.iter().filter(|message| message.recipient.address == "C1").count()
+        sent.iter()
+            .filter(|message| message.recipient.address == "C1")
+            .count()
     };
     world.chat.until(|sent| to_room(sent) == 1).await;
     replica.kill();
     world.pass(31);
     let replica = world.replica().await;
     let detail = until(&replica.commands, id, |detail| {
-        detail.deliveries.iter().all(|delivery| delivery.fate == Fate::Unknown)
+        detail
+            .deliveries
+            .iter()
+            .all(|delivery| delivery.fate == Fate::Unknown)
     })
     .await;
     assert!(kinds(&detail).contains(&"unknown"));
@@ -69,7 +97,9 @@ async fn a_p3_is_not_sent_twice(world: &World) {
 /// A bad number is no reason to wait a quarter of an hour.
 pub async fn a_refused_page_advances_the_escalation_at_once(world: World) {
     let reason = "no such number".to_owned();
-    world.sms.script("phone-first0", Script::Answer(Outcome::Refused { reason }));
+    world
+        .sms
+        .script("phone-first0", Script::Answer(Outcome::Refused { reason }));
     let replica = world.replica().await;
     let id = world.fires("acme", 1, Priority::P1).await;
     let sms = world.sms.until(|sent| sent.len() == 1).await;
@@ -78,8 +108,14 @@ pub async fn a_refused_page_advances_the_escalation_at_once(world: World) {
         kinds(detail).contains(&"undelivered")
     })
     .await;
-    let failed = detail.deliveries.iter().find(|delivery| delivery.fate == Fate::Failed);
-    assert_eq!(failed.and_then(|delivery| delivery.reason.as_deref()), Some("no such number"));
+    let failed = detail
+        .deliveries
+        .iter()
+        .find(|delivery| delivery.fate == Fate::Failed);
+    assert_eq!(
+        failed.and_then(|delivery| delivery.reason.as_deref()),
+        Some("no such number")
+    );
     world.recovers("acme", 1, 2).await;
     let sms = world.sms.until(|sent| sent.len() == 2).await;
     assert_eq!(lines(&sms[1..]), ["resolved phone-second0"]);
@@ -96,10 +132,22 @@ pub async fn an_undelivered_receipt_advances_the_escalation_at_once(world: World
     until_recorded(&replica.commands).await;
     world.pass(3);
     let sms = world.sms.until(|sent| sent.len() == 2).await;
-    assert_eq!(lines(&sms), ["firing phone-first0", "escalated phone-second0"]);
-    let detail = until(&replica.commands, id, |detail| kinds(detail).contains(&"undelivered"));
-    let failed = detail.await.deliveries.into_iter().find(|one| one.fate == Fate::Failed);
-    assert_eq!(failed.and_then(|one| one.reason).as_deref(), Some("the phone is switched off"));
+    assert_eq!(
+        lines(&sms),
+        ["firing phone-first0", "escalated phone-second0"]
+    );
+    let detail = until(&replica.commands, id, |detail| {
+        kinds(detail).contains(&"undelivered")
+    });
+    let failed = detail
+        .await
+        .deliveries
+        .into_iter()
+        .find(|one| one.fate == Fate::Failed);
+    assert_eq!(
+        failed.and_then(|one| one.reason).as_deref(),
+        Some("the phone is switched off")
+    );
 }
 
 /// 429 with a time: not before, and no mark, for it was certainly not taken.

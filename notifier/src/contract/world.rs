@@ -4,9 +4,7 @@ use super::recorder::Recorder;
 use crate::app::start_with;
 use crate::commands::{Commands, DeliveryRecord, Filter, IncidentDetail, Page};
 use crate::config::{Config, Database};
-use crate::core::{
-    Actor, ChannelKind, Directory, Fate, Language, Message, Person, Policy, Step,
-};
+use crate::core::{Actor, ChannelKind, Directory, Fate, Language, Message, Person, Policy, Step};
 use crate::io::channel::{Channel, Channels};
 use model::{
     AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, StreamEvent, TenantId,
@@ -75,7 +73,11 @@ fn policy(n: usize) -> Policy {
     Policy {
         room: Some(format!("C{n}")),
         channels: [both.clone(), both, vec![ChannelKind::Chat]],
-        within: [Some(Span::from_secs(900)), Some(Span::from_secs(3600)), None],
+        within: [
+            Some(Span::from_secs(900)),
+            Some(Span::from_secs(3600)),
+            None,
+        ],
         steps: vec![step("first"), step("second")],
         repeat: 0,
     }
@@ -104,7 +106,9 @@ fn directory() -> Directory {
         let tenant = TenantId::parse(name).expect("a name");
         directory.tenants.insert(tenant, name.to_owned());
         directory.policies.insert(name.to_owned(), policy(n));
-        directory.people.extend([person("first", n), person("second", n)]);
+        directory
+            .people
+            .extend([person("first", n), person("second", n)]);
     }
     directory
 }
@@ -151,7 +155,10 @@ impl World {
             .expect("threads");
         let channels: [(ChannelKind, Arc<dyn Channel>); 2] = [
             (ChannelKind::Sms, Arc::clone(&self.sms) as Arc<dyn Channel>),
-            (ChannelKind::Chat, Arc::clone(&self.chat) as Arc<dyn Channel>),
+            (
+                ChannelKind::Chat,
+                Arc::clone(&self.chat) as Arc<dyn Channel>,
+            ),
         ];
         let ctx = Context {
             clock: self.clock.clone(),
@@ -300,7 +307,11 @@ pub(super) async fn until_listed(commands: &Commands, count: usize) {
 
 /// The kinds of an incident's timeline.
 pub(super) fn kinds(detail: &IncidentDetail) -> Vec<&str> {
-    detail.timeline.iter().map(|entry| entry.kind.as_str()).collect()
+    detail
+        .timeline
+        .iter()
+        .map(|entry| entry.kind.as_str())
+        .collect()
 }
 
 /// Somebody who acts.

@@ -231,7 +231,10 @@ pub fn entry(what: &str, provider: &str, next: &Next) -> Option<Entry> {
         Next::Settle {
             fate: fate @ (Fate::Accepted | Fate::Delivered | Fate::Read | Fate::Answered),
             ..
-        } => (EntryKind::Delivered, format!("{what}: {fate} by {provider}")),
+        } => (
+            EntryKind::Delivered,
+            format!("{what}: {fate} by {provider}"),
+        ),
         Next::Settle {
             fate: Fate::Unknown,
             reason,
@@ -287,14 +290,28 @@ mod tests {
 
     #[test]
     fn what_was_not_taken_waits_longer_each_time_and_as_the_provider_asks() {
-        let cases = [(1, None, 1), (2, None, 2), (4, None, 8), (9, None, 30), (1, Some(90), 90)];
+        let cases = [
+            (1, None, 1),
+            (2, None, 2),
+            (4, None, 8),
+            (9, None, 30),
+            (1, Some(90), 90),
+        ];
         for (attempts, after, seconds) in cases {
             let attempt = attempt(Priority::P1, attempts, 0, 0);
             let next = after_sending(&attempt, retry(after), &LIMITS, CREATED);
-            let Next::Again { at, possible_repeat, .. } = next else {
+            let Next::Again {
+                at,
+                possible_repeat,
+                ..
+            } = next
+            else {
                 panic!("{next:?}");
             };
-            assert_eq!((at.since(CREATED), possible_repeat), (Span::from_secs(seconds), false));
+            assert_eq!(
+                (at.since(CREATED), possible_repeat),
+                (Span::from_secs(seconds), false)
+            );
         }
     }
 
@@ -304,14 +321,27 @@ mod tests {
             let attempt = attempt(Priority::P1, 1, 0, 0);
             let now = CREATED.plus(Span::from_secs(now));
             let next = after_sending(&attempt, retry(after), &LIMITS, now);
-            assert!(matches!(next, Next::Settle { fate: Fate::Failed, .. }), "{next:?}");
+            assert!(
+                matches!(
+                    next,
+                    Next::Settle {
+                        fate: Fate::Failed,
+                        ..
+                    }
+                ),
+                "{next:?}"
+            );
         }
     }
 
     #[test]
     fn an_unknown_outcome_is_asked_about_then_repeated_with_the_mark_or_stopped() {
-        let cannot = || Asked::CannotTell { reason: String::new() };
-        let busy = || Asked::Retry { reason: String::new() };
+        let cannot = || Asked::CannotTell {
+            reason: String::new(),
+        };
+        let busy = || Asked::Retry {
+            reason: String::new(),
+        };
         let table = [
             (Priority::P1, 1, 1, cannot(), "again, marked"),
             (Priority::P2, 2, 1, cannot(), "again, marked"),
@@ -327,7 +357,10 @@ mod tests {
             let attempt = attempt(priority, 1, unknowns, asks);
             let next = after_asking(&attempt, asked.clone(), CREATED);
             let word = match &next {
-                Next::Again { possible_repeat: true, .. } => "again, marked",
+                Next::Again {
+                    possible_repeat: true,
+                    ..
+                } => "again, marked",
                 Next::Again { .. } => "again",
                 Next::Ask { .. } => "ask",
                 Next::Settle { fate, .. } => fate.as_str(),
@@ -348,7 +381,11 @@ mod tests {
             (Fate::Delivered, Fate::Delivered, false),
         ];
         for (current, reported, moves) in forward {
-            assert_eq!(merge_fate(current, reported).is_some(), moves, "{current} {reported}");
+            assert_eq!(
+                merge_fate(current, reported).is_some(),
+                moves,
+                "{current} {reported}"
+            );
         }
     }
 
@@ -364,20 +401,34 @@ mod tests {
             (false, vec![sibling(false, Fate::Accepted)], true),
         ];
         for (personal, siblings, lives) in table {
-            assert_eq!(step_lives(personal, &siblings), lives, "{personal} {siblings:?}");
+            assert_eq!(
+                step_lives(personal, &siblings),
+                lives,
+                "{personal} {siblings:?}"
+            );
         }
     }
 
     #[test]
     fn a_receipt_is_looked_for_until_it_is_known_or_old() {
-        let accepted = || Asked::Accepted { reference: super::super::ProviderRef(String::new()) };
+        let accepted = || Asked::Accepted {
+            reference: super::super::ProviderRef(String::new()),
+        };
         let attempt = attempt(Priority::P1, 1, 0, 1);
         let soon = after_receipt(&attempt, accepted(), CREATED);
         assert!(matches!(soon, Receipt::Look { at } if at > CREATED));
         let late = CREATED.plus(Span::from_secs(1801));
         assert_eq!(after_receipt(&attempt, accepted(), late), Receipt::Never);
-        let refused = Asked::Refused { reason: "switched off".to_owned() };
+        let refused = Asked::Refused {
+            reason: "switched off".to_owned(),
+        };
         let known = after_receipt(&attempt, refused, CREATED);
-        assert!(matches!(known, Receipt::Known { fate: Fate::Failed, .. }));
+        assert!(matches!(
+            known,
+            Receipt::Known {
+                fate: Fate::Failed,
+                ..
+            }
+        ));
     }
 }

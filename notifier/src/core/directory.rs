@@ -154,7 +154,9 @@ impl Directory {
 impl Route<'_> {
     /// How long an incident of that priority may stay without an acknowledgement.
     pub fn within(&self, priority: Priority) -> Option<Span> {
-        let own = self.policy.and_then(|policy| policy.within[index(priority)]);
+        let own = self
+            .policy
+            .and_then(|policy| policy.within[index(priority)]);
         let fallback = match priority {
             Priority::P1 => Some(P1_WITHIN),
             Priority::P2 => Some(P2_WITHIN),

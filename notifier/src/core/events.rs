@@ -30,7 +30,11 @@ impl Turn<'_> {
             AlertKind::Resolved => self.over(event, EntryKind::Resolved, Purpose::Resolved),
             AlertKind::Expired => self.over(event, EntryKind::Expired, Purpose::Expired),
             AlertKind::Flapping | AlertKind::Held | AlertKind::Inhibited => {
-                let text = format!("held back by the evaluator ({}): {}", word(event), event.why);
+                let text = format!(
+                    "held back by the evaluator ({}): {}",
+                    word(event),
+                    event.why
+                );
                 self.record(EntryKind::Held, text);
             }
         }

@@ -136,7 +136,10 @@ impl Turn<'_> {
         if !known {
             self.note_missing("everyone", &found);
             let again = self.life.nobody_again;
-            self.record(EntryKind::Skipped, format!("{text}; tried again every {again}"));
+            self.record(
+                EntryKind::Skipped,
+                format!("{text}; tried again every {again}"),
+            );
         }
         self.alarm(AlarmKind::NobodyReached, text);
         self.incident.escalation.at = Some(self.now.plus(self.life.nobody_again.max(LEAST_WAIT)));

@@ -45,7 +45,9 @@ pub(super) fn reach<'s>(
         if route.directory.channels.contains(channel) {
             channels.insert(*channel);
         } else {
-            found.missing.push(format!("no provider of {channel} is configured"));
+            found
+                .missing
+                .push(format!("no provider of {channel} is configured"));
         }
     }
     if channels.contains(&ChannelKind::Chat) {
@@ -61,12 +63,7 @@ pub(super) fn reach<'s>(
     found
 }
 
-fn person(
-    found: &mut Reach,
-    route: Route<'_>,
-    contact: &str,
-    channels: &BTreeSet<ChannelKind>,
-) {
+fn person(found: &mut Reach, route: Route<'_>, contact: &str, channels: &BTreeSet<ChannelKind>) {
     let Some(person) = route.directory.people.get(contact) else {
         let reason = format!("contact `{contact}` is not in the catalogue");
         found.missing.push(reason);
@@ -86,8 +83,7 @@ fn person(
                     recipient,
                 };
                 let again = |have: &Told| {
-                    have.channel == told.channel
-                        && have.recipient.address == told.recipient.address
+                    have.channel == told.channel && have.recipient.address == told.recipient.address
                 };
                 if !found.personal.iter().any(again) {
                     found.personal.push(told);

@@ -2,9 +2,7 @@
 
 use super::step::{Input, Seen, refusal};
 use super::world::{MINUTE, World, alarms, event, failed, kinds, said, sent};
-use super::{
-    Actor, AlarmKind, Action, EntryKind, Finding, Purpose, Status, Target, Via, audit,
-};
+use super::{Action, Actor, AlarmKind, EntryKind, Finding, Purpose, Status, Target, Via, audit};
 use model::{AlertKind, Priority, Span};
 
 fn kim() -> Actor {
@@ -32,7 +30,10 @@ fn close(until_resolved: bool) -> Input<'static> {
 #[test]
 fn a_p1_pages_the_room_and_the_first_person_then_the_next_until_everyone() {
     let mut world = World::new();
-    assert_eq!(said(&world.fires(Priority::P1)), ["firing chat C1", "firing sms KIM"]);
+    assert_eq!(
+        said(&world.fires(Priority::P1)),
+        ["firing chat C1", "firing sms KIM"]
+    );
     let mut story = Vec::new();
     for _ in 0..4 {
         let before = world.now;
@@ -84,7 +85,10 @@ fn a_step_of_its_own_pace_and_repeats_are_kept() {
     let mut minutes = Vec::new();
     for _ in 0..4 {
         let said = said(&world.next_deadline());
-        minutes.push((world.now.since(begun).as_millis() / 60_000, said.last().unwrap().clone()));
+        minutes.push((
+            world.now.since(begun).as_millis() / 60_000,
+            said.last().unwrap().clone(),
+        ));
     }
     let expected = [
         (1, "escalated sms LEE"),
@@ -101,8 +105,14 @@ fn a_step_that_reaches_nobody_is_skipped_at_once_and_says_so() {
     world.policy().steps[0].notify = vec!["ghost".to_owned()];
     let actions = world.fires(Priority::P1);
     // The room hears of it in any case; the second person is paged without a wait.
-    assert_eq!(said(&actions), ["firing chat C1", "escalated chat C1", "escalated sms LEE"]);
-    let skipped = kinds(&actions).iter().filter(|kind| **kind == EntryKind::Skipped).count();
+    assert_eq!(
+        said(&actions),
+        ["firing chat C1", "escalated chat C1", "escalated sms LEE"]
+    );
+    let skipped = kinds(&actions)
+        .iter()
+        .filter(|kind| **kind == EntryKind::Skipped)
+        .count();
     assert_eq!(skipped, 2, "who is missing, and that the step is skipped");
     assert!(alarms(&actions) >= 2);
 }
@@ -139,7 +149,10 @@ fn who_was_told_of_the_firing_is_told_of_the_recovery_and_nobody_else() {
     world.next_deadline();
     world.apply(ack());
     let over = world.event(2, AlertKind::Resolved, None);
-    assert_eq!(said(&over), ["resolved chat C1", "resolved sms KIM", "resolved sms LEE"]);
+    assert_eq!(
+        said(&over),
+        ["resolved chat C1", "resolved sms KIM", "resolved sms LEE"]
+    );
     assert_eq!(world.incident.status, Status::Closed);
     assert_eq!(world.incident.due_at(), None);
     assert!(said(&world.event(3, AlertKind::Resolved, None)).is_empty());
@@ -161,10 +174,16 @@ fn a_failed_message_advances_only_the_step_that_is_waited_for() {
     let mut world = World::new();
     let fired = world.fires(Priority::P1);
     let sms = sent(&fired)[1].clone();
-    assert!(said(&world.apply(failed(&sms, true))).is_empty(), "another still may reach");
+    assert!(
+        said(&world.apply(failed(&sms, true))).is_empty(),
+        "another still may reach"
+    );
     world.next_deadline();
     let target = world.incident.escalation.target;
-    assert!(said(&world.apply(failed(&sms, false))).is_empty(), "an old step");
+    assert!(
+        said(&world.apply(failed(&sms, false))).is_empty(),
+        "an old step"
+    );
     assert_eq!(world.incident.escalation.target, target);
 }
 
@@ -192,7 +211,10 @@ fn an_acknowledgement_stops_the_escalation_until_it_runs_out_and_its_owner_is_as
     assert!(refusal(&world.incident, &ack()).is_some());
     let asked = world.next_deadline();
     assert_eq!(world.now.since(super::world::START), MINUTE.times(60));
-    assert_eq!(said(&asked), ["ack_ran_out chat KIM", "ack_ran_out sms KIM"]);
+    assert_eq!(
+        said(&asked),
+        ["ack_ran_out chat KIM", "ack_ran_out sms KIM"]
+    );
     assert_eq!(world.incident.status, Status::Open);
     let on = world.next_deadline();
     assert_eq!(said(&on), ["escalated chat C1", "escalated sms LEE"]);
@@ -236,7 +258,11 @@ fn a_recovery_before_the_ten_minutes_leaves_it_closed() {
     world.event(2, AlertKind::Resolved, None);
     assert_eq!(world.incident.due_at(), None);
     assert_eq!(world.incident.status, Status::Closed);
-    let by = world.incident.closed.as_ref().and_then(|(by, _)| by.as_ref());
+    let by = world
+        .incident
+        .closed
+        .as_ref()
+        .and_then(|(by, _)| by.as_ref());
     assert_eq!(by.map(|actor| actor.name.as_str()), Some("Kim"));
 }
 
@@ -257,7 +283,11 @@ fn going_down_tells_nobody_and_going_up_asks_again() {
     world.apply(ack());
     let up = world.event(2, AlertKind::Raised, Some(Priority::P1));
     assert_eq!(said(&up), ["raised chat C1", "raised sms KIM"]);
-    assert_eq!(world.incident.status, Status::Open, "it was acknowledged as a P2");
+    assert_eq!(
+        world.incident.status,
+        Status::Open,
+        "it was acknowledged as a P2"
+    );
     let down = world.event(3, AlertKind::Lowered, Some(Priority::P2));
     assert!(sent(&down).is_empty());
     assert_eq!(kinds(&down), [EntryKind::Lowered]);
@@ -326,17 +356,27 @@ fn a_late_firing_pages_once_when_the_evaluator_caught_up() {
     assert!(kinds(&stored).contains(&EntryKind::Backfilled));
     assert_eq!(world.incident.status, Status::Open);
     assert_eq!(audit(&world.incident, world.now), None);
-    assert_eq!(said(&world.apply(Input::CaughtUp)), ["firing chat C1", "firing sms KIM"]);
+    assert_eq!(
+        said(&world.apply(Input::CaughtUp)),
+        ["firing chat C1", "firing sms KIM"]
+    );
     assert!(world.apply(Input::CaughtUp).is_empty(), "once");
 
     let mut world = World::new();
     world.event_delayed(1, AlertKind::Firing, p1, late);
     world.event_delayed(2, AlertKind::Resolved, None, late);
-    assert!(world.apply(Input::CaughtUp).is_empty(), "it was over before");
+    assert!(
+        world.apply(Input::CaughtUp).is_empty(),
+        "it was over before"
+    );
 
     let mut world = World::new();
     world.event_delayed(1, AlertKind::Firing, p1, late);
-    assert_eq!(said(&world.next_deadline()).len(), 2, "it does not wait for ever");
+    assert_eq!(
+        said(&world.next_deadline()).len(),
+        2,
+        "it does not wait for ever"
+    );
     assert_eq!(world.now.since(super::world::START), MINUTE.times(5));
 }
 
@@ -346,7 +386,10 @@ fn the_auditor_finds_a_p1_without_a_future_and_pages_everyone() {
     world.fires(Priority::P1);
     assert_eq!(audit(&world.incident, world.now), None);
     let late = world.now.plus(MINUTE.times(17));
-    assert_eq!(audit(&world.incident, late), Some(Finding::Overdue(MINUTE.times(2))));
+    assert_eq!(
+        audit(&world.incident, late),
+        Some(Finding::Overdue(MINUTE.times(2)))
+    );
     world.incident.escalation.at = None;
     assert_eq!(audit(&world.incident, world.now), Some(Finding::Orphaned));
     let actions = world.apply(Input::Orphaned);
@@ -384,7 +427,10 @@ fn a_policy_cut_short_under_way_ends_in_the_last_call() {
     world.fires(Priority::P1);
     world.next_deadline();
     world.policy().steps.truncate(1);
-    assert_eq!(said(&world.next_deadline()), ["ran_out chat C1", "ran_out sms KIM"]);
+    assert_eq!(
+        said(&world.next_deadline()),
+        ["ran_out chat C1", "ran_out sms KIM"]
+    );
 }
 
 #[test]

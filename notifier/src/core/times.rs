@@ -129,9 +129,9 @@ impl Turn<'_> {
             }
             if !heard_before {
                 let address = &to.recipient.address;
-                self.incident
-                    .told
-                    .retain(|told| told.channel != to.channel || told.recipient.address != *address);
+                self.incident.told.retain(|told| {
+                    told.channel != to.channel || told.recipient.address != *address
+                });
             }
         }
     }

@@ -3,9 +3,7 @@
 use super::directory::{Directory, Person, Policy, Step};
 use super::step::{Input, Life, Seen, step};
 use super::{Action, ChannelKind, Delivery, EntryKind, Incident, Language, Purpose};
-use model::{
-    AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, TenantId, Timestamp,
-};
+use model::{AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const MINUTE: Span = Span::from_secs(60);
@@ -176,7 +174,9 @@ pub(super) fn kinds(actions: &[Action]) -> Vec<EntryKind> {
 }
 
 pub(super) fn alarms(actions: &[Action]) -> usize {
-    let alarms = actions.iter().filter(|action| matches!(action, Action::Alarm(_)));
+    let alarms = actions
+        .iter()
+        .filter(|action| matches!(action, Action::Alarm(_)));
     alarms.count()
 }
 

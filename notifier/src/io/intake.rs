@@ -45,12 +45,7 @@ enum Flow {
 
 impl Intake {
     /// An intake; `condition` holds while it reads.
-    pub fn new(
-        engine: Arc<Engine>,
-        stream: Stream,
-        order: Shutdown,
-        condition: Condition,
-    ) -> Self {
+    pub fn new(engine: Arc<Engine>, stream: Stream, order: Shutdown, condition: Condition) -> Self {
         Self {
             engine,
             stream,
@@ -206,7 +201,8 @@ impl Intake {
             ..
         } = &error
         {
-            let text = format!("alert events {wanted} to {earliest} of {topic}[{partition}] are lost");
+            let text =
+                format!("alert events {wanted} to {earliest} of {topic}[{partition}] are lost");
             self.engine.alarm(None, AlarmKind::SequenceGap, text);
             self.engine.metrics.event("lost");
             let source = TopicPartition::new(topic.clone(), *partition);

@@ -130,11 +130,7 @@ impl Sender {
             .collect()
     }
 
-    fn starts(
-        &mut self,
-        destination: String,
-        flight: impl Future<Output = ()> + Send + 'static,
-    ) {
+    fn starts(&mut self, destination: String, flight: impl Future<Output = ()> + Send + 'static) {
         *self.by_destination.entry(destination.clone()).or_default() += 1;
         self.flights.spawn(async move {
             flight.await;

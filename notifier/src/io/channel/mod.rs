@@ -80,7 +80,11 @@ impl Channels {
 impl std::fmt::Debug for Channels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map()
-            .entries(self.0.iter().map(|(kind, channel)| (kind, channel.provider())))
+            .entries(
+                self.0
+                    .iter()
+                    .map(|(kind, channel)| (kind, channel.provider())),
+            )
             .finish()
     }
 }

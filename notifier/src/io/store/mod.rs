@@ -106,7 +106,9 @@ impl StoreError {
             Self::Database(sqlx::Error::Database(error)) => {
                 // PostgreSQL: connection, resources, operator, deadlock; SQLite: busy, locked, full, I/O.
                 error.code().is_none_or(|code| {
-                    ["08", "53", "57", "40", "55"].iter().any(|class| code.starts_with(class))
+                    ["08", "53", "57", "40", "55"]
+                        .iter()
+                        .any(|class| code.starts_with(class))
                         || ["5", "6", "10", "13", "261", "517"].contains(&&*code)
                 })
             }

@@ -3,8 +3,8 @@
 use super::values::{Cells, MentionJson};
 use super::{Store, StoreError, Tx, rows};
 use crate::core::{
-    Attempt, ChannelKind, DeliveryId, FIRST_LOOK, Fate, IncidentSummary, Next, ProviderRef, Purpose, Recipient,
-    Sibling,
+    Attempt, ChannelKind, DeliveryId, FIRST_LOOK, Fate, IncidentSummary, Next, ProviderRef,
+    Purpose, Recipient, Sibling,
 };
 use model::{IncidentId, Priority, Timestamp};
 use sqlx::any::AnyRow;
@@ -291,10 +291,7 @@ impl Tx {
     }
 
     /// The incident and the fate of a delivery, for a provider's later word on it.
-    pub async fn fate_of(
-        &mut self,
-        id: DeliveryId,
-    ) -> Result<Option<(Claimed, Fate)>, StoreError> {
+    pub async fn fate_of(&mut self, id: DeliveryId) -> Result<Option<(Claimed, Fate)>, StoreError> {
         let row = sqlx::query("SELECT * FROM deliveries WHERE id = $1")
             .bind(id.to_string())
             .fetch_optional(&mut *self.inner)

@@ -11,9 +11,9 @@ use crate::core::{
     ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Via,
 };
 use model::{IncidentId, Priority, TenantId, Timestamp};
+use sqlx::AssertSqlSafe;
 use sqlx::any::{AnyArguments, AnyRow};
 use std::collections::BTreeMap;
-use sqlx::AssertSqlSafe;
 
 /// How many incidents there are, by tenant, priority and state.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -274,7 +274,8 @@ impl Conditions {
             .map(|value| format!("${}", self.value(Value::Text(value.to_owned()))))
             .collect();
         if !places.is_empty() {
-            self.all.push(format!("{column} IN ({})", places.join(", ")));
+            self.all
+                .push(format!("{column} IN ({})", places.join(", ")));
         }
     }
 
@@ -298,18 +299,21 @@ impl Conditions {
         let id = IncidentId::parse(id).map_err(|_| bad())?;
         let at = self.value(Value::Int(at));
         let id = self.value(Value::Text(id.to_string()));
-        self.all
-            .push(format!("(opened_at < ${at} OR (opened_at = ${at} AND id < ${id}))"));
+        self.all.push(format!(
+            "(opened_at < ${at} OR (opened_at = ${at} AND id < ${id}))"
+        ));
         Ok(())
     }
 
     /// The query with the values of the conditions. `sql` holds fixed words and numbered placeholders only.
     fn bind<'q>(self, sql: String) -> sqlx::query::Query<'q, sqlx::Any, AnyArguments> {
         let query = sqlx::query(AssertSqlSafe(sql));
-        self.values.into_iter().fold(query, |query, value| match value {
-            Value::Text(text) => query.bind(text),
-            Value::Int(int) => query.bind(int),
-        })
+        self.values
+            .into_iter()
+            .fold(query, |query, value| match value {
+                Value::Text(text) => query.bind(text),
+                Value::Int(int) => query.bind(int),
+            })
     }
 
     fn clause(&self) -> String {

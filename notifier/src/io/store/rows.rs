@@ -179,6 +179,10 @@ mod tests {
     fn the_queries_name_as_many_values_as_are_bound() {
         assert_eq!(CHANGING.split(',').count(), 35);
         assert!(insert_sql().contains("$41)"), "{}", insert_sql());
-        assert!(update_sql().contains("changed_at = $36"), "{}", update_sql());
+        assert!(
+            update_sql().contains("changed_at = $36"),
+            "{}",
+            update_sql()
+        );
     }
 }
