@@ -174,8 +174,8 @@ impl Commands {
         Ok(self.engine.store.deliveries_of(incidents).await?)
     }
 
-    /// The last deliveries that were sent, newest first, at most `limit`: what the inbox shows. Each message
-    /// is built as its sender builds it, with the incident as it is now.
+    /// The last deliveries that were sent, newest first, at most `limit`: what the inbox shows.
+    /// Each message is built as its sender builds it, with the incident as it is now.
     pub async fn recent_messages(
         &self,
         limit: u32,
@@ -200,7 +200,8 @@ impl Commands {
         self.act(id, Input::Acknowledge { actor, via }).await
     }
 
-    /// Closes an incident by hand. While its condition still holds it reopens after 10 minutes, unless
+    /// Closes an incident by hand. While its condition still holds it reopens after 10 minutes,
+    /// unless
     /// `until_resolved`.
     pub async fn close(
         &self,
@@ -236,8 +237,8 @@ impl Commands {
             .ok_or(CommandError::NoIncident(id))
     }
 
-    /// The actor behind a member id of the chat: the contact of the catalogue that has it, else `fallback`
-    /// as the provider names them.
+    /// The actor behind a member id of the chat: the contact of the catalogue that has it, else
+    /// `fallback` as the provider names them.
     pub fn chat_actor(&self, member: &str, fallback: &str) -> Actor {
         let directory = self.engine.people.directory();
         match directory.by_member(member) {
@@ -257,7 +258,8 @@ impl Commands {
         Ok(self.engine.store.link(token).await?)
     }
 
-    /// Takes a provider's later word on a delivery (receipt, read, answered). A fate never goes back.
+    /// Takes a provider's later word on a delivery (receipt, read, answered). A fate never goes
+    /// back.
     pub async fn report(
         &self,
         delivery: DeliveryId,
@@ -267,8 +269,8 @@ impl Commands {
         Ok(self.engine.report(delivery, fate, reason).await?)
     }
 
-    /// Every change from now on, also those that another replica made (within a second). A subscriber that
-    /// falls behind is told so by the channel and reads the list again.
+    /// Every change from now on, also those that another replica made (within a second). A
+    /// subscriber that falls behind is told so by the channel and reads the list again.
     pub fn subscribe(&self) -> broadcast::Receiver<Changed> {
         self.engine.changes.subscribe()
     }

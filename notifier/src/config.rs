@@ -11,7 +11,8 @@ use std::path::PathBuf;
 pub struct Config {
     /// Where API, console and health listen.
     pub listen: SocketAddr,
-    /// How people's browsers reach `listen`, without a slash at the end; links in messages begin with it.
+    /// How people's browsers reach `listen`, without a slash at the end; links in messages begin
+    /// with it.
     pub public_url: String,
     /// Where incidents are kept.
     pub database: Database,
@@ -19,9 +20,11 @@ pub struct Config {
     pub slack: Option<Slack>,
     /// NAVER SENS, when text messages go there.
     pub sens: Option<Sens>,
-    /// Shows the messages of every channel that has no provider in the built-in inbox. Reaches nobody's phone.
+    /// Shows the messages of every channel that has no provider in the built-in inbox. Reaches
+    /// nobody's phone.
     pub inbox: bool,
-    /// File with the token that the API and the console ask for. Needed unless `listen` is a loopback address.
+    /// File with the token that the API and the console ask for. Needed unless `listen` is a
+    /// loopback address.
     pub api_token_file: Option<PathBuf>,
     /// How the engine works.
     pub engine: Engine,
@@ -64,7 +67,8 @@ pub struct Sens {
     pub secret_key_file: PathBuf,
     /// The registered sender number, digits only.
     pub from: String,
-    /// Whether a text that does not fit into an SMS of 90 bytes goes as LMS (`auto`) or is cut (`never`).
+    /// Whether a text that does not fit into an SMS of 90 bytes goes as LMS (`auto`) or is cut
+    /// (`never`).
     #[serde(default)]
     pub lms: Lms,
     /// Where the API is, without a slash at the end.
@@ -87,7 +91,8 @@ pub enum Lms {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Engine {
-    /// How long a sender may hold a delivery before another takes it over. Longer than `send_timeout`.
+    /// How long a sender may hold a delivery before another takes it over. Longer than
+    /// `send_timeout`.
     #[serde(with = "runtime::config::span")]
     pub lease: Span,
     /// How long one attempt to send may take; after it the outcome is unknown.

@@ -1,4 +1,5 @@
-//! The shell around the decisions: locks an incident, asks `core` what to do, keeps it, wakes who must act.
+//! The shell around the decisions: locks an incident, asks `core` what to do, keeps it, wakes who
+//! must act.
 
 use crate::commands::{Acted, Changed};
 use crate::config;

@@ -345,19 +345,22 @@ async fn the_inbox_shows_messages_as_a_room_and_a_phone_would() {
     let mut late = incident.clone();
     late.status = notifier::core::Status::Acknowledged;
     let mut reply = sample::message(late, Purpose::Acknowledged, sample::room());
-    reply.thread = Some(ProviderRef("inbox:1".to_owned()));
+    // The store knows the thread of every message, that of the first one too: itself.
+    let thread = ProviderRef("inbox:1".to_owned());
+    reply.thread = Some(thread.clone());
+    let mut root = sample::message(incident.clone(), Purpose::Firing, sample::room());
+    root.thread = Some(thread.clone());
     let record = |purpose, channel, to| sample::delivery(id, purpose, channel, to, Fate::Delivered);
     let (chat, sms) = (ChannelKind::Chat, ChannelKind::Sms);
+    let mut first = record(Purpose::Firing, chat, sample::room());
+    first.reference = Some(thread);
     desk.show(vec![
         (reply, record(Purpose::Acknowledged, chat, sample::room())),
         (
-            sample::message(incident.clone(), Purpose::Firing, sample::kim()),
+            sample::message(incident, Purpose::Firing, sample::kim()),
             record(Purpose::Firing, sms, sample::kim()),
         ),
-        (
-            sample::message(incident, Purpose::Firing, sample::room()),
-            record(Purpose::Firing, chat, sample::room()),
-        ),
+        (root, first),
     ]);
     let web = Web::open(desk);
     let page = web.get("/inbox").await.text;

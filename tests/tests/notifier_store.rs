@@ -1,5 +1,5 @@
-//! The contract of a notifier over a real PostgreSQL: the cases that SQLite is held to in its own crate,
-//! and what only several processes on one database can show.
+//! The contract of a notifier over a real PostgreSQL: the cases that SQLite is held to in its own
+//! crate, and what only several processes on one database can show.
 
 use notifier::config::Database;
 use notifier::contract::{self, World};

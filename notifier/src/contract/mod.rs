@@ -1,7 +1,8 @@
-//! What a notifier must do on every database: the cases, run here on SQLite and by the harness on PostgreSQL.
+//! What a notifier must do on every database: the cases, run here on SQLite and by the harness on
+//! PostgreSQL.
 //!
-//! Each case starts real replicas over an embedded log, with a clock that the case moves and channels that
-//! write down what they are given.
+//! Each case starts real replicas over an embedded log, with a clock that the case moves and
+//! channels that write down what they are given.
 
 mod paging;
 mod recorder;

@@ -5,8 +5,8 @@ use super::world::{World, kinds, until, until_recorded};
 use crate::core::{Asked, Fate, Outcome, ProviderRef};
 use model::{Priority, Span};
 
-/// After the provider took the message and before its fate was recorded: each answer of the provider to
-/// the question whether it has it, and what follows.
+/// After the provider took the message and before its fate was recorded: each answer of the
+/// provider to the question whether it has it, and what follows.
 pub async fn killed_between_send_and_record(world: World) {
     let reference = || ProviderRef("theirs".to_owned());
     let table = [

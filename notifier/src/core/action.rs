@@ -1,10 +1,12 @@
 //! What a decision asks the shell to do.
 
 use super::message::{DeliveryId, Purpose, Recipient};
-use super::words::{Actor, ChannelKind, Via, not_a};
+use super::words::{Actor, ChannelKind, Via, not_a, word};
 use model::{InvalidName, Priority};
+use std::fmt;
 
-/// What a decision asks the shell to do, in this order, in the transaction that keeps the new state.
+/// What a decision asks the shell to do, in this order, in the transaction that keeps the new
+/// state.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Write into the timeline.
@@ -58,30 +60,7 @@ pub struct Alarm {
     pub text: String,
 }
 
-macro_rules! kinds {
-    ($(#[$doc:meta])* $name:ident, $what:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-
-        impl $name {
-            /// The word in the store, in the API and on metrics.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $text),+ }
-            }
-
-            /// Reads the word.
-            pub fn parse(s: &str) -> Result<Self, InvalidName> {
-                match s {
-                    $($text => Ok(Self::$variant),)+
-                    _ => Err(not_a($what, s, concat!("one of", $(" ", $text),+))),
-                }
-            }
-        }
-    };
-}
-
-kinds! {
+word! {
     /// What an entry of the timeline is.
     EntryKind, "kind of timeline entry" {
         /// The condition holds.
@@ -137,7 +116,7 @@ kinds! {
     }
 }
 
-kinds! {
+word! {
     /// What an alarm is about.
     AlarmKind, "kind of alarm" {
         /// Events of an incident are missing.

@@ -5,8 +5,8 @@ use model::{IncidentId, InvalidName, Priority, Span, TenantId, Timestamp};
 use std::fmt;
 use xxhash_rust::xxh3::xxh3_128;
 
-/// Identity of one delivery: a function of what is said to whom, so that deciding the same again is no
-/// second delivery. It is our reference at providers that take one.
+/// Identity of one delivery: a function of what is said to whom, so that deciding the same again is
+/// no second delivery. It is our reference at providers that take one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeliveryId([u8; 16]);
 
@@ -190,8 +190,8 @@ pub struct IncidentSummary {
     pub acknowledged: Option<(Actor, Timestamp)>,
     /// When it was closed, and by whom; no actor when it closed by itself.
     pub closed: Option<(Option<Actor>, Timestamp)>,
-    /// When escalation goes on by itself: open, when the next step is told unless somebody acknowledges;
-    /// acknowledged, when the acknowledgement runs out. None when nothing is due.
+    /// When escalation goes on by itself: open, when the next step is told unless somebody
+    /// acknowledges; acknowledged, when the acknowledgement runs out. None when nothing is due.
     pub due: Option<Timestamp>,
     /// Closed by hand until its condition is over: it does not reopen after 10 minutes.
     pub until_resolved: bool,
@@ -260,7 +260,8 @@ pub enum Outcome {
         /// What the provider said.
         reason: String,
     },
-    /// It was certainly not taken, and may be later: 429, 5xx before anything was done, no connection.
+    /// It was certainly not taken, and may be later: 429, 5xx before anything was done, no
+    /// connection.
     Retry {
         /// What the provider asked us to wait.
         after: Option<Span>,

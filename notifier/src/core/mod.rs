@@ -1,4 +1,5 @@
-//! Decisions: what an event, a person or the time does to an incident. Pure; no I/O, async or clock.
+//! Decisions: what an event, a person or the time does to an incident. Pure; no I/O, async or
+//! clock.
 
 mod action;
 mod audit;
@@ -18,6 +19,8 @@ mod words;
 mod properties;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_events;
 #[cfg(test)]
 mod world;
 

@@ -30,9 +30,11 @@ impl Turn<'_> {
         self.run_policy();
     }
 
-    /// Tells whoever is due. A step that reaches nobody gives way to the next at once, within one round.
+    /// Tells whoever is due. A step that reaches nobody gives way to the next at once, within one
+    /// round.
     pub(super) fn run_policy(&mut self) {
-        // Every branch moves the time on, or the target towards "everyone", which moves the time on.
+        // Every branch moves the time on, or the target towards "everyone", which moves the time
+        // on.
         while self.incident.escalation.at.is_some_and(|at| at <= self.now) {
             match self.incident.escalation.target {
                 Some(Target::Step(position)) => self.run_step(position),
@@ -117,7 +119,8 @@ impl Turn<'_> {
         if reached {
             let again = priority == Priority::P1;
             let text = if again {
-                "the policy ran out and nobody acknowledged: everyone is told, and again until somebody acts"
+                "the policy ran out and nobody acknowledged: everyone is told, \
+                 and again until somebody acts"
             } else {
                 "the policy ran out and nobody acknowledged: everyone is told a last time"
             };

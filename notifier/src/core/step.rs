@@ -118,7 +118,8 @@ pub fn refusal(incident: &Incident, input: &Input<'_>) -> Option<String> {
     }
 }
 
-/// Applies `input` to the incident and says what is to be done. No action means that nothing changed.
+/// Applies `input` to the incident and says what is to be done. No action means that nothing
+/// changed.
 pub fn step(
     incident: &mut Incident,
     input: Input<'_>,

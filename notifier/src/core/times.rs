@@ -108,7 +108,8 @@ impl Turn<'_> {
         self.tell_rooms(Purpose::Comment, note);
     }
 
-    /// A delivery will not be made: it is recorded, and its recipient has not heard of the incident.
+    /// A delivery will not be made: it is recorded, and its recipient has not heard of the
+    /// incident.
     pub(super) fn undelivered(
         &mut self,
         purpose: Purpose,

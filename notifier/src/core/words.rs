@@ -13,7 +13,11 @@ pub(super) fn not_a(kind: &'static str, given: &str, rule: &'static str) -> Inva
 }
 
 macro_rules! word {
-    ($(#[$doc:meta])* $name:ident, $kind:literal { $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
+    (
+        $(#[$doc:meta])* $name:ident, $kind:literal {
+            $($(#[$vdoc:meta])* $variant:ident = $text:literal),+ $(,)?
+        }
+    ) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum $name {
@@ -45,6 +49,8 @@ macro_rules! word {
         }
     };
 }
+
+pub(super) use word;
 
 word! {
     /// How people are reached.

@@ -156,8 +156,8 @@ impl Intake {
         }
     }
 
-    /// Starts what is not read yet. What cannot be started now is tried again beside the other events, for
-    /// one of them may say that the partition is another's by now.
+    /// Starts what is not read yet. What cannot be started now is tried again beside the other
+    /// events, for one of them may say that the partition is another's by now.
     async fn begin(&mut self, handle: &GroupHandle) {
         for (source, from) in std::mem::take(&mut self.unstarted) {
             match self.start(&source, from, handle).await {
@@ -213,13 +213,15 @@ impl Intake {
         }
     }
 
-    /// Applies a batch, then commits its offset. The store's silence stops the reading, never skips.
+    /// Applies a batch, then commits its offset. The store's silence stops the reading, never
+    /// skips.
     async fn take_batch(&mut self, batch: &Batch, handle: &GroupHandle) -> Flow {
         let records: Vec<Record<'_>> = batch.records().collect();
         for part in records.chunks(BATCH) {
             let mut pause = FIRST_PAUSE;
             while let Err(error) = self.apply(part).await {
-                tracing::error!(%error, source = %batch.source(), "alert events cannot be stored yet");
+                let source = batch.source();
+                tracing::error!(%error, %source, "alert events cannot be stored yet");
                 self.condition.not_ready(error.to_string());
                 if self.rest(&mut pause).await == Flow::Stop {
                     return Flow::Stop;

@@ -1,4 +1,5 @@
-//! Looks for the receipts of messages that a provider accepted: what did not arrive escalates at once.
+//! Looks for the receipts of messages that a provider accepted: what did not arrive escalates at
+//! once.
 
 use crate::core::{Asked, ChannelKind, ProviderRef, Receipt, after_receipt};
 use crate::engine::Engine;

@@ -1,4 +1,5 @@
-//! Takes deliveries out of the outbox and sends them: each under a lease, each with a recorded fate.
+//! Takes deliveries out of the outbox and sends them: each under a lease, each with a recorded
+//! fate.
 
 use crate::core::{
     Action, Asked, ChannelKind, Fate, Next, Outcome, after_asking, after_sending, entry,
@@ -26,8 +27,8 @@ pub struct Sender {
     engine: Arc<Engine>,
     channel: ChannelKind,
     order: Shutdown,
-    /// Deliveries on their way; each ends with its destination. They are tasks, so that they go on while more is
-    /// taken: a flight may hold the connection that taking more waits for.
+    /// Deliveries on their way; each ends with its destination. They are tasks, so that they go on
+    /// while more is taken: a flight may hold the connection that taking more waits for.
     flights: JoinSet<String>,
     by_destination: BTreeMap<String, usize>,
 }
@@ -212,8 +213,8 @@ async fn ask(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
     record(engine, claimed, &next, lease_until).await;
 }
 
-/// Records what came of an attempt. While the lease holds, it is tried again: what is not recorded is asked
-/// about or sent twice.
+/// Records what came of an attempt. While the lease holds, it is tried again: what is not recorded
+/// is asked about or sent twice.
 async fn record(engine: &Engine, claimed: &Claimed, next: &Next, lease_until: Timestamp) {
     let mut pause = Duration::from_millis(50);
     loop {

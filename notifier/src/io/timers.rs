@@ -1,4 +1,5 @@
-//! Does what is due, looks for what would be forgotten, and tells subscribers what other replicas changed.
+//! Does what is due, looks for what would be forgotten, and tells subscribers what other replicas
+//! changed.
 
 use crate::commands::Changed;
 use crate::core::{AlarmKind, Finding, Input, audit};

@@ -206,7 +206,10 @@ fn notifier(world: &World, port: u16, pace: Pace, postgres: Option<&str>) -> Str
         Some(file) => writeln!(text, "  database: {{postgres_url_file: {file}}}"),
         None => writeln!(text, "  database: {{sqlite: \"{{dir}}/incidents.db\"}}"),
     }
-    .and_then(|()| writeln!(text, "  engine: {{lease: {}s}}", pace.lease.as_secs()))
+    .and_then(|()| {
+        let lease = pace.lease.as_secs();
+        writeln!(text, "  engine: {{lease: {lease}s, send_timeout: {}s}}", lease / 2)
+    })
     .expect("text can be written");
     text
 }

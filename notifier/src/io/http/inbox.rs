@@ -139,7 +139,8 @@ impl Room {
 impl Post {
     /// The same blocks that Slack would get, read back.
     fn of(message: &Message, record: &DeliveryRecord) -> Self {
-        let reply = message.thread.is_some();
+        // The thread is named after its first message, which is no reply to itself.
+        let reply = message.thread.is_some() && message.thread != record.reference;
         let post = if reply {
             render::reply(message)
         } else {

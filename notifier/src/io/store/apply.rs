@@ -1,4 +1,5 @@
-//! Transactions: an incident is locked, changed by a decision, and kept with all that the decision said.
+//! Transactions: an incident is locked, changed by a decision, and kept with all that the decision
+//! said.
 
 use super::values::{Cells, MentionJson, counter};
 use super::{Dialect, StoreError, rows};

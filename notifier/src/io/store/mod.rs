@@ -5,7 +5,6 @@
 mod apply;
 mod outbox;
 mod read;
-mod receipts;
 mod rows;
 mod values;
 
@@ -47,7 +46,8 @@ struct Dialect {
     lock_incident: &'static str,
 }
 
-/// Writers take their turn when they begin: a transaction that read first could not become a writer.
+/// Writers take their turn when they begin: a transaction that read first could not become a
+/// writer.
 static SQLITE: Dialect = Dialect {
     shared: false,
     begin: "BEGIN IMMEDIATE",
@@ -104,7 +104,8 @@ impl StoreError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Database(sqlx::Error::Database(error)) => {
-                // PostgreSQL: connection, resources, operator, deadlock; SQLite: busy, locked, full, I/O.
+                // PostgreSQL: connection, resources, operator, deadlock; SQLite: busy, locked,
+                // full, I/O.
                 error.code().is_none_or(|code| {
                     ["08", "53", "57", "40", "55"]
                         .iter()

@@ -70,7 +70,8 @@ fn excluded(addresses: &[String]) -> String {
 }
 
 impl Store {
-    /// Whether a channel has a delivery that is ready or whose lease ran out. Costs no turn as a writer.
+    /// Whether a channel has a delivery that is ready or whose lease ran out. Costs no turn as a
+    /// writer.
     pub async fn has_work(&self, channel: ChannelKind, now: Timestamp) -> Result<bool, StoreError> {
         let row = sqlx::query(
             "SELECT 1 AS one FROM deliveries \
@@ -121,7 +122,8 @@ impl Store {
         rows.iter().map(claimed).collect()
     }
 
-    /// Takes accepted deliveries whose receipt is to be looked for, with what the provider calls them.
+    /// Takes accepted deliveries whose receipt is to be looked for, with what the provider calls
+    /// them.
     pub async fn claim_accepted(
         &self,
         channel: ChannelKind,

@@ -129,7 +129,8 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<(Claimed, DeliveryRecord)>, StoreError> {
         let rows = sqlx::query(
-            "SELECT * FROM deliveries WHERE attempts > 0 ORDER BY created_at DESC, ordinal DESC LIMIT $1",
+            "SELECT * FROM deliveries WHERE attempts > 0 \
+             ORDER BY created_at DESC, ordinal DESC LIMIT $1",
         )
         .bind(i64::from(limit.min(LARGEST_PAGE)))
         .fetch_all(&self.reader)
@@ -216,7 +217,8 @@ impl Store {
         Ok(row.is_some())
     }
 
-    /// P1 incidents that are not closed, for the auditor; `after` is the last id of the part before.
+    /// P1 incidents that are not closed, for the auditor; `after` is the last id of the part
+    /// before.
     pub async fn live_p1(
         &self,
         after: Option<IncidentId>,
@@ -305,7 +307,8 @@ impl Conditions {
         Ok(())
     }
 
-    /// The query with the values of the conditions. `sql` holds fixed words and numbered placeholders only.
+    /// The query with the values of the conditions. `sql` holds fixed words and numbered
+    /// placeholders only.
     fn bind<'q>(self, sql: String) -> sqlx::query::Query<'q, sqlx::Any, AnyArguments> {
         let query = sqlx::query(AssertSqlSafe(sql));
         self.values

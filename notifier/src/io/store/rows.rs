@@ -62,11 +62,11 @@ pub(super) fn incident(row: &AnyRow, told: Vec<Told>) -> Result<Incident, StoreE
 }
 
 /// Every column but those that never change, in the order of `bind`.
-const CHANGING: &str = "env, title, title_ko, why, unit, runbook, value, threshold, priority, \
-     opened_at, status, firing, acknowledged_by, acknowledged_contact, acknowledged_at, closed_by, \
-     closed_contact, closed_at, until_resolved, last_sequence, revision, deliveries, opening, round, \
-     target, escalates_at, paged, step_revision, nobody, ack_runs_out_at, reopens_at, catches_up_at, \
-     due_at, search, changed_at";
+const CHANGING: &str = "env, title, title_ko, why, unit, runbook, value, threshold, priority, opened_at, status, \
+     firing, acknowledged_by, acknowledged_contact, acknowledged_at, closed_by, \
+     closed_contact, closed_at, until_resolved, last_sequence, revision, deliveries, opening, \
+     round, target, escalates_at, paged, step_revision, nobody, ack_runs_out_at, reopens_at, \
+     catches_up_at, due_at, search, changed_at";
 
 /// The columns that never change, in the order of `insert`.
 const FIXED: &str = "id, tenant, partition_no, template, group_tags, started_at";

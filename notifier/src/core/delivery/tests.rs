@@ -1,0 +1,170 @@
+//! What follows from each outcome, as tables.
+
+use super::*;
+
+const CREATED: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const LIMITS: Limits = Limits {
+    give_up_after: Span::from_secs(1800),
+};
+
+fn attempt(priority: Priority, attempts: u32, unknowns: u32, asks: u32) -> Attempt {
+    Attempt {
+        priority,
+        attempts,
+        unknowns,
+        asks,
+        possible_repeat: false,
+        created_at: CREATED,
+    }
+}
+
+fn retry(after: Option<i64>) -> Outcome {
+    Outcome::Retry {
+        after: after.map(Span::from_secs),
+        reason: "busy".to_owned(),
+    }
+}
+
+#[test]
+fn what_was_not_taken_waits_longer_each_time_and_as_the_provider_asks() {
+    let cases = [
+        (1, None, 1),
+        (2, None, 2),
+        (4, None, 8),
+        (9, None, 30),
+        (1, Some(90), 90),
+    ];
+    for (attempts, after, seconds) in cases {
+        let attempt = attempt(Priority::P1, attempts, 0, 0);
+        let next = after_sending(&attempt, retry(after), &LIMITS, CREATED);
+        let Next::Again {
+            at,
+            possible_repeat,
+            ..
+        } = next
+        else {
+            panic!("{next:?}");
+        };
+        assert_eq!(
+            (at.since(CREATED), possible_repeat),
+            (Span::from_secs(seconds), false)
+        );
+    }
+}
+
+#[test]
+fn a_wait_beyond_the_limit_is_given_up_at_once() {
+    for (after, now) in [(Some(1801), 0), (None, 1800)] {
+        let attempt = attempt(Priority::P1, 1, 0, 0);
+        let now = CREATED.plus(Span::from_secs(now));
+        let next = after_sending(&attempt, retry(after), &LIMITS, now);
+        assert!(
+            matches!(
+                next,
+                Next::Settle {
+                    fate: Fate::Failed,
+                    ..
+                }
+            ),
+            "{next:?}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_outcome_is_asked_about_then_repeated_with_the_mark_or_stopped() {
+    let cannot = || Asked::CannotTell {
+        reason: String::new(),
+    };
+    let busy = || Asked::Retry {
+        reason: String::new(),
+    };
+    let table = [
+        (Priority::P1, 1, 1, cannot(), "again, marked"),
+        (Priority::P2, 2, 1, cannot(), "again, marked"),
+        (Priority::P1, 3, 1, cannot(), "unknown"),
+        (Priority::P3, 1, 1, cannot(), "unknown"),
+        (Priority::P1, 1, 1, Asked::NeverSent, "again"),
+        (Priority::P3, 1, 1, Asked::NeverSent, "again"),
+        (Priority::P1, 1, 2, busy(), "ask"),
+        (Priority::P1, 1, 3, busy(), "again, marked"),
+        (Priority::P3, 1, 3, busy(), "unknown"),
+    ];
+    for (priority, unknowns, asks, asked, expected) in table {
+        let attempt = attempt(priority, 1, unknowns, asks);
+        let next = after_asking(&attempt, asked.clone(), CREATED);
+        let word = match &next {
+            Next::Again {
+                possible_repeat: true,
+                ..
+            } => "again, marked",
+            Next::Again { .. } => "again",
+            Next::Ask { .. } => "ask",
+            Next::Settle { fate, .. } => fate.as_str(),
+        };
+        assert_eq!(word, expected, "{priority} {unknowns} {asks} {asked:?}");
+    }
+}
+
+#[test]
+fn a_fate_never_goes_back() {
+    let forward = [
+        (Fate::Accepted, Fate::Delivered, true),
+        (Fate::Accepted, Fate::Failed, true),
+        (Fate::Delivered, Fate::Accepted, false),
+        (Fate::Delivered, Fate::Failed, false),
+        (Fate::Read, Fate::Delivered, false),
+        (Fate::Unknown, Fate::Delivered, true),
+        (Fate::Delivered, Fate::Delivered, false),
+    ];
+    for (current, reported, moves) in forward {
+        assert_eq!(
+            merge_fate(current, reported).is_some(),
+            moves,
+            "{current} {reported}"
+        );
+    }
+}
+
+#[test]
+fn the_room_counts_only_where_nobody_gets_a_message_of_their_own() {
+    let sibling = |personal, fate| Sibling { personal, fate };
+    let table = [
+        (true, vec![sibling(false, Fate::Accepted)], false),
+        (true, vec![sibling(true, Fate::Queued)], true),
+        (true, vec![sibling(true, Fate::Failed)], false),
+        (false, vec![sibling(true, Fate::Accepted)], true),
+        (false, vec![], false),
+        (false, vec![sibling(false, Fate::Accepted)], true),
+    ];
+    for (personal, siblings, lives) in table {
+        assert_eq!(
+            step_lives(personal, &siblings),
+            lives,
+            "{personal} {siblings:?}"
+        );
+    }
+}
+
+#[test]
+fn a_receipt_is_looked_for_until_it_is_known_or_old() {
+    let accepted = || Asked::Accepted {
+        reference: super::super::ProviderRef(String::new()),
+    };
+    let attempt = attempt(Priority::P1, 1, 0, 1);
+    let soon = after_receipt(&attempt, accepted(), CREATED);
+    assert!(matches!(soon, Receipt::Look { at } if at > CREATED));
+    let late = CREATED.plus(Span::from_secs(1801));
+    assert_eq!(after_receipt(&attempt, accepted(), late), Receipt::Never);
+    let refused = Asked::Refused {
+        reason: "switched off".to_owned(),
+    };
+    let known = after_receipt(&attempt, refused, CREATED);
+    assert!(matches!(
+        known,
+        Receipt::Known {
+            fate: Fate::Failed,
+            ..
+        }
+    ));
+}
