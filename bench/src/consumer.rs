@@ -1,7 +1,7 @@
 //! From a topic to the store: what a consumer needs to bring a backlog to zero lag.
 
 use crate::cli::Options;
-use crate::contender::{Contender, Who};
+use crate::contender::{Contender, Who, cell_time};
 use crate::product::{Product, TOPIC};
 use crate::report::{Cell, Figures, Outcome, Report};
 use crate::sink::Sink;
@@ -10,15 +10,13 @@ use crate::telegraf;
 use crate::topic::{self, Follow};
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
-use tests::{Kafka, wait};
+use tests::Kafka;
 use tokio::task::block_in_place;
 
 const LINES_PER_MESSAGE: [u64; 2] = [1, 100];
 const ENCODINGS: [&str; 2] = ["gzip", "identity"];
 /// For a contender to become a member of its group.
 const JOIN: Duration = Duration::from_secs(60);
-/// For a cell; a slower one does not count.
-const CELL: Duration = Duration::from_secs(600);
 /// Between two looks at the group while it forms.
 const LOOK: Duration = Duration::from_millis(5);
 
@@ -47,6 +45,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
                     who.name()
                 );
                 let outcome = Outcome::from(Box::pin(backlog.measure(who, encoding)).await);
+                eprintln!("  {outcome}");
                 who.note(&mut cell, outcome);
             }
             report.cells.push(cell);
@@ -115,10 +114,8 @@ impl Backlog {
             }
         });
         let from = joined.await.context("it does not join its group")??;
-        let committed = wait::until(CELL, async || {
-            contender.look()?;
-            let committed = block_in_place(|| follow.committed())?;
-            Ok((committed == ends).then_some(()))
+        let committed = contender.until(cell_time(self.produced.lines), async || {
+            Ok(block_in_place(|| follow.committed())? == ends)
         });
         let committed = committed.await;
         let received = self.sink.received().await?;

@@ -8,9 +8,13 @@ use runtime::Clock;
 use std::process::Command;
 use std::time::Duration;
 use tests::process::Process;
+use tests::wait;
 use tests::workdir::Workdir;
 
 const STOP: Duration = Duration::from_secs(60);
+/// A contender that needs longer for a cell does not count.
+const CELL: Duration = Duration::from_secs(60);
+const CELL_A_LINE: Duration = Duration::from_micros(400);
 
 /// Everyone who takes part, Bongsu first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +48,11 @@ impl Who {
             Self::Rival(Rival::TelegrafTuned) => cell.telegraf_tuned = Some(outcome),
         }
     }
+}
+
+/// The time that a cell of so many lines may take.
+pub(crate) fn cell_time(lines: u64) -> Duration {
+    CELL + CELL_A_LINE * u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 /// A contender that runs. Fields drop in order: the process before its folder.
@@ -91,12 +100,32 @@ impl Contender {
     /// When it has ended.
     pub(crate) fn look(&mut self) -> Result<Look> {
         if let Some(status) = self.process.ended() {
-            anyhow::bail!("it ended with {status}: {}", self.process.tail());
+            anyhow::bail!("it ended with {status}");
         }
         Ok(Look {
             cpu: usage::cpu(self.id)?,
             nanos: Clock::system().now_nanos(),
         })
+    }
+
+    /// Waits until `ask` says yes, as long as the contender runs.
+    ///
+    /// # Errors
+    /// When it ends before that, or the time is over; its log is printed then.
+    pub(crate) async fn until(
+        &mut self,
+        within: Duration,
+        mut ask: impl AsyncFnMut() -> Result<bool>,
+    ) -> Result<()> {
+        let answer = wait::until(within, async || match self.look() {
+            Ok(_) => Ok(ask().await?.then_some(Ok(()))),
+            Err(ended) => Ok(Some(Err(ended))),
+        });
+        let answer = answer.await.and_then(|answer| answer);
+        if answer.is_err() {
+            eprintln!("{}", self.process.tail());
+        }
+        answer
     }
 
     /// The cost of `lines` lines, from a look until now; the last of them arrived at `last_nanos`.

@@ -21,6 +21,8 @@ const START: Duration = Duration::from_secs(60);
 pub(crate) struct Product {
     binary: PathBuf,
     brokers: String,
+    /// Holds the file with the sink's token, which the consumer reads.
+    catalogue: Workdir,
 }
 
 impl Product {
@@ -39,6 +41,7 @@ impl Product {
         Ok(Self {
             binary: binary.canonicalize()?,
             brokers,
+            catalogue: Workdir::new("catalogue"),
         })
     }
 
@@ -47,9 +50,7 @@ impl Product {
     /// # Errors
     /// When the catalogue is refused.
     pub(crate) fn declare(&self, sink: &str) -> Result<()> {
-        let folder = Workdir::new("catalogue");
-        folder.write("token", "bench-sink-token");
-        let token = folder.join("token");
+        let token = self.catalogue.write("token", "bench-sink-token");
         let catalogue = format!(
             "escalation_policy: default\nsteps:\n  - notify: [nobody]\n---\n\
              contact: nobody\nname: Nobody\nemail: nobody@example.org\n---\n\
@@ -59,7 +60,7 @@ impl Product {
              epochs:\n  - {{from: beginning, shards: {{sink: 1.0}}}}\n",
             token.display()
         );
-        let file = folder.write("bench.yaml", &catalogue);
+        let file = self.catalogue.write("bench.yaml", &catalogue);
         process::run(self.command().arg("apply").arg("-f").arg(file)).map(|_| ())
     }
 

@@ -3,7 +3,7 @@
 use crate::cli::Output;
 use anyhow::Result;
 use serde::Serialize;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -72,6 +72,19 @@ impl Figures {
             cpu_s_per_mpoint: round(cpu.as_secs_f64() / lines * 1e6, 1e3),
             peak_rss_mb: round(peak_rss as f64 / 1e6, 10.0),
             points_per_s: (lines / took.as_secs_f64()).round(),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Counted(figures) => write!(
+                f,
+                "{} CPU-s a million points, {} MB, {} points/s",
+                figures.cpu_s_per_mpoint, figures.peak_rss_mb, figures.points_per_s
+            ),
+            Self::NotCounted { not_counted } => write!(f, "not counted: {not_counted}"),
         }
     }
 }
@@ -188,9 +201,7 @@ impl Cell {
                     figures.points_per_s,
                     self.ratio(figures),
                 ),
-                Outcome::NotCounted { not_counted } => {
-                    format!("{start}  not counted: {not_counted}")
-                }
+                Outcome::NotCounted { .. } => format!("{start}  {outcome}"),
             };
             writeln!(text, "{row}").expect("a string takes what is written");
         }

@@ -1,14 +1,14 @@
 //! From HTTP to a topic: what a router needs for bodies of 5,000 lines in gzip.
 
 use crate::cli::Options;
-use crate::contender::{Contender, Who};
+use crate::contender::{Contender, Who, cell_time};
 use crate::lines::{self, PARTITIONS};
 use crate::product::{Product, TOPIC};
 use crate::report::{Cell, Figures, Outcome, Report};
 use crate::tally::Tally;
 use crate::telegraf;
 use crate::topic::Counter;
-use ::tests::{Kafka, wait, web};
+use ::tests::{Kafka, web};
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
 use flate2::Compression;
@@ -23,8 +23,6 @@ use tokio::task::{JoinSet, block_in_place};
 const LINES_PER_BODY: u64 = 5_000;
 /// Agents that post at the same time.
 const CLIENTS: usize = 8;
-/// For all bodies together.
-const CELL: Duration = Duration::from_secs(600);
 /// While the window is full, or the answer was to come back later.
 const PAUSE: Duration = Duration::from_millis(5);
 /// No answer, or "busy": the body is sent again so often.
@@ -66,6 +64,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
     for who in Who::all(&options.against) {
         eprintln!("{}: {} bodies", who.name(), load.bodies.len());
         let outcome = Outcome::from(Box::pin(measure(&load, who)).await);
+        eprintln!("  {outcome}");
         who.note(&mut cell, outcome);
     }
     report.cells.push(cell);
@@ -117,8 +116,11 @@ async fn measure(load: &Arc<Load>, who: Who) -> Result<Figures> {
         }
         Who::Rival(rival) => {
             let topic = who.name();
+            // As Bongsu's own topics: what is stored is as old as its arrival, whatever it says of itself.
+            let by_arrival = [("message.timestamp.type", "LogAppendTime")];
+            let partitions = i32::try_from(PARTITIONS)?;
             load.kafka
-                .create_topic(topic, i32::try_from(PARTITIONS)?, &[])
+                .create_topic(topic, partitions, &by_arrival)
                 .await?;
             let (contender, url) = telegraf::router(rival, &load.kafka.brokers(), topic).await?;
             (contender, url, topic, telegraf::WINDOW)
@@ -151,7 +153,7 @@ async fn watch(
         let (load, counter, posting) = (load.clone(), counter.clone(), posting.clone());
         clients.spawn(async move { posting.run(&load, &counter).await });
     }
-    let posted = tokio::time::timeout(CELL, clients.join_all()).await;
+    let posted = tokio::time::timeout(cell_time(load.all.lines), clients.join_all()).await;
     posted
         .context("the bodies were not taken in time")?
         .into_iter()
@@ -162,9 +164,8 @@ async fn watch(
         "{accepted} of {} lines were answered 2xx",
         load.all.lines
     );
-    let arrived = wait::until(CELL, async || {
-        contender.look()?;
-        Ok((counter.seen().tally.lines >= accepted).then_some(()))
+    let arrived = contender.until(cell_time(accepted), async || {
+        Ok(counter.seen().tally.lines >= accepted)
     });
     let arrived = arrived.await;
     let seen = counter.seen();

@@ -1,4 +1,5 @@
-//! The real Telegraf in Bongsu's place: its defaults, but for what it needs to lose nothing.
+//! The real Telegraf in Bongsu's place: its defaults, but for what it needs to lose nothing, to keep
+//! moving, and to send the last lines within a second.
 
 use crate::cli::Rival;
 use crate::contender::Contender;
@@ -15,6 +16,9 @@ pub(crate) const WINDOW: u64 = 50_000;
 const START: Duration = Duration::from_secs(30);
 /// What `inputs.kafka_consumer` takes at most before the output has it, in messages.
 const UNDELIVERED: u64 = 1_000;
+/// So many writes have to fit in what is undelivered. With one, as at its defaults, a write that
+/// lacks a metric waits for the next flush, and little moves.
+const WRITES_UNDERWAY: u64 = 10;
 const DEFAULT_BATCH: u64 = 1_000;
 /// Bongsu's largest write.
 const LARGE_BATCH: u64 = 5_000;
@@ -37,12 +41,12 @@ pub(crate) fn consumer(
     (sink, encoding): (&str, &str),
     lines_per_message: u64,
 ) -> Result<Contender> {
-    // A write has to fill up from what may be under way.
-    let undelivered = UNDELIVERED.max(batch(rival));
+    let undelivered = UNDELIVERED.max(WRITES_UNDERWAY * batch(rival) / lines_per_message);
     let buffer = undelivered * lines_per_message + batch(rival);
     start(&format!(
         "[agent]\n\
          omit_hostname = true\n\
+         flush_interval = \"1s\"\n\
          metric_batch_size = {}\n\
          metric_buffer_limit = {buffer}\n\
          [[inputs.kafka_consumer]]\n\
@@ -75,6 +79,7 @@ pub(crate) async fn router(
     let mut contender = start(&format!(
         "[agent]\n\
          omit_hostname = true\n\
+         flush_interval = \"1s\"\n\
          metric_batch_size = {}\n\
          metric_buffer_limit = {}\n\
          [[inputs.influxdb_v2_listener]]\n\

@@ -16,6 +16,8 @@ CREATE TABLE incidents (
     value                DOUBLE PRECISION,
     threshold            DOUBLE PRECISION,
     priority             TEXT NOT NULL,
+    -- The highest priority since it was opened.
+    peak                 TEXT NOT NULL,
     started_at           BIGINT NOT NULL,
     opened_at            BIGINT NOT NULL,
     status               TEXT NOT NULL,

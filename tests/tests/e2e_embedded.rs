@@ -41,17 +41,29 @@ impl Up {
             .arg(data.display().to_string())
             .env("BONGSU_ROUTER__LISTEN", "127.0.0.1:{port}")
             .env("BONGSU_NOTIFIER__LISTEN", format!("127.0.0.1:{console}"))
-            .env("BONGSU_NOTIFIER__PUBLIC_URL", format!("http://127.0.0.1:{console}"));
+            .env(
+                "BONGSU_NOTIFIER__PUBLIC_URL",
+                format!("http://127.0.0.1:{console}"),
+            );
         for argument in arguments {
             builder = builder.arg(*argument);
         }
         let bongsu = builder.start().await;
         let console = Console::new(vec![format!("http://127.0.0.1:{console}")]);
-        Self { bongsu, console, data, _folder: folder }
+        Self {
+            bongsu,
+            console,
+            data,
+            _folder: folder,
+        }
     }
 
     async fn stop(&mut self) {
-        let status = self.bongsu.terminate(STOP).await.expect("it drains in seconds");
+        let status = self
+            .bongsu
+            .terminate(STOP)
+            .await
+            .expect("it drains in seconds");
         assert!(status.success(), "{status}\n{}", self.bongsu.log());
     }
 
@@ -71,8 +83,17 @@ impl Up {
                         other => panic!("{field} is {other:?}"),
                     };
                     let tags = point.tags.iter().cloned().collect();
-                    let (measurement, time) = (point.measurement.clone(), point.timestamp.as_nanos());
-                    points.insert(Point { measurement, tags, field, time }, value);
+                    let (measurement, time) =
+                        (point.measurement.clone(), point.timestamp.as_nanos());
+                    points.insert(
+                        Point {
+                            measurement,
+                            tags,
+                            field,
+                            time,
+                        },
+                        value,
+                    );
                 }
             }
         }
@@ -92,17 +113,28 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
     let open = first_incident(&up.console, left, |incident| {
         let deliveries = incident["deliveries"].as_array().into_iter().flatten();
         let delivered = deliveries.filter(|delivery| delivery["fate"] == "delivered");
-        let mut channels: Vec<_> = delivered.map(|delivery| text(delivery, "channel")).collect();
+        let mut channels: Vec<_> = delivered
+            .map(|delivery| text(delivery, "channel"))
+            .collect();
         channels.sort_unstable();
         channels.dedup();
         incident["priority"] == "P1" && channels == ["chat", "sms"]
     })
     .await;
-    eprintln!("the demo paged {:.1} s after its start", begun.elapsed().as_secs_f64());
+    eprintln!(
+        "the demo paged {:.1} s after its start",
+        begun.elapsed().as_secs_f64()
+    );
     assert_eq!(open["template"], "cpu-usage", "{open:#}");
-    let (id, host) = (text(&open, "id").to_owned(), text(&open["group"], "host").to_owned());
+    let (id, host) = (
+        text(&open, "id").to_owned(),
+        text(&open["group"], "host").to_owned(),
+    );
     let inbox = get(&format!("{}/inbox", up.console.url())).await;
-    assert!(inbox.contains(&host) && inbox.contains("P1"), "the inbox shows the page: {inbox}");
+    assert!(
+        inbox.contains(&host) && inbox.contains("P1"),
+        "the inbox shows the page: {inbox}"
+    );
 
     let answer = web::client()
         .post(format!("{}/api/v1/incidents/{id}/ack", up.console.url()))
@@ -111,15 +143,26 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
         .await
         .expect("the API answers");
     assert_eq!(answer.status(), 200);
-    let acknowledged = first_incident(&up.console, SOON, |one| one["state"] == "acknowledged").await;
-    assert_eq!(acknowledged["acknowledged"]["by"], "a visitor", "{acknowledged:#}");
+    let acknowledged =
+        first_incident(&up.console, SOON, |one| one["state"] == "acknowledged").await;
+    assert_eq!(
+        acknowledged["acknowledged"]["by"], "a visitor",
+        "{acknowledged:#}"
+    );
     let closed = first_incident(&up.console, LONG, |one| one["state"] == "closed").await;
-    assert_eq!((text(&closed, "id"), &closed["firing"]), (id.as_str(), &Value::Bool(false)));
+    assert_eq!(
+        (text(&closed, "id"), &closed["firing"]),
+        (id.as_str(), &Value::Bool(false))
+    );
     up.stop().await;
 
     let tenant = text(&closed, "tenant");
     let before = up.stored(tenant, &["cpu", "mem"]).await;
-    assert!(before.len() > 100, "{} points of {tenant} are stored", before.len());
+    assert!(
+        before.len() > 100,
+        "{} points of {tenant} are stored",
+        before.len()
+    );
     up.bongsu.start_again().await;
     let again = first_incident(&up.console, SOON, |_| true).await;
     assert_eq!(again, closed, "the second start knows what the first did");
@@ -130,8 +173,16 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
     wait::holds("points are stored again", SOON, stored).await;
     up.stop().await;
     let after = up.stored(tenant, &["cpu", "mem"]).await;
-    assert!(before.iter().all(|(point, value)| after.get(point) == Some(value)), "a point is gone");
-    assert!(after.len() > before.len(), "no new points after the second start");
+    assert!(
+        before
+            .iter()
+            .all(|(point, value)| after.get(point) == Some(value)),
+        "a point is gone"
+    );
+    assert!(
+        after.len() > before.len(),
+        "no new points after the second start"
+    );
     up.judge().await.agrees(SOON).await;
 }
 
@@ -139,12 +190,15 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
 async fn killed_at_any_moment_it_loses_no_acknowledged_point_and_no_incident() {
     let mut up = Up::start(&[]).await;
     let folder = Workdir::new("catalogue");
-    let rooms = Rooms { acme: "C0000000001".to_owned(), beta: "C0000000002".to_owned() };
+    let rooms = Rooms {
+        acme: "C0000000001".to_owned(),
+        beta: "C0000000002".to_owned(),
+    };
     let files = catalogue::write_people_and_tenants(&folder, &rooms, catalogue::PATIENT);
     let (files, data) = (files.display().to_string(), up.data.display().to_string());
     Bongsu::run(&["apply", "-f", &files, "--data-dir", &data], &[]).expect("it can be applied");
     let oracle = Oracle::start(vec![up.bongsu.url()], ACME_TOKEN, None);
-    wait::holds("the oracle is heard", SOON, async || oracle.promises() > 100).await;
+    oracle.has_been_calm().await;
 
     oracle.busy();
     let seed = now_nanos().unsigned_abs() % 10_000;
@@ -154,14 +208,22 @@ async fn killed_at_any_moment_it_loses_no_acknowledged_point_and_no_incident() {
         let moment = Duration::from_millis(kill * 12_000 + (seed * (kill + 7)) % 12_000);
         tokio::time::sleep_until((begun + moment).into()).await;
         up.bongsu.kill();
-        eprintln!("killed at {:.2} s (seed {seed})", begun.elapsed().as_secs_f64());
+        eprintln!(
+            "killed at {:.2} s (seed {seed})",
+            begun.elapsed().as_secs_f64()
+        );
         up.bongsu.start_again().await;
     }
     let paged_twice = |incident: &Value| heads(incident).len() >= 4;
-    up.console.wait_for("acme", HOST, "paged and escalated", LONG, paged_twice).await;
+    up.console
+        .wait_for("acme", HOST, "paged and escalated", LONG, paged_twice)
+        .await;
     oracle.calm();
     let over = |incident: &Value| incident["state"] == "closed" && heads(incident).len() >= 7;
-    let incident = up.console.wait_for("acme", HOST, "closed and told so", LONG, over).await;
+    let incident = up
+        .console
+        .wait_for("acme", HOST, "closed and told so", LONG, over)
+        .await;
     let promised = oracle.stop().await;
     up.stop().await;
 
@@ -172,12 +234,20 @@ async fn killed_at_any_moment_it_loses_no_acknowledged_point_and_no_incident() {
         panic!("a promise is broken (seed {seed}): {difference}");
     }
     let judge = up.judge().await;
-    assert_eq!(judge.about(HOST).await, ["firing P1", "resolved -"], "seed {seed}");
+    assert_eq!(
+        judge.about(HOST).await,
+        ["firing P1", "resolved -"],
+        "seed {seed}"
+    );
     assert_eq!(judge.agrees(SOON).await, 2, "seed {seed}");
     let room_kim_lee = [
-        "chat C0000000001 escalated", "chat C0000000001 firing", "chat C0000000001 resolved",
-        "sms Kim Minji firing", "sms Kim Minji resolved",
-        "sms Lee Jian escalated", "sms Lee Jian resolved",
+        "chat C0000000001 escalated",
+        "chat C0000000001 firing",
+        "chat C0000000001 resolved",
+        "sms Kim Minji firing",
+        "sms Kim Minji resolved",
+        "sms Lee Jian escalated",
+        "sms Lee Jian resolved",
     ];
     assert_eq!(heads(&incident), room_kim_lee, "seed {seed}: {incident:#}");
 }
@@ -213,6 +283,10 @@ async fn first_incident(
 
 async fn get(url: &str) -> String {
     let answer = web::client().get(url).send().await.expect("it answers");
-    assert!(answer.status().is_success(), "{url} answers {}", answer.status());
+    assert!(
+        answer.status().is_success(),
+        "{url} answers {}",
+        answer.status()
+    );
     answer.text().await.expect("an answer has a text")
 }

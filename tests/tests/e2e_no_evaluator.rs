@@ -6,7 +6,7 @@
 
 mod e2e;
 
-use e2e::catalogue::{ACME_PARTITIONS, ACME_TOKEN, KIM};
+use e2e::catalogue::{ACME_TOKEN, KIM};
 use e2e::oracle::{HOST, cpu, now_nanos};
 use e2e::site::{Pace, Site};
 use e2e::world::World;
@@ -21,13 +21,19 @@ async fn while_the_evaluator_is_stopped_points_are_stored_and_nothing_fires() {
     let world = World::start().await;
     let services = ["router", "consumer", "evaluator", "notifier"];
     let mut site = Site::separate(&world, &services, 1, None, Pace::default()).await;
-    the_templates_are_in_force(&world).await;
+    world.the_templates_are_in_force().await;
     let evaluator = site.of("evaluator").next().expect("there is one");
     let status = evaluator.terminate(SOON).await.expect("it drains");
-    assert!(status.success(), "the evaluator ended with {status}\n{}", evaluator.log());
+    assert!(
+        status.success(),
+        "the evaluator ended with {status}\n{}",
+        evaluator.log()
+    );
 
     let now = now_nanos() / 1_000_000_000;
-    let body: String = (0..SAMPLES).map(|back| cpu(HOST, 99.0, now - SAMPLES + back)).collect();
+    let body: String = (0..SAMPLES)
+        .map(|back| cpu(HOST, 99.0, now - SAMPLES + back))
+        .collect();
     let answer = web::client()
         .post(format!("{}/api/v2/write", site.routers[0]))
         .header("Authorization", format!("Token {ACME_TOKEN}"))
@@ -49,32 +55,27 @@ async fn while_the_evaluator_is_stopped_points_are_stored_and_nothing_fires() {
     .await
     .unwrap_or_else(|error| panic!("the points are not stored: {error:#}"));
     let console = site.console();
-    assert_eq!(world.judge.about(HOST).await, Vec::<String>::new(), "who said that?");
+    assert_eq!(
+        world.judge.about(HOST).await,
+        Vec::<String>::new(),
+        "who said that?"
+    );
     let incidents = console.incidents("acme").await.expect("the API answers");
     assert!(incidents.is_empty(), "{incidents:#?}");
     assert!(world.slack.messages().is_empty() && world.sens.messages().is_empty());
 
-    site.of("evaluator").next().expect("there is one").start_again().await;
+    site.of("evaluator")
+        .next()
+        .expect("there is one")
+        .start_again()
+        .await;
     let open = |incident: &serde_json::Value| incident["state"] == "open";
     let incident = console.wait_for("acme", HOST, "open", LONG, open).await;
     assert_eq!(incident["priority"], "P1", "{incident:#}");
-    world.sens.wait_for("a page for Kim", SOON, |sms| sms.to == KIM.phone).await;
+    world
+        .sens
+        .wait_for("a page for Kim", SOON, |sms| sms.to == KIM.phone)
+        .await;
     assert_eq!(world.judge.about(HOST).await, ["firing P1"]);
     site.terminate().await;
-}
-
-/// Each partition says from where on the templates hold; what stands before that is not judged.
-async fn the_templates_are_in_force(world: &World) {
-    wait::until(SOON, async || {
-        let records = world.kafka.read_all("metrics.acme").await?;
-        let marks = records.iter().filter(|record| {
-            record.value.is_none() && record.headers.iter().any(|(_, value)| value == b"bundle")
-        });
-        let mut partitions: Vec<_> = marks.map(|record| record.partition).collect();
-        partitions.sort_unstable();
-        partitions.dedup();
-        Ok((partitions.len() == ACME_PARTITIONS).then_some(()))
-    })
-    .await
-    .unwrap_or_else(|error| panic!("not every partition has a bundle mark: {error:#}"));
 }

@@ -27,18 +27,28 @@ const SEED: &str = "BONGSU_KILL_SEED";
 /// From the load's beginning to the acknowledgement it takes some 35 s.
 const MOMENTS_MILLIS: u64 = 42_000;
 /// What a service of the tests may take to be itself again: its group's session, and a start.
-const PACE: Pace = Pace { session: Duration::from_secs(6), lease: Duration::from_secs(5) };
+const PACE: Pace = Pace {
+    session: Duration::from_secs(6),
+    lease: Duration::from_secs(5),
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_each_service_loses_nothing_and_pages_once() {
-    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse().expect(name));
+    let number = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|text| text.parse().expect(name))
+    };
     let runs = number(RUNS).unwrap_or(2);
     let first = number(SEED).unwrap_or_else(|| now_nanos().unsigned_abs() % 1_000_000);
     for seed in first..first + runs {
         eprintln!("faults_kill: {SEED}={seed}");
         let begun = Instant::now();
         run(seed).await;
-        eprintln!("faults_kill: {SEED}={seed} passed in {:.0} s", begun.elapsed().as_secs_f64());
+        eprintln!(
+            "faults_kill: {SEED}={seed} passed in {:.0} s",
+            begun.elapsed().as_secs_f64()
+        );
     }
 }
 
@@ -52,8 +62,12 @@ async fn run(seed: u64) {
     };
     let mut site = Site::separate(&world, &SERVICES, replicas, postgres.as_ref(), PACE).await;
     let console = site.console();
+    world.the_templates_are_in_force().await;
     let oracle = Oracle::start(site.routers.clone(), ACME_TOKEN, Some(&world.kafka));
-    wait::holds("the oracle is heard", SOON, async || oracle.promises() > 100).await;
+    wait::holds("the oracle is heard", SOON, async || {
+        oracle.promises() > 100
+    })
+    .await;
 
     oracle.busy();
     tokio::join!(
@@ -78,19 +92,33 @@ async fn kill_each_service_once(processes: &mut [Process], mut dice: Dice) {
         .iter()
         .map(|service| {
             let moment = Duration::from_millis(dice.below(MOMENTS_MILLIS));
-            let replicas = processes.iter().filter(|process| process.service == *service).count();
+            let replicas = processes
+                .iter()
+                .filter(|process| process.service == *service)
+                .count();
             let which = dice.below(u64::try_from(replicas).expect("a small number"));
-            (moment, *service, usize::try_from(which).expect("a small number"))
+            (
+                moment,
+                *service,
+                usize::try_from(which).expect("a small number"),
+            )
         })
         .collect();
     plan.sort();
     let begun = Instant::now();
     for (moment, service, which) in plan {
         tokio::time::sleep_until((begun + moment).into()).await;
-        let mut of_service = processes.iter_mut().filter(|process| process.service == service);
-        let process = of_service.nth(which).expect("the dice know how many there are");
+        let mut of_service = processes
+            .iter_mut()
+            .filter(|process| process.service == service);
+        let process = of_service
+            .nth(which)
+            .expect("the dice know how many there are");
         process.bongsu.kill();
-        eprintln!("faults_kill: killed {service} {which} at {:.2} s", begun.elapsed().as_secs_f64());
+        eprintln!(
+            "faults_kill: killed {service} {which} at {:.2} s",
+            begun.elapsed().as_secs_f64()
+        );
         process.bongsu.start_again().await;
     }
 }
@@ -98,25 +126,38 @@ async fn kill_each_service_once(processes: &mut [Process], mut dice: Dice) {
 /// The first person is paged, then the second, who presses the button until something happens.
 async fn paged_and_acknowledged(world: &World, console: &Console) {
     let page = |phone: &'static str| move |sms: &tests::sens::Sms| sms.to == phone;
-    world.sens.wait_for("a page for Kim", LONG, page(KIM.phone)).await;
-    world.sens.wait_for("a page for Lee", LONG, page(LEE.phone)).await;
+    world
+        .sens
+        .wait_for("a page for Kim", LONG, page(KIM.phone))
+        .await;
+    world
+        .sens
+        .wait_for("a page for Lee", LONG, page(LEE.phone))
+        .await;
     let room = &world.rooms.acme;
     let page = world
         .slack
-        .wait_for("the page in the room", LONG, |message| message.channel == *room)
+        .wait_for("the page in the room", LONG, |message| {
+            message.channel == *room
+        })
         .await;
     // As the page was when it came: the button is gone as soon as somebody has it.
     let pressed = world.slack.block_actions(&page, "acknowledge", LEE.slack);
     let acknowledged = wait::until(LONG, async || {
         let incidents = console.incidents("acme").await?;
-        if incidents.first().is_some_and(|incident| incident["state"] == "acknowledged") {
+        if incidents
+            .first()
+            .is_some_and(|incident| incident["state"] == "acknowledged")
+        {
             return Ok(Some(()));
         }
         let seconds = now_nanos().unsigned_abs() / 1_000_000_000;
         console.press(&Press::signed(&pressed, seconds)).await?;
         Ok(None)
     });
-    acknowledged.await.unwrap_or_else(|error| panic!("nobody could acknowledge: {error:#}"));
+    acknowledged
+        .await
+        .unwrap_or_else(|error| panic!("nobody could acknowledge: {error:#}"));
 }
 
 async fn recovered(world: &World, console: &Console) {
@@ -144,8 +185,15 @@ async fn every_promise_is_kept(world: &World, promised: &Points) {
             None => Ok(Some(())),
         }
     });
-    kept.await.unwrap_or_else(|error| panic!("a promise is broken: {error:#}"));
-    assert_eq!(world.kafka.count("bongsu.deadletter").expect("Kafka answers"), 0);
+    kept.await
+        .unwrap_or_else(|error| panic!("a promise is broken: {error:#}"));
+    assert_eq!(
+        world
+            .kafka
+            .count("bongsu.deadletter")
+            .expect("Kafka answers"),
+        0
+    );
 }
 
 /// Never none; a second one says that it may be a repeat.
@@ -155,7 +203,12 @@ fn each_person_was_told_once_or_warned_of_a_repeat(world: &World) {
         (LEE, ["[P1 ESCALATED]", "[P1 RESOLVED]"]),
     ] {
         let mut told = Vec::new();
-        for sms in world.sens.messages().into_iter().filter(|sms| sms.to == person.phone) {
+        for sms in world
+            .sens
+            .messages()
+            .into_iter()
+            .filter(|sms| sms.to == person.phone)
+        {
             let head = head(&sms.content);
             let repeat = told.contains(&head);
             assert!(
@@ -170,9 +223,11 @@ fn each_person_was_told_once_or_warned_of_a_repeat(world: &World) {
         }
         assert_eq!(told, wanted, "what {} was told", person.name);
     }
-    let room = world.slack.messages().into_iter().filter(|message| {
-        message.channel == world.rooms.acme && message.thread_ts.is_none()
-    });
+    let room = world
+        .slack
+        .messages()
+        .into_iter()
+        .filter(|message| message.channel == world.rooms.acme && message.thread_ts.is_none());
     let unmarked = room.filter(|message| !message.contains("possible repeat"));
     assert_eq!(unmarked.count(), 1, "{:#?}", world.slack.messages());
 }

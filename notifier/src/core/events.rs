@@ -148,6 +148,10 @@ impl Turn<'_> {
         self.incident.firing = false;
         self.incident.until_resolved = false;
         self.settle();
+        if !was_closed {
+            // Who was called for a P1 hears of the end of a P1, though it fell to P2 on its way.
+            self.incident.priority = self.incident.peak;
+        }
         if !was_closed || self.incident.closed.is_none() {
             self.incident.status = Status::Closed;
             self.incident.closed = Some((None, self.now));
@@ -164,6 +168,10 @@ impl Turn<'_> {
     /// Opens the incident, or asks anew, and pages: at once, or when the evaluator caught up.
     pub(super) fn open(&mut self, purpose: Purpose, late: bool) {
         let incident = &mut *self.incident;
+        incident.peak = match incident.status {
+            Status::Closed => incident.priority,
+            Status::Open | Status::Acknowledged => incident.peak.max(incident.priority),
+        };
         if incident.status != Status::Open {
             incident.opened_at = self.now;
         }

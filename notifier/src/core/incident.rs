@@ -33,8 +33,10 @@ pub struct Incident {
     pub value: Option<f64>,
     /// The threshold that it was held against.
     pub threshold: Option<f64>,
-    /// How urgent it is, or was when it was over.
+    /// How urgent it is; of one that is over, how urgent it was at the most.
     pub priority: Priority,
+    /// The highest priority since it was opened.
+    pub peak: Priority,
     /// Event time of its first firing.
     pub started_at: Timestamp,
     /// When it was opened here, the last time.
@@ -122,6 +124,7 @@ impl Incident {
             value: event.value,
             threshold: event.threshold,
             priority: event.priority.unwrap_or(Priority::P3),
+            peak: event.priority.unwrap_or(Priority::P3),
             started_at: event.started_at,
             opened_at: event.started_at,
             status: Status::Closed,

@@ -122,3 +122,20 @@ fn going_down_tells_nobody_and_going_up_asks_again() {
     assert_eq!(kinds(&down), [EntryKind::Lowered]);
     assert!(world.incident.due_at().is_some());
 }
+
+#[test]
+fn whoever_was_called_for_a_p1_hears_of_the_end_of_a_p1() {
+    let mut world = World::new();
+    world.fires(Priority::P1);
+    world.event(2, AlertKind::Lowered, Some(Priority::P2));
+    assert_eq!(world.incident.priority, Priority::P2);
+    world.event(3, AlertKind::Resolved, None);
+    assert_eq!(world.incident.priority, Priority::P1);
+    world.event(4, AlertKind::Reopened, Some(Priority::P3));
+    world.event(5, AlertKind::Resolved, None);
+    assert_eq!(
+        world.incident.priority,
+        Priority::P3,
+        "a new opening counts anew"
+    );
+}

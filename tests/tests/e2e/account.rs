@@ -40,16 +40,29 @@ fn of_line(line: &str) -> Result<Vec<(Point, f64)>> {
     let mut names = series.split(',');
     let measurement = names.next().unwrap_or_default().to_owned();
     let pair = |text: &str| {
-        let (key, value) = text.split_once('=').with_context(|| format!("`{text}` has no ="))?;
+        let (key, value) = text
+            .split_once('=')
+            .with_context(|| format!("`{text}` has no ="))?;
         Ok::<_, anyhow::Error>((key.to_owned(), value.to_owned()))
     };
     let tags: BTreeMap<_, _> = names.map(pair).collect::<Result<_>>()?;
     let mut points = Vec::new();
     for field in fields.split(',') {
         let (field, value) = pair(field)?;
-        let value = value.trim_end_matches('i').parse().context("a value is no number")?;
+        let value = value
+            .trim_end_matches('i')
+            .parse()
+            .context("a value is no number")?;
         let (measurement, tags) = (measurement.clone(), tags.clone());
-        points.push((Point { measurement, tags, field, time }, value));
+        points.push((
+            Point {
+                measurement,
+                tags,
+                field,
+                time,
+            },
+            value,
+        ));
     }
     Ok(points)
 }
@@ -64,7 +77,10 @@ pub(crate) fn of_file(path: &Path) -> Points {
 pub(crate) async fn records_of_topic(kafka: &Kafka, topic: &str) -> Vec<Record> {
     let records = kafka.read_all(topic).await;
     let records = records.unwrap_or_else(|error| panic!("cannot read {topic}: {error:#}"));
-    records.into_iter().filter(|record| record.value.is_some()).collect()
+    records
+        .into_iter()
+        .filter(|record| record.value.is_some())
+        .collect()
 }
 
 /// The points of a topic, without the lines that `left_out` says yes to.
@@ -96,13 +112,29 @@ fn of_row(mut row: Row) -> Result<(Point, f64)> {
     for column in ["result", "table", "_start", "_stop"] {
         row.remove(column);
     }
-    let mut take = |name: &str| row.remove(name).with_context(|| format!("a row has no {name}"));
+    let mut take = |name: &str| {
+        row.remove(name)
+            .with_context(|| format!("a row has no {name}"))
+    };
     let (measurement, field) = (take("_measurement")?, take("_field")?);
     let time: jiff::Timestamp = take("_time")?.parse()?;
-    let value = take("_value")?.parse().context("a stored value is no number")?;
-    let tags = row.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+    let value = take("_value")?
+        .parse()
+        .context("a stored value is no number")?;
+    let tags = row
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect();
     let time = i64::try_from(time.as_nanosecond())?;
-    Ok((Point { measurement, tags, field, time }, value))
+    Ok((
+        Point {
+            measurement,
+            tags,
+            field,
+            time,
+        },
+        value,
+    ))
 }
 
 /// What both shards hold of a tenant.
@@ -114,8 +146,14 @@ pub(crate) async fn of_shards(shards: &[Influxdb; 2], tenant: &str) -> [Points; 
     for (held, shard) in held.iter_mut().zip(shards) {
         *held = of_bucket(shard, tenant).await.expect("a shard answers");
     }
-    let twice: Vec<_> = held[0].keys().filter(|point| held[1].contains_key(point)).collect();
-    assert!(twice.is_empty(), "points of {tenant} are in both shards: {twice:#?}");
+    let twice: Vec<_> = held[0]
+        .keys()
+        .filter(|point| held[1].contains_key(point))
+        .collect();
+    assert!(
+        twice.is_empty(),
+        "points of {tenant} are in both shards: {twice:#?}"
+    );
     held
 }
 
@@ -123,7 +161,10 @@ pub(crate) async fn of_shards(shards: &[Influxdb; 2], tenant: &str) -> [Points; 
 pub(crate) fn difference(what: &str, want: &Points, have: &Points) -> Option<String> {
     let missing = want.iter().filter(|(point, _)| !have.contains_key(point));
     let missing: Vec<_> = missing.collect();
-    let strange: Vec<_> = have.iter().filter(|(point, _)| !want.contains_key(point)).collect();
+    let strange: Vec<_> = have
+        .iter()
+        .filter(|(point, _)| !want.contains_key(point))
+        .collect();
     let wrong: Vec<_> = want
         .iter()
         .filter_map(|(point, value)| Some((point, value, have.get(point)?)))
@@ -133,7 +174,11 @@ pub(crate) fn difference(what: &str, want: &Points, have: &Points) -> Option<Str
         return None;
     }
     let show = |points: &[(&Point, &f64)]| -> Vec<String> {
-        points.iter().take(3).map(|(point, value)| format!("{point:?} = {value}")).collect()
+        points
+            .iter()
+            .take(3)
+            .map(|(point, value)| format!("{point:?} = {value}"))
+            .collect()
     };
     Some(format!(
         "{what}: {} of {} points are missing, such as {:#?}; {} are there that should not be, such as {:#?}; {} have \

@@ -25,13 +25,19 @@ impl Judge {
     pub(crate) fn of_kafka(kafka: &Kafka) -> Self {
         let config = KafkaConfig::new([kafka.brokers()]);
         let log = stream::Kafka::connect(&config, Clock::system()).expect("clients can be made");
-        Self { log: log.into_stream() }
+        Self {
+            log: log.into_stream(),
+        }
     }
 
     /// Of an embedded log that nobody has open.
     pub(crate) async fn of_file(path: &Path) -> Self {
         let log = stream::Embedded::open(path, Clock::system()).await;
-        Self { log: log.expect("an embedded log that is closed can be opened").into_stream() }
+        Self {
+            log: log
+                .expect("an embedded log that is closed can be opened")
+                .into_stream(),
+        }
     }
 
     /// The kinds and priorities of the events about a host, repeats left out, such as `firing P1`.
@@ -40,7 +46,11 @@ impl Judge {
         let mut words = Vec::new();
         for (_, bytes) in distinct.values().flatten() {
             let event = decoded(bytes).expect("control events are no part of it");
-            if event.group.iter().any(|(key, value)| key == "host" && value == host) {
+            if event
+                .group
+                .iter()
+                .any(|(key, value)| key == "host" && value == host)
+            {
                 let priority = event.priority.map_or("-", |priority| priority.as_str());
                 words.push(format!("{} {priority}", event.kind.as_str()));
             }
@@ -57,25 +67,38 @@ impl Judge {
     /// # Panics
     /// When they differ, or when a repeat has other bytes.
     pub(crate) async fn agrees(&self, deadline: Duration) -> usize {
-        let first = self.fresh().await.expect("a fresh evaluator can read the log");
+        let first = self
+            .fresh()
+            .await
+            .expect("a fresh evaluator can read the log");
         let mut said = Events::new();
         let complete = wait::until(deadline, async || {
             said = self.distinct().await?;
             for (source, events) in &first {
                 let said = said.get(source).map_or(0, Vec::len);
                 let found = events.len();
-                ensure!(said >= found, "{source:?}: {said} of {found} events were said");
+                ensure!(
+                    said >= found,
+                    "{source:?}: {said} of {found} events were said"
+                );
             }
             Ok(Some(()))
         })
         .await;
         complete.unwrap_or_else(|error| panic!("events are missing: {error:#}"));
-        let then = self.fresh().await.expect("a fresh evaluator can read the log");
+        let then = self
+            .fresh()
+            .await
+            .expect("a fresh evaluator can read the log");
         for (source, events) in &said {
             let found = then.get(source).map(Vec::as_slice).unwrap_or_default();
             let found = &found[..events.len().min(found.len())];
             let in_words = || (words(events), words(found));
-            assert!(events == found, "{source:?}: what was said, and found: {:#?}", in_words());
+            assert!(
+                events == found,
+                "{source:?}: what was said, and found: {:#?}",
+                in_words()
+            );
         }
         said.values().map(Vec::len).sum()
     }
@@ -85,8 +108,12 @@ impl Judge {
         let topic = TopicName::alerts();
         let mut events = Events::new();
         for bytes in self.values(&topic).await? {
-            let Some(event) = decoded(&bytes) else { continue };
-            let of_source = events.entry((event.tenant.to_string(), event.partition)).or_default();
+            let Some(event) = decoded(&bytes) else {
+                continue;
+            };
+            let of_source = events
+                .entry((event.tenant.to_string(), event.partition))
+                .or_default();
             match of_source.iter().find(|(id, _)| *id == event.event_id) {
                 Some((id, first)) => assert!(
                     *first == bytes,
@@ -102,7 +129,11 @@ impl Judge {
     /// Every value that a topic holds at this moment, by partition.
     async fn values(&self, topic: &TopicName) -> Result<Vec<Vec<u8>>> {
         let mut values = Vec::new();
-        let partitions = self.log.partitions(topic).await?.context("there is no such topic")?;
+        let partitions = self
+            .log
+            .partitions(topic)
+            .await?
+            .context("there is no such topic")?;
         for partition in 0..partitions {
             let source = TopicPartition::new(topic.clone(), partition);
             let range = self.log.offsets(&source).await?;
@@ -114,7 +145,11 @@ impl Judge {
             while last < Some(range.end - 1) {
                 let batch: Batch = reader.next().await.context("the log was closed")??;
                 last = batch.last_offset().or(last);
-                values.extend(batch.records().filter_map(|record| record.value.map(<[u8]>::to_vec)));
+                values.extend(
+                    batch
+                        .records()
+                        .filter_map(|record| record.value.map(<[u8]>::to_vec)),
+                );
             }
         }
         Ok(values)
@@ -126,7 +161,11 @@ impl Judge {
         let mut events = Events::new();
         for tenant in catalogue.tenants.keys() {
             let topic = TopicName::metrics(tenant, 1);
-            let partitions = self.log.partitions(&topic).await?.context("a tenant has a topic")?;
+            let partitions = self
+                .log
+                .partitions(&topic)
+                .await?
+                .context("a tenant has a topic")?;
             for partition in 0..partitions {
                 let source = TopicPartition::new(topic.clone(), partition);
                 let found = evaluator::fresh::events(&self.log, &source, &catalogue).await?;
@@ -146,5 +185,8 @@ fn decoded(bytes: &[u8]) -> Option<AlertEvent> {
 }
 
 fn words(events: &[Said]) -> Vec<String> {
-    events.iter().map(|(_, bytes)| format!("{:?}", decoded(bytes))).collect()
+    events
+        .iter()
+        .map(|(_, bytes)| format!("{:?}", decoded(bytes)))
+        .collect()
 }

@@ -40,14 +40,26 @@ pub(crate) struct Person {
 }
 
 /// First on call for acme.
-pub(crate) const KIM: Person =
-    Person { id: "kim", name: "Kim Minji", slack: "U0000000KIM", phone: "01000000001" };
+pub(crate) const KIM: Person = Person {
+    id: "kim",
+    name: "Kim Minji",
+    slack: "U0000000KIM",
+    phone: "01000000001",
+};
 /// Second on call for acme.
-pub(crate) const LEE: Person =
-    Person { id: "lee", name: "Lee Jian", slack: "U0000000LEE", phone: "01000000002" };
+pub(crate) const LEE: Person = Person {
+    id: "lee",
+    name: "Lee Jian",
+    slack: "U0000000LEE",
+    phone: "01000000002",
+};
 /// On call for beta.
-pub(crate) const PARK: Person =
-    Person { id: "park", name: "Park Suho", slack: "U000000PARK", phone: "01000000003" };
+pub(crate) const PARK: Person = Person {
+    id: "park",
+    name: "Park Suho",
+    slack: "U000000PARK",
+    phone: "01000000003",
+};
 
 /// The rooms of Slack where the incidents of each tenant are shown.
 #[derive(Debug, Clone)]
@@ -70,7 +82,9 @@ pub(crate) fn write(folder: &Workdir, shards: &[String], rooms: &Rooms, steps: &
         )
         .expect("text can be written");
     }
-    let weights: Vec<_> = (1..=shards.len()).map(|number| format!("s{number}: 1.0")).collect();
+    let weights: Vec<_> = (1..=shards.len())
+        .map(|number| format!("s{number}: 1.0"))
+        .collect();
     writeln!(
         storage,
         "placement: default\nshards_per_tenant: {}\nepochs:\n  - {{from: beginning, shards: {{{}}}}}",
@@ -125,7 +139,13 @@ fn tenants() -> String {
 
 fn people(rooms: &Rooms, steps: &str) -> String {
     let mut text = String::new();
-    for Person { id, name, slack, phone } in [KIM, LEE, PARK] {
+    for Person {
+        id,
+        name,
+        slack,
+        phone,
+    } in [KIM, LEE, PARK]
+    {
         let number = phone.trim_start_matches('0');
         writeln!(
             text,

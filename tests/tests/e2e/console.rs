@@ -19,7 +19,11 @@ pub(crate) struct Console {
 
 impl Console {
     pub(crate) fn new(urls: Vec<String>) -> Self {
-        Self { urls, client: web::client(), next: AtomicUsize::new(0) }
+        Self {
+            urls,
+            client: web::client(),
+            next: AtomicUsize::new(0),
+        }
     }
 
     /// The base URL of the next of them.
@@ -39,10 +43,15 @@ impl Console {
 
     async fn listed(&self, query: &str) -> Result<Vec<Value>> {
         let list = self.get(&format!("incidents?limit=500&{query}")).await?;
-        let list = list["incidents"].as_array().context("a list has incidents")?;
+        let list = list["incidents"]
+            .as_array()
+            .context("a list has incidents")?;
         let mut incidents = Vec::new();
         for incident in list {
-            incidents.push(self.get(&format!("incidents/{}", text(incident, "id"))).await?);
+            incidents.push(
+                self.get(&format!("incidents/{}", text(incident, "id")))
+                    .await?,
+            );
         }
         Ok(incidents)
     }
@@ -59,9 +68,14 @@ impl Console {
         let mut seen = Vec::new();
         let found = wait::until(deadline, async || {
             seen = self.incidents(tenant).await?;
-            let mut of_host = seen.iter().filter(|incident| incident["group"]["host"] == host);
+            let mut of_host = seen
+                .iter()
+                .filter(|incident| incident["group"]["host"] == host);
             let first = of_host.next();
-            ensure!(of_host.next().is_none(), "{host} has more than one incident");
+            ensure!(
+                of_host.next().is_none(),
+                "{host} has more than one incident"
+            );
             Ok(first.filter(|incident| wanted(incident)).cloned())
         })
         .await;
@@ -72,7 +86,10 @@ impl Console {
 
     /// Slack delivers a button press to the next notifier.
     pub(crate) async fn press(&self, press: &Press) -> Result<StatusCode> {
-        Ok(press.send(&format!("{}/slack/interactions", self.url())).await?.0)
+        Ok(press
+            .send(&format!("{}/slack/interactions", self.url()))
+            .await?
+            .0)
     }
 
     /// `bongsu incident ...`, its JSON.

@@ -5,7 +5,9 @@
 #![allow(dead_code)]
 
 pub(crate) mod account;
+pub(crate) mod agents;
 pub(crate) mod alerts;
+pub(crate) mod books;
 pub(crate) mod catalogue;
 pub(crate) mod console;
 pub(crate) mod oracle;

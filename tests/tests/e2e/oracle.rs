@@ -4,13 +4,14 @@
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use reqwest::Client;
-use tests::{Kafka, web};
+use tests::{Kafka, wait, web};
 use tokio::task::JoinHandle;
 
+use super::SOON;
 use super::account::{self, Points};
 
 /// The host whose CPU the oracle steers.
@@ -28,6 +29,7 @@ const HOSTS: u64 = 7;
 pub(crate) struct Oracle {
     shared: Arc<Shared>,
     tasks: Vec<JoinHandle<()>>,
+    begun: Instant,
 }
 
 #[derive(Debug)]
@@ -62,20 +64,36 @@ impl Oracle {
             let producer = kafka.config().create().expect("a producer can be made");
             tasks.push(tokio::spawn(straight(shared.clone(), producer)));
         }
-        Self { shared, tasks }
+        Self {
+            shared,
+            tasks,
+            begun: Instant::now(),
+        }
     }
 
     /// The CPU of [`HOST`] is busy from behind the next grid point on, so that the first window that holds a busy
     /// sample at all is not beyond any threshold, and the next one holds no calm one.
     pub(crate) fn busy(&self) {
-        let grid = (now_nanos() / 1_000_000_000 / GRID + 1) * GRID;
-        self.shared.busy_from.store(grid + 1, Ordering::SeqCst);
+        self.shared
+            .busy_from
+            .store(behind_the_next_grid_point(), Ordering::SeqCst);
     }
 
-    /// And calm again.
+    /// And calm again: the first window that holds a calm sample is half calm, which is below the recovery of every
+    /// rung.
     pub(crate) fn calm(&self) {
-        let second = now_nanos() / 1_000_000_000 + 1;
-        self.shared.busy_until.store(second, Ordering::SeqCst);
+        self.shared
+            .busy_until
+            .store(behind_the_next_grid_point(), Ordering::SeqCst);
+    }
+
+    /// Waits until windows are full of calm whose first part the evaluator may have missed.
+    pub(crate) async fn has_been_calm(&self) {
+        wait::holds("the windows are full", SOON, async || {
+            let long = Duration::from_secs(12);
+            self.begun.elapsed() > long && self.promises() > 100
+        })
+        .await;
     }
 
     /// How many points were promised so far.
@@ -134,7 +152,11 @@ impl Agent {
             }
             for _ in 0..20 {
                 number += 1;
-                lines += &unique("routed", number, now + i64::try_from(number % 20).unwrap_or(0));
+                lines += &unique(
+                    "routed",
+                    number,
+                    now + i64::try_from(number % 20).unwrap_or(0),
+                );
             }
             if !self.shared.stopped() {
                 self.waiting.push_back(lines);
@@ -183,7 +205,9 @@ async fn straight(shared: Arc<Shared>, producer: FutureProducer) {
         beat.tick().await;
         number += 1;
         let line = unique("straight", number, now_nanos());
-        let record = FutureRecord::<(), _>::to("metrics.acme").partition(0).payload(line.trim_end());
+        let record = FutureRecord::<(), _>::to("metrics.acme")
+            .partition(0)
+            .payload(line.trim_end());
         if producer.send(record, Duration::from_secs(10)).await.is_ok() {
             shared.promised().extend(account::of_lines(&line));
         }
@@ -192,7 +216,10 @@ async fn straight(shared: Arc<Shared>, producer: FutureProducer) {
 
 /// The value is a function of the number, and so is everything but the time.
 fn unique(measurement: &str, number: u64, time: i64) -> String {
-    let (host, value) = (number % HOSTS, number.wrapping_mul(2_654_435_761) % 1_000_003);
+    let (host, value) = (
+        number % HOSTS,
+        number.wrapping_mul(2_654_435_761) % 1_000_003,
+    );
     format!("{measurement},host={measurement}-{host},number={number} value={value} {time}\n")
 }
 
@@ -202,8 +229,14 @@ pub(crate) fn cpu(host: &str, busy: f64, second: i64) -> String {
     format!("cpu,cpu=cpu-total,env=prod,host={host} usage_idle={idle} {second}000000000\n")
 }
 
+fn behind_the_next_grid_point() -> i64 {
+    (now_nanos() / 1_000_000_000 / GRID + 1) * GRID + 1
+}
+
 /// The time of this machine.
 pub(crate) fn now_nanos() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

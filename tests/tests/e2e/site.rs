@@ -40,7 +40,10 @@ pub(crate) struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { session: Duration::from_secs(15), lease: Duration::from_secs(30) }
+        Self {
+            session: Duration::from_secs(15),
+            lease: Duration::from_secs(30),
+        }
     }
 }
 
@@ -66,7 +69,13 @@ impl Site {
         let routers = vec![up.url()];
         let second = one("consumer", 0, &configuration(world, "consumer", pace, None));
         let mut site = Self {
-            processes: vec![Process { service: "up", bongsu: up }, second],
+            processes: vec![
+                Process {
+                    service: "up",
+                    bongsu: up,
+                },
+                second,
+            ],
             routers,
             notifiers: vec![format!("http://127.0.0.1:{console}")],
         };
@@ -100,7 +109,11 @@ impl Site {
             of_service.map(|process| process.bongsu.url()).collect()
         };
         let (routers, notifiers) = (urls("router"), urls("notifier"));
-        let mut site = Self { processes, routers, notifiers };
+        let mut site = Self {
+            processes,
+            routers,
+            notifiers,
+        };
         site.ready().await;
         site
     }
@@ -121,10 +134,18 @@ impl Site {
     pub(crate) async fn metric(&self, service: &str, name: &str) -> Result<Vec<f64>> {
         let client = web::client();
         let mut sums = Vec::new();
-        for process in self.processes.iter().filter(|process| process.service == service) {
+        for process in self
+            .processes
+            .iter()
+            .filter(|process| process.service == service)
+        {
             let url = format!("{}/metrics", process.bongsu.url());
             let answer = client.get(&url).send().await?;
-            ensure!(answer.status().is_success(), "{url} answers {}", answer.status());
+            ensure!(
+                answer.status().is_success(),
+                "{url} answers {}",
+                answer.status()
+            );
             sums.push(sum(&answer.text().await?, name));
         }
         Ok(sums)
@@ -142,7 +163,12 @@ impl Site {
     }
 
     async fn ready(&mut self) {
-        join_all(self.processes.iter_mut().map(|process| process.bongsu.ready())).await;
+        join_all(
+            self.processes
+                .iter_mut()
+                .map(|process| process.bongsu.ready()),
+        )
+        .await;
     }
 }
 
@@ -155,7 +181,9 @@ async fn answers_ready(url: &str) {
         ensure!(status.is_success(), "{status}: {text}");
         Ok(Some(()))
     });
-    ready.await.unwrap_or_else(|error| panic!("{url} does not become ready: {error:#}"));
+    ready
+        .await
+        .unwrap_or_else(|error| panic!("{url} does not become ready: {error:#}"));
 }
 
 /// The values of a metric in Prometheus' text form, all labels together.
@@ -169,7 +197,10 @@ fn sum(text: &str, name: &str) -> f64 {
 
 fn one(service: &'static str, number: usize, configuration: &str) -> Process {
     let bongsu = Bongsu::service(service)
-        .file("bongsu.yaml", configuration.replace("{number}", &number.to_string()))
+        .file(
+            "bongsu.yaml",
+            configuration.replace("{number}", &number.to_string()),
+        )
         .arg("--config")
         .arg("{dir}/bongsu.yaml")
         .start_unready();
@@ -197,18 +228,28 @@ fn section(service: &str, port: u16, rest: &str) -> String {
 /// What members of a group are told. A killed member's partitions come back after its session.
 fn group(pace: Pace, rest: &str) -> String {
     let session = pace.session.as_secs();
-    format!("  session_timeout: {session}s\n  drain: {}s\n{rest}", session - 2)
+    format!(
+        "  session_timeout: {session}s\n  drain: {}s\n{rest}",
+        session - 2
+    )
 }
 
 fn notifier(world: &World, port: u16, pace: Pace, postgres: Option<&str>) -> String {
-    let mut text = format!("  public_url: http://127.0.0.1:{port}\n{}", world.providers());
+    let mut text = format!(
+        "  public_url: http://127.0.0.1:{port}\n{}",
+        world.providers()
+    );
     match postgres {
         Some(file) => writeln!(text, "  database: {{postgres_url_file: {file}}}"),
         None => writeln!(text, "  database: {{sqlite: \"{{dir}}/incidents.db\"}}"),
     }
     .and_then(|()| {
         let lease = pace.lease.as_secs();
-        writeln!(text, "  engine: {{lease: {lease}s, send_timeout: {}s}}", lease / 2)
+        writeln!(
+            text,
+            "  engine: {{lease: {lease}s, send_timeout: {}s}}",
+            lease / 2
+        )
     })
     .expect("text can be written");
     text

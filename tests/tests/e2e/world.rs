@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::Value;
 use tests::workdir::Workdir;
-use tests::{Bongsu, Influxdb, Kafka, Sens, Slack, sens, slack};
+use tests::{Bongsu, Influxdb, Kafka, Sens, Slack, sens, slack, wait};
 
+use super::SOON;
 use super::alerts::Judge;
-use super::catalogue::{self, Rooms};
+use super::catalogue::{self, ACME_PARTITIONS, Rooms};
 
 /// Everything that Bongsu stands on and speaks to.
 pub(crate) struct World {
@@ -41,8 +42,10 @@ impl World {
             Slack::start(),
             Sens::start()
         );
-        let rooms =
-            Rooms { acme: slack.add_channel("acme-alerts"), beta: slack.add_channel("beta-alerts") };
+        let rooms = Rooms {
+            acme: slack.add_channel("acme-alerts"),
+            beta: slack.add_channel("beta-alerts"),
+        };
         let folder = Workdir::new("world");
         let shards = [one, two];
         let urls = [shards[0].url().to_owned(), shards[1].url().to_owned()];
@@ -56,7 +59,16 @@ impl World {
             folder.write(name, secret);
         }
         let judge = Judge::of_kafka(&kafka);
-        Self { kafka, shards, slack, sens, rooms, judge, beta_token, folder }
+        Self {
+            kafka,
+            shards,
+            slack,
+            sens,
+            rooms,
+            judge,
+            beta_token,
+            folder,
+        }
     }
 
     /// The part of a configuration file that every process of Bongsu shares: where the world is.
@@ -87,9 +99,31 @@ impl World {
         self.folder.write(name, text).display().to_string()
     }
 
+    /// Waits until each partition of acme says from where on the templates hold: what stands before that is not
+    /// judged.
+    pub(crate) async fn the_templates_are_in_force(&self) {
+        wait::until(SOON, async || {
+            let records = self.kafka.read_all("metrics.acme").await?;
+            let marks = records.iter().filter(|record| {
+                let mut headers = record.headers.iter();
+                record.value.is_none() && headers.any(|(_, value)| value == b"bundle")
+            });
+            let mut partitions: Vec<_> = marks.map(|record| record.partition).collect();
+            partitions.sort_unstable();
+            partitions.dedup();
+            Ok((partitions.len() == ACME_PARTITIONS).then_some(()))
+        })
+        .await
+        .unwrap_or_else(|error| panic!("not every partition has a bundle mark: {error:#}"));
+    }
+
     /// The first words of the text messages that a phone got, oldest first, such as `[P1 FIRING]`.
     pub(crate) fn heads_to(&self, phone: &str) -> Vec<String> {
-        let messages = self.sens.messages().into_iter().filter(|sms| sms.to == phone);
+        let messages = self
+            .sens
+            .messages()
+            .into_iter()
+            .filter(|sms| sms.to == phone);
         messages.map(|sms| head(&sms.content)).collect()
     }
 }
@@ -103,11 +137,16 @@ pub(crate) fn head(content: &str) -> String {
 /// Applies the catalogue, and has a token made for beta.
 fn declare(kafka: &Kafka, catalogue: &Path) -> String {
     let brokers = kafka.brokers();
-    let folder = catalogue.to_str().expect("temporary folders have plain names");
+    let folder = catalogue
+        .to_str()
+        .expect("temporary folders have plain names");
     Bongsu::run(&["apply", "-f", folder, "--kafka", &brokers], &[])
         .expect("the catalogue can be applied");
     let add = ["tenant", "add", "beta", "-o", "json", "--kafka", &brokers];
     let added = Bongsu::run(&add, &[]).expect("a tenant can be added");
     let added: Value = serde_json::from_str(&added).expect("the answer is JSON");
-    added["token"].as_str().expect("a tenant without a token gets one").to_owned()
+    added["token"]
+        .as_str()
+        .expect("a tenant without a token gets one")
+        .to_owned()
 }

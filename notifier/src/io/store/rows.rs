@@ -31,6 +31,7 @@ pub(super) fn incident(row: &AnyRow, told: Vec<Told>) -> Result<Incident, StoreE
         value: cells.float_or_none("value")?,
         threshold: cells.float_or_none("threshold")?,
         priority: cells.named("priority", Priority::parse)?,
+        peak: cells.named("peak", Priority::parse)?,
         started_at: cells.time("started_at")?,
         opened_at: cells.time("opened_at")?,
         status: cells.named("status", Status::parse)?,
@@ -62,7 +63,8 @@ pub(super) fn incident(row: &AnyRow, told: Vec<Told>) -> Result<Incident, StoreE
 }
 
 /// Every column but those that never change, in the order of `bind`.
-const CHANGING: &str = "env, title, title_ko, why, unit, runbook, value, threshold, priority, opened_at, status, \
+const CHANGING: &str = "\
+     env, title, title_ko, why, unit, runbook, value, threshold, priority, peak, opened_at, status, \
      firing, acknowledged_by, acknowledged_contact, acknowledged_at, closed_by, \
      closed_contact, closed_at, until_resolved, last_sequence, revision, deliveries, opening, \
      round, target, escalates_at, paged, step_revision, nobody, ack_runs_out_at, reopens_at, \
@@ -132,6 +134,7 @@ pub(super) fn bind_changing<'q>(
         .bind(incident.value)
         .bind(incident.threshold)
         .bind(incident.priority.as_str())
+        .bind(incident.peak.as_str())
         .bind(incident.opened_at.as_nanos())
         .bind(incident.status.as_str())
         .bind(i64::from(incident.firing))
@@ -177,10 +180,10 @@ mod tests {
 
     #[test]
     fn the_queries_name_as_many_values_as_are_bound() {
-        assert_eq!(CHANGING.split(',').count(), 35);
-        assert!(insert_sql().contains("$41)"), "{}", insert_sql());
+        assert_eq!(CHANGING.split(',').count(), 36);
+        assert!(insert_sql().contains("$42)"), "{}", insert_sql());
         assert!(
-            update_sql().contains("changed_at = $36"),
+            update_sql().contains("changed_at = $37"),
             "{}",
             update_sql()
         );
