@@ -21,7 +21,7 @@ use tests::workdir::Workdir;
 use tests::{Bongsu, ports, wait, web};
 
 /// "Ctrl-C drains and exits in seconds."
-const STOP: Duration = Duration::from_secs(10);
+const STOP: Duration = Duration::from_secs(5);
 const KILLS: u64 = 3;
 
 /// `bongsu up` on a data folder that outlives it.
@@ -149,7 +149,11 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
         acknowledged["acknowledged"]["by"], "a visitor",
         "{acknowledged:#}"
     );
-    let closed = first_incident(&up.console, LONG, |one| one["state"] == "closed").await;
+    let closed = first_incident(&up.console, LONG, |one| {
+        let mut deliveries = one["deliveries"].as_array().into_iter().flatten();
+        one["state"] == "closed" && deliveries.all(|delivery| delivery["fate"] == "delivered")
+    })
+    .await;
     assert_eq!(
         (text(&closed, "id"), &closed["firing"]),
         (id.as_str(), &Value::Bool(false))

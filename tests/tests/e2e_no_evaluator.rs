@@ -45,7 +45,7 @@ async fn while_the_evaluator_is_stopped_points_are_stored_and_nothing_fires() {
 
     let sent = account::of_lines(&body);
     wait::until(SOON, async || {
-        let [one, two] = account::of_shards(&world.shards, "acme").await;
+        let [one, two] = account::of_shards(&world.shards, "acme").await?;
         let stored = one.into_iter().chain(two).collect();
         match account::difference("the shards", &sent, &stored) {
             Some(difference) => anyhow::bail!(difference),

@@ -176,7 +176,7 @@ async fn recovered(world: &World, console: &Console) {
 /// Every point that was promised is stored with its value; nothing was dead-lettered, for nothing was bad.
 async fn every_promise_is_kept(world: &World, promised: &Points) {
     let kept = wait::until(LONG, async || {
-        let [one, two] = account::of_shards(&world.shards, "acme").await;
+        let [one, two] = account::of_shards(&world.shards, "acme").await?;
         let mut stored: Points = one.into_iter().chain(two).collect();
         // What was stored without a promise was on its way when a process was killed.
         stored.retain(|point, _| promised.contains_key(point));

@@ -109,7 +109,7 @@ impl Intake {
                     continue;
                 }
                 () = order.begun() => {
-                    handle.leave().await;
+                    leave(member, &handle).await;
                     return Flow::Stop;
                 }
             };
@@ -118,7 +118,7 @@ impl Intake {
                 Some(event) => self.take(event, &handle).await,
             };
             if flow == Flow::Stop {
-                handle.leave().await;
+                leave(member, &handle).await;
                 return Flow::Stop;
             }
         }
@@ -281,6 +281,13 @@ impl Intake {
             () = self.order.begun() => Flow::Stop,
         }
     }
+}
+
+/// Leaves the group. Nothing is under way between two events, so what is asked back is given at once: an event that is
+/// dropped is answered.
+async fn leave(mut member: Membership, handle: &GroupHandle) {
+    let give_back = async { while member.next().await.is_some() {} };
+    tokio::join!(handle.leave(), give_back);
 }
 
 /// Errors that only a person can mend. A topic that is missing may be made yet.

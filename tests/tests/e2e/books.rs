@@ -51,13 +51,16 @@ pub(crate) async fn bad_lines_are_refused_or_dead_lettered(world: &World, site: 
             .expect("Kafka takes it")
     };
     send(&format!("conflict,host=web-1 value=1 {now}")).await;
-    wait::holds("the field has its type", SOON, async || {
-        let [one, two] = account::of_shards(&world.shards, "acme").await;
-        one.keys()
-            .chain(two.keys())
+    let typed = wait::until(SOON, async || {
+        let [one, two] = account::of_shards(&world.shards, "acme").await?;
+        let mut points = one.keys().chain(two.keys());
+        Ok(points
             .any(|point| point.measurement == "conflict")
-    })
-    .await;
+            .then_some(()))
+    });
+    typed
+        .await
+        .unwrap_or_else(|error| panic!("the field has no type: {error:#}"));
     let place = send(&format!("{} {}\nbroken past the routers", BAD[1], now + 1)).await;
     let letters = world
         .kafka
@@ -108,7 +111,7 @@ pub(crate) async fn the_points_balance(world: &World, site: &Site, agents: &Agen
             panic!("{difference}");
         }
         let balanced = wait::until(SOON, async || {
-            let [one, two] = account::of_shards(&world.shards, tenant).await;
+            let [one, two] = account::of_shards(&world.shards, tenant).await?;
             let both: Points = one.clone().into_iter().chain(two.clone()).collect();
             match account::difference(&format!("the shards of {tenant}"), &logged, &both) {
                 Some(difference) => anyhow::bail!(difference),

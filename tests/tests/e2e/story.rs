@@ -52,7 +52,7 @@ pub(crate) async fn play(world: &World, site: &mut Site) {
 async fn points_of_both_tenants_are_in_both_shards(world: &World) {
     wait::until(SOON + SOON, async || {
         for (tenant, host) in [("acme", ACME_HOSTS[0]), ("beta", BETA_HOSTS[0])] {
-            let [one, two] = account::of_shards(&world.shards, tenant).await;
+            let [one, two] = account::of_shards(&world.shards, tenant).await?;
             let of_host = one
                 .keys()
                 .chain(two.keys())
