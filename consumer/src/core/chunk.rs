@@ -31,8 +31,6 @@ pub struct Filling {
     body: Vec<u8>,
     lines: Vec<LineRef>,
     shares: Vec<Share>,
-    /// Bytes and lines of the chunk before, which this one is likely to need as well.
-    before: (usize, usize),
 }
 
 /// A chunk that is sent as one request, or as parts of it when it was refused.
@@ -56,11 +54,6 @@ impl Filling {
 
     /// Appends a line of a batch. `timestamp` is added where the line has none.
     pub fn push(&mut self, batch: u64, origin: (i64, u32), line: &[u8], timestamp: Option<i64>) {
-        if self.lines.is_empty() {
-            let (bytes, lines) = self.before;
-            self.body.reserve(bytes + bytes / 16);
-            self.lines.reserve(lines);
-        }
         self.lines.push(LineRef {
             offset: origin.0,
             number: origin.1,
