@@ -24,8 +24,8 @@ pub(crate) fn host(line: u64) -> usize {
 
 /// Appends a line with its newline. No two lines are alike.
 ///
-/// Tags are sorted and numbers written in the shortest form, as Telegraf writes them: so a line is the
-/// same bytes whoever carried it.
+/// Tags are sorted and numbers written in the shortest form, as Telegraf writes them: so a line is
+/// the same bytes whoever carried it.
 pub(crate) fn write(line: u64, out: &mut Vec<u8>) {
     let random = mix(line);
     let hundredths = |shift: u32, most: u64| ((random >> shift) & 0xffff) % most;
@@ -54,8 +54,8 @@ fn name(host: u64) -> String {
     format!("web-{host:04}")
 }
 
-/// Numbers that look random and are the same in every run (the finalizer of `SplitMix64`, Steele et al.
-/// 2014).
+/// Numbers that look random and are the same in every run (the finalizer of `SplitMix64`, Steele
+/// et al. 2014).
 fn mix(line: u64) -> u64 {
     let mut mixed = line.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

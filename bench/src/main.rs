@@ -1,4 +1,4 @@
-//! Benchmarks of the data plane: what a million points cost, beside a real Telegraf in the same run.
+//! Benchmarks of the data plane: what a million points cost, beside a real Telegraf.
 
 // A stopwatch that prints: it has a real clock, a thread of its own, and speaks to whoever runs it.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]

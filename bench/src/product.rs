@@ -35,7 +35,7 @@ impl Product {
         let binary = named.map_or_else(|| own.with_file_name("bongsu"), Path::to_path_buf);
         ensure!(
             binary.is_file(),
-            "{} is not there: run `cargo build --release -p bongsu` first, or name it with --bongsu",
+            "{} is not there: run `cargo build --release -p bongsu`, or name it with --bongsu",
             binary.display()
         );
         Ok(Self {
@@ -78,8 +78,8 @@ impl Product {
         Ok(token.to_owned())
     }
 
-    /// Starts a service with these settings of its own, and waits until it is ready. Returns its base
-    /// URL, too.
+    /// Starts a service with these settings of its own, and waits until it is ready. Returns its
+    /// base URL, too.
     ///
     /// # Errors
     /// When it cannot be started.

@@ -116,7 +116,7 @@ async fn measure(load: &Arc<Load>, who: Who) -> Result<Figures> {
         }
         Who::Rival(rival) => {
             let topic = who.name();
-            // As Bongsu's own topics: what is stored is as old as its arrival, whatever it says of itself.
+            // As Bongsu's own topics: a record is as old as its arrival, not as its line.
             let by_arrival = [("message.timestamp.type", "LogAppendTime")];
             let partitions = i32::try_from(PARTITIONS)?;
             load.kafka

@@ -1,5 +1,5 @@
 //! The store that only counts. It answers as InfluxDB 2 does where a writer asks, reads and hashes
-//! every line, and keeps none. It runs as a process of its own, so that its work is nobody's figure.
+//! every line, and keeps none. It runs as a process of its own, so that its work counts for nobody.
 
 use crate::tally::Tally;
 use anyhow::{Context, Result};

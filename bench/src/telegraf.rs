@@ -1,5 +1,5 @@
-//! The real Telegraf in Bongsu's place: its defaults, but for what it needs to lose nothing, to keep
-//! moving, and to send the last lines within a second.
+//! The real Telegraf in Bongsu's place: its defaults, but for what it needs to lose nothing, to
+//! keep moving, and to send the last lines within a second.
 
 use crate::cli::Rival;
 use crate::contender::Contender;

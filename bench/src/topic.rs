@@ -22,7 +22,8 @@ const POLL: Duration = Duration::from_millis(50);
 const BREATHE: Duration = Duration::from_millis(2);
 const STABLE: &str = "Stable";
 
-/// Fills a topic with lines, so many a message and every host in its partition. Returns what it holds.
+/// Fills a topic with lines, so many a message and every host in its partition. Returns what it
+/// holds.
 ///
 /// # Errors
 /// When a record is not acknowledged.
