@@ -26,8 +26,7 @@ pub(crate) fn refuse(url: &str, reason: impl ToString) -> InfluxError {
 }
 
 pub(crate) fn write_client(config: &HttpShard) -> Result<reqwest::Client, InfluxError> {
-    // Another part of the process may have installed it already; it is the same one everywhere.
-    drop(rustls::crypto::ring::default_provider().install_default());
+    runtime::tls::install_provider();
     let mut token = HeaderValue::from_str(&format!("Token {}", config.token.expose()))
         .map_err(|_| InfluxError::Client("the token holds a character no header may".into()))?;
     token.set_sensitive(true);

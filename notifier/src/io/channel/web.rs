@@ -43,14 +43,7 @@ pub enum ChannelError {
 
 /// The client of a channel.
 pub(super) fn client() -> Result<Client, ChannelError> {
-    // Reqwest asks the process for its cryptography. Whoever installed one before has decided.
-    if rustls::crypto::CryptoProvider::get_default().is_none()
-        && rustls::crypto::ring::default_provider()
-            .install_default()
-            .is_err()
-    {
-        tracing::debug!("another part of the process has just installed its cryptography");
-    }
+    runtime::tls::install_provider();
     Client::builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT)

@@ -235,10 +235,7 @@ fn mac(key: &[u8], parts: &[&str]) -> [u8; 32] {
 /// 128 random bits as hexadecimal digits.
 pub(super) fn random() -> Option<String> {
     let mut bytes = [0; 16];
-    rustls::crypto::ring::default_provider()
-        .secure_random
-        .fill(&mut bytes)
-        .ok()?;
+    getrandom::fill(&mut bytes).ok()?;
     Some(hex::encode(bytes))
 }
 
