@@ -1,11 +1,11 @@
 //! Wires the loop to the world: waits for what it needs, joins the group, runs, drains.
 
-use crate::core::PlacementMap;
 use crate::io::{DeadLetters, ShardSource, Worker, WorkerParts};
 use crate::metrics::Metrics;
 use crate::{Config, RunError, StartError};
 use catalog::LiveCatalog;
 use model::TopicName;
+use placement::PlacementMap;
 use runtime::{Condition, Context, HttpServer, OnEnd};
 use schemas::catalogue::Catalogue;
 use std::net::SocketAddr;

@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate of the workspace and those of it that it may depend on (dev-dependencies excepted).
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("runtime", &["model"]),
     ("stream", &["model", "runtime"]),
     ("influx", &["model", "runtime"]),
     ("catalog", &["model", "schemas", "runtime", "stream"]),
+    ("placement", &["model", "schemas"]),
     ("router", SERVICE),
     ("consumer", SERVICE),
     ("evaluator", SERVICE),
@@ -26,6 +27,7 @@ const ARROWS: [(&str, &[&str]); 14] = [
             "stream",
             "influx",
             "catalog",
+            "placement",
             "router",
             "consumer",
             "evaluator",
@@ -36,7 +38,15 @@ const ARROWS: [(&str, &[&str]); 14] = [
     ("bench", ANY),
     ("fuzz", ANY),
 ];
-const SERVICE: &[&str] = &["model", "schemas", "runtime", "stream", "influx", "catalog"];
+const SERVICE: &[&str] = &[
+    "model",
+    "schemas",
+    "runtime",
+    "stream",
+    "influx",
+    "catalog",
+    "placement",
+];
 const ANY: &[&str] = &[
     "model",
     "schemas",
@@ -44,6 +54,7 @@ const ANY: &[&str] = &[
     "stream",
     "influx",
     "catalog",
+    "placement",
     "router",
     "consumer",
     "evaluator",

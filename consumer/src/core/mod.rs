@@ -1,5 +1,4 @@
-//! What the consumer decides, without I/O, async or clock: which shard a line belongs to, what may
-//! be committed, which line of a refused batch is the bad one, how long to wait, whom to pause.
+//! What the consumer decides, without I/O, async or clock: what may be committed, which line of a refused batch is the bad one, how long to wait, whom to pause.
 
 mod account;
 mod backoff;
@@ -7,7 +6,6 @@ mod bisect;
 mod budget;
 mod chunk;
 mod partition;
-mod placement;
 mod watermark;
 
 pub use account::{Account, ParseAccountError};
@@ -16,5 +14,4 @@ pub use bisect::{Bisection, Refusal};
 pub use budget::{Budget, Flow};
 pub use chunk::{Chunk, Filling, LineRef, Share};
 pub use partition::{BadLine, InputRecord, Limits, Partition};
-pub use placement::{PlacementError, PlacementMap, Route};
 pub use watermark::{Fate, Position, Watermark};

@@ -1,9 +1,10 @@
 //! One partition that is being read: its lines on their way into chunks by shard, and how far it is
 //! done.
 
-use super::{Account, Chunk, Fate, Filling, Position, Route, Watermark};
+use super::{Account, Chunk, Fate, Filling, Position, Watermark};
 use bytes::Bytes;
 use model::{ShardId, Timestamp};
+use placement::Route;
 use std::collections::VecDeque;
 
 /// When a chunk is full.

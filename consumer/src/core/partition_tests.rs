@@ -1,8 +1,8 @@
 //! Tests of a partition.
 
 use super::*;
-use crate::core::PlacementMap;
 use model::TenantId;
+use placement::PlacementMap;
 use proptest::prelude::*;
 use schemas::catalogue::{Catalogue, Epoch, EpochStart, Placement, Shard};
 use std::collections::BTreeMap;
@@ -24,16 +24,20 @@ fn route(per_tenant: u32, shards: &[&str]) -> Route {
             org: "bongsu".to_owned(),
             token_file: None,
             create_buckets: true,
+            zone: None,
         };
         catalogue.shards.insert(shard, Arc::new(spec));
     }
     let placement = Placement {
         placement: "default".to_owned(),
         shards_per_tenant: per_tenant,
+        replicas: 1,
         epochs: vec![Epoch {
             from: EpochStart::Beginning,
             shards: shards.iter().map(|shard| (id(shard), 1.0)).collect(),
             tenants: BTreeMap::new(),
+            shards_per_tenant: None,
+            replicas: None,
         }],
     };
     catalogue

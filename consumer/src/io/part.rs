@@ -2,8 +2,9 @@
 
 use super::commit::Mark;
 use super::start::{Beginning, Measured};
-use crate::core::{Account, InputRecord, Limits, Partition, Position, Route};
+use crate::core::{Account, InputRecord, Limits, Partition, Position};
 use model::TenantId;
+use placement::Route;
 use stream::{Batch, Commit, TopicPartition};
 use tokio_util::sync::CancellationToken;
 

@@ -217,6 +217,11 @@ fn check_shard(shard: &Shard, flaws: &mut Flaws) {
         "url",
         "a shard's url is `http://host:port`, `https://host:port` or `embedded`",
     );
+    let named = shard
+        .zone
+        .as_ref()
+        .is_none_or(|zone| !zone.trim().is_empty());
+    flaws.unless(named, "zone", "a zone has a name");
 }
 
 fn check_placement(placement: &Placement, flaws: &mut Flaws) {
@@ -229,6 +234,8 @@ fn check_placement(placement: &Placement, flaws: &mut Flaws) {
         "shards_per_tenant",
         what,
     );
+    let copies = "1 to 8 replicas";
+    flaws.unless((1..=8).contains(&placement.replicas), "replicas", copies);
     match placement.epochs.first() {
         None => flaws.add("epochs", "a placement has at least one epoch"),
         Some(first) => flaws.unless(
@@ -250,6 +257,14 @@ fn check_placement(placement: &Placement, flaws: &mut Flaws) {
         let what = "an epoch has at least one shard with a weight above 0";
         let usable = epoch.shards.values().any(|weight| *weight > 0.0);
         flaws.unless(usable, format!("{path}.shards"), what);
+        let fits = epoch.replicas.is_none_or(|n| (1..=8).contains(&n));
+        flaws.unless(fits, format!("{path}.replicas"), copies);
+        let fits = epoch.shards_per_tenant.is_none_or(|n| range.contains(&n));
+        flaws.unless(
+            fits,
+            format!("{path}.shards_per_tenant"),
+            "1 to 64 shards per tenant",
+        );
         for (shard, weight) in &epoch.shards {
             let path = format!("{path}.shards.{shard}");
             let fits = weight.is_finite() && (0.0..=1000.0).contains(weight);

@@ -28,6 +28,10 @@ pub struct Shard {
     /// Whether a missing bucket is made.
     #[serde(default = "yes")]
     pub create_buckets: bool,
+    /// Its failure domain, such as a rack or a zone: replicas of a point go to different ones. A
+    /// shard without one is a domain of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
 }
 
 /// Which shards hold the points of which time. Exactly one is in force, with the name `default`.
@@ -40,6 +44,10 @@ pub struct Placement {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 64))]
     pub shards_per_tenant: u32,
+    /// On how many shards each point is.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1, max = 8))]
+    pub replicas: u32,
     /// Spans of event time, each up to the next; the first begins at the beginning.
     #[schemars(length(min = 1))]
     pub epochs: Vec<Epoch>,
@@ -63,6 +71,14 @@ pub struct Epoch {
     )]
     #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub tenants: BTreeMap<TenantId, Vec<ShardId>>,
+    /// Another number of shards a tenant from here on: what is stored stays where it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 64))]
+    pub shards_per_tenant: Option<u32>,
+    /// Another number of replicas from here on: what is stored has as many as it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 8))]
+    pub replicas: Option<u32>,
 }
 
 /// When an epoch begins.
@@ -164,4 +180,9 @@ const fn yes() -> bool {
 
 const fn one() -> u32 {
     1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+const fn is_one(n: &u32) -> bool {
+    *n == 1
 }

@@ -1,56 +1,14 @@
 //! Tests of the placement.
 
 use super::*;
+use crate::tests_support::{catalogue, epoch, shard, tenant};
 use model::Timestamp;
 use proptest::collection::hash_set;
 use proptest::prelude::*;
-use schemas::catalogue::{Placement, Shard};
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::HashMap;
 
 const DAY: i64 = 86_400_000_000_000;
-
-fn shard(id: &str) -> ShardId {
-    ShardId::parse(id).unwrap()
-}
-
-fn tenant(id: &str) -> TenantId {
-    TenantId::parse(id).unwrap()
-}
-
-fn epoch(from: EpochStart, shards: &[(&str, f64)]) -> Epoch {
-    Epoch {
-        from,
-        shards: shards
-            .iter()
-            .map(|(id, weight)| (shard(id), *weight))
-            .collect(),
-        tenants: BTreeMap::new(),
-    }
-}
-
-fn catalogue(per_tenant: u32, epochs: Vec<Epoch>) -> Catalogue {
-    let mut catalogue = Catalogue::default();
-    for id in ["s1", "s2", "s3", "s4"] {
-        let spec = Shard {
-            shard: shard(id),
-            url: "embedded".to_owned(),
-            org: "bongsu".to_owned(),
-            token_file: None,
-            create_buckets: true,
-        };
-        catalogue.shards.insert(shard(id), Arc::new(spec));
-    }
-    let placement = Placement {
-        placement: "default".to_owned(),
-        shards_per_tenant: per_tenant,
-        epochs,
-    };
-    catalogue
-        .placements
-        .insert("default".to_owned(), Arc::new(placement));
-    catalogue
-}
 
 fn map(per_tenant: u32, shards: &[(&str, f64)]) -> PlacementMap {
     PlacementMap::compile(&catalogue(
