@@ -1,5 +1,9 @@
 //! The command line: what can be asked for, and nothing that does it.
 
+mod template;
+
+pub use template::{Replay, Template};
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -230,18 +234,6 @@ pub enum Incident {
         #[arg(long)]
         until_resolved: bool,
     },
-}
-
-/// `bongsu template`.
-#[derive(Debug, Subcommand)]
-pub enum Template {
-    /// Run the tests inside the templates
-    Test {
-        /// A file or folder; the shipped templates when left out
-        path: Option<PathBuf>,
-    },
-    /// List the shipped templates
-    List,
 }
 
 /// `bongsu config`.

@@ -7,6 +7,7 @@
 
 use crate::cli::Output;
 use serde_json::{Map, Value};
+use std::io::{self, Write};
 
 /// A result: rows under headings. The keys of the JSON form are the headings.
 #[derive(Debug, Clone, Default)]
@@ -119,6 +120,27 @@ pub(crate) fn table(table: &Table, output: Output) {
 /// Prints text that is the result itself.
 pub(crate) fn text(text: &str) {
     print!("{text}");
+}
+
+/// Standard output for results that come one by one. An error of writing is the caller's: whoever
+/// reads may have seen enough.
+pub(crate) struct Lines(io::BufWriter<io::StdoutLock<'static>>);
+
+impl Lines {
+    /// Takes standard output for itself until it is dropped.
+    pub(crate) fn stdout() -> Self {
+        Self(io::BufWriter::with_capacity(64 * 1024, io::stdout().lock()))
+    }
+}
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Says something to the person; scripts do not read it.

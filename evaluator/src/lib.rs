@@ -1,6 +1,7 @@
 //! Points to alert events: `core` decides, the rest brings it records and takes its answers away.
 
 pub mod core;
+pub mod tools;
 
 mod app;
 mod config;

@@ -39,4 +39,5 @@ pub use replay::Replay;
 pub use restore::{RestoreError, decode_part_offset};
 pub use step::step;
 pub use template_test::{TestReport, template_test};
+pub use text::rfc3339;
 pub use timeline::describe;

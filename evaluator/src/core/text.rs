@@ -3,7 +3,7 @@
 use model::Timestamp;
 
 /// RFC 3339 in UTC, with as many digits of the second as are needed.
-pub(crate) fn rfc3339(at: Timestamp) -> String {
+pub fn rfc3339(at: Timestamp) -> String {
     let nanos = at.as_nanos();
     let (secs, fraction) = (
         nanos.div_euclid(1_000_000_000),

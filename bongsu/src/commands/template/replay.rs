@@ -1,0 +1,155 @@
+//! `bongsu template replay`: the engine over a file of points.
+
+use super::rules::read_rules;
+use crate::cli::{Global, Output, Replay as Args};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::print;
+use evaluator::core::{Action, Replay, Tally, describe};
+use evaluator::tools::{Chunks, event_json};
+use model::{AlertEvent, AlertKind};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+/// Kinds of findings that are told one by one at most.
+const MOST_FINDINGS: usize = 20;
+
+pub(super) fn run(global: &Global, args: &Args) -> Outcome {
+    let rules = read_rules(&args.templates, args.tenant.as_deref())?;
+    let plan = rules
+        .plan()
+        .map_err(|_| Failure::new(Exit::Findings, "the rules changed while they were read"))?;
+    let mut out = print::Lines::stdout();
+    let mut told = Told::new(args.all, global.output, &mut out);
+    let result = replay(
+        Replay::new(rules.tenant().clone(), plan),
+        open(&args.points)?,
+        &mut told,
+    );
+    match result.and_then(|()| told.end()) {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(
+            Exit::Failed,
+            format!("{}: {error}", args.points.display()),
+        )),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// The file, or standard input for `-`.
+pub(super) fn open(path: &Path) -> Outcome<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    match File::open(path) {
+        Ok(file) => Ok(Box::new(file)),
+        Err(error) => Err(Failure::new(
+            Exit::Usage,
+            format!("cannot read {}: {error}", path.display()),
+        )),
+    }
+}
+
+fn replay(mut replay: Replay, points: impl Read, told: &mut Told<'_>) -> io::Result<()> {
+    let mut chunks = Chunks::new(points);
+    while let Some(lines) = chunks.next_lines()? {
+        told.take(replay.take(lines))?;
+    }
+    told.take(replay.finish())
+}
+
+/// What a replay tells: events as they come, the rest at the end.
+struct Told<'a> {
+    all: bool,
+    output: Output,
+    out: &'a mut print::Lines,
+    events: u64,
+    held_back: u64,
+    counts: BTreeMap<Tally, u64>,
+    findings: Vec<String>,
+}
+
+impl<'a> Told<'a> {
+    fn new(all: bool, output: Output, out: &'a mut print::Lines) -> Self {
+        Self {
+            all,
+            output,
+            out,
+            events: 0,
+            held_back: 0,
+            counts: BTreeMap::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, actions: Vec<Action>) -> io::Result<()> {
+        for action in actions {
+            match action {
+                Action::Emit(event) => self.event(&event)?,
+                Action::Count(counter) => {
+                    *self.counts.entry(counter.what).or_default() += counter.n;
+                }
+                Action::Find(finding) => {
+                    let text = format!("{}: {}", finding.kind.as_str(), finding.detail);
+                    if self.findings.len() < MOST_FINDINGS && !self.findings.contains(&text) {
+                        self.findings.push(text);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: &AlertEvent) -> io::Result<()> {
+        let held_back = matches!(
+            event.kind,
+            AlertKind::Flapping | AlertKind::Held | AlertKind::Inhibited
+        );
+        if held_back && !self.all {
+            self.held_back += 1;
+            return Ok(());
+        }
+        self.events += 1;
+        let line = match self.output {
+            Output::Table => describe(event),
+            Output::Json | Output::Jsonl => event_json(event),
+        };
+        let separator = match (self.output, self.events) {
+            (Output::Json, 1) => "[\n",
+            (Output::Json, _) => ",\n",
+            _ => "",
+        };
+        write!(self.out, "{separator}{line}")?;
+        if self.output != Output::Json {
+            writeln!(self.out)?;
+        }
+        Ok(())
+    }
+
+    /// The end of the document, and what was counted as a message.
+    fn end(mut self) -> io::Result<()> {
+        if self.output == Output::Json {
+            let end = if self.events == 0 { "[]\n" } else { "\n]\n" };
+            write!(self.out, "{end}")?;
+        }
+        self.out.flush()?;
+        let lines = self.counts.remove(&Tally::Lines).unwrap_or(0);
+        let mut text = format!("{lines} lines, {} events", self.events);
+        if self.held_back > 0 {
+            text.push_str(&format!(
+                ", {} held back (--all shows them)",
+                self.held_back
+            ));
+        }
+        for (what, n) in &self.counts {
+            text.push_str(&format!(", {n} {}", what.as_str().replace('_', " ")));
+        }
+        for finding in &self.findings {
+            text.push_str(&format!("\n{finding}"));
+        }
+        print::message(&text);
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! Rules from the files that a person named, and what is wrong with them beside its source.
+
+use super::super::yaml_files;
+use crate::failure::{Exit, Failure, Outcome};
+use evaluator::tools::Rules;
+use model::TenantId;
+use schemas::catalogue::CatalogueError;
+use std::path::Path;
+
+/// Lines of source around the one that is meant.
+const AROUND: usize = 1;
+
+/// The rules of a file or folder, checked.
+pub(super) fn read_rules(path: &Path, tenant: Option<&str>) -> Outcome<Rules> {
+    let tenant = tenant.map(parse_tenant).transpose()?;
+    let files = yaml_files(path)?;
+    let rules = Rules::read(&files, tenant).map_err(|errors| refused(&errors, &files))?;
+    if rules.templates().is_empty() {
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("{} declares no template", path.display()),
+        ));
+    }
+    rules.plan().map_err(|errors| refused(&errors, &files))?;
+    Ok(rules)
+}
+
+pub(super) fn parse_tenant(name: &str) -> Outcome<TenantId> {
+    TenantId::parse(name).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+fn refused(errors: &[CatalogueError], files: &[(String, String)]) -> Failure {
+    let texts: Vec<String> = errors.iter().map(|error| snippet(error, files)).collect();
+    Failure::new(Exit::Findings, texts.join("\n"))
+}
+
+/// What is wrong, and the lines where it stands.
+pub(super) fn snippet(error: &CatalogueError, files: &[(String, String)]) -> String {
+    let mut text = error.to_string();
+    let source = files.iter().find(|(name, _)| *name == error.file);
+    let (Some((_, source)), true) = (source, error.line > 0) else {
+        return text;
+    };
+    let first = error.line.saturating_sub(AROUND).max(1);
+    for (n, line) in (1..).zip(source.lines()) {
+        if n < first || n > error.line + AROUND {
+            continue;
+        }
+        text.push_str(&format!("\n{n:>5} | {line}"));
+        if n == error.line {
+            // Signs before the column take the width of what they stand under.
+            let before: String = line
+                .chars()
+                .take(error.column.saturating_sub(1))
+                .map(|c| if c == '\t' { '\t' } else { ' ' })
+                .collect();
+            text.push_str(&format!("\n      | {before}^"));
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_stands_beside_its_source() {
+        let source = "template: cpu\nlvels: {}\ncheck: usage\n";
+        let files = [("a.yaml".to_owned(), source.to_owned())];
+        let errors = Rules::read(&files, None).unwrap_err();
+        let text = snippet(&errors[0], &files);
+        assert!(text.contains("did you mean `levels`?"), "{text}");
+        assert!(
+            text.ends_with(
+                "\n    1 | template: cpu\n    2 | lvels: {}\n      | ^\n    3 | check: usage"
+            ),
+            "{text}"
+        );
+    }
+}

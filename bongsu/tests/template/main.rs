@@ -1,0 +1,4 @@
+//! `bongsu template` as a person runs it: the program itself, over files, without a running system.
+
+mod replay;
+mod support;
