@@ -23,6 +23,8 @@ pub(crate) enum PointResult {
     Rejected,
     /// The log did not acknowledge them; the agent still has them.
     Unacknowledged,
+    /// They say that a series has no value any more, and are not stored.
+    Stale,
 }
 
 impl PointResult {
@@ -31,6 +33,7 @@ impl PointResult {
             Self::Accepted => "accepted",
             Self::Rejected => "rejected",
             Self::Unacknowledged => "unacknowledged",
+            Self::Stale => "stale",
         }
     }
 }
@@ -44,7 +47,7 @@ impl Metrics {
         Self {
             points: counters(
                 "bongsu_router_points_total",
-                "Lines by tenant and result: accepted (the log has them), rejected, unacknowledged.",
+                "Lines by tenant and result: accepted (the log has them), rejected, unacknowledged, stale (markers without a value).",
                 &["tenant", "result"],
             ),
             bytes: counters(

@@ -6,3 +6,7 @@
 pub mod alert;
 pub mod catalogue;
 pub mod line;
+pub mod metrics_json;
+pub mod otlp;
+pub mod points;
+pub mod remote_write;

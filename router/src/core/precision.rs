@@ -34,6 +34,11 @@ impl Precision {
         timestamp.checked_mul(self.nanos)
     }
 
+    /// How many nanoseconds one unit is.
+    pub fn nanos(self) -> i64 {
+        self.nanos
+    }
+
     /// Whether timestamps stay as they are.
     pub fn is_nanos(self) -> bool {
         self.nanos == 1

@@ -36,7 +36,7 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    fn parts(&self) -> (StatusCode, &'static str, &str) {
+    pub(super) fn parts(&self) -> (StatusCode, &'static str, &str) {
         match self {
             Self::Unauthorized(why) => (StatusCode::UNAUTHORIZED, "unauthorized", why),
             Self::Invalid(why) => (StatusCode::BAD_REQUEST, "invalid", why),
@@ -63,7 +63,16 @@ impl Refusal {
             Api::V2 => json!({"code": code, "message": why}),
             Api::V1 => json!({"error": why}),
         };
-        let mut response = (status, axum::Json(body)).into_response();
+        self.with_retry_after((status, axum::Json(body)).into_response())
+    }
+
+    /// The answer to those who read no JSON.
+    pub(super) fn plain_response(&self) -> Response {
+        let (status, _, why) = self.parts();
+        self.with_retry_after((status, why.to_owned()).into_response())
+    }
+
+    fn with_retry_after(&self, mut response: Response) -> Response {
         if matches!(self, Self::Busy | Self::Unavailable(_)) {
             response
                 .headers_mut()

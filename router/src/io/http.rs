@@ -1,15 +1,16 @@
 //! `/api/v2/write` and `/write`, and the questions that InfluxDB's clients ask before they write.
 
 use super::answer::{Api, Refusal};
-use super::budget::Budget;
-use super::{body, produce};
+use super::budget::{Budget, Share};
+use super::unpack::{Packing, unpack};
+use super::{body, formats, produce};
 use crate::config::Config;
 use crate::core::auth::{Tokens, token_of};
-use crate::core::pack::{Limits, pack};
+use crate::core::pack::{Limits, Packed, pack};
 use crate::core::precision::Precision;
 use crate::metrics::{Metrics, PointResult};
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -22,7 +23,7 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stream::Stream;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 /// What every request shares. A cheap handle.
 #[derive(Clone)]
@@ -42,12 +43,24 @@ struct Inner {
 /// The parameters of a write. What names a place (`org`, `bucket`, `db`, `rp`) decides nothing: the token does.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Parameters {
-    precision: String,
+pub(super) struct Parameters {
+    pub(super) precision: String,
+    /// How a metric's name becomes a line, for remote write: 1 or 2, as Telegraf counts.
+    pub(super) metric_version: String,
     p: Option<String>,
     org: Option<String>,
     bucket: Option<String>,
     db: Option<String>,
+}
+
+/// A request that arrived whole and belongs to somebody.
+pub(super) struct Received<'a> {
+    pub(super) tenant: TenantId,
+    /// The body, unpacked.
+    pub(super) text: Bytes,
+    /// What the request holds of the process's memory.
+    pub(super) share: Share<'a>,
+    pub(super) _place: SemaphorePermit<'a>,
 }
 
 impl Shared {
@@ -76,6 +89,7 @@ pub(crate) fn routes(shared: Shared) -> Router {
     Router::new()
         .route("/api/v2/write", post(write_v2))
         .route("/write", post(write_v1))
+        .merge(formats::routes())
         .route("/ping", get(ping).head(ping))
         .route("/health", get(health))
         .with_state(shared)
@@ -144,19 +158,60 @@ impl Shared {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<(), Refusal> {
-        let inner = &*self.0;
-        let _place = inner.requests.try_acquire().map_err(|_| Refusal::Busy)?;
-        let tenant = self.tenant(parameters, headers)?;
         let precision = Precision::parse(&parameters.precision)
             .map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let received = self
+            .receive(parameters, headers, body, Packing::Identity)
+            .await?;
+        let packed = self
+            .take(&received.tenant, &received.text, precision)
+            .await?;
+        if packed.refused_lines > 0 {
+            Err(Refusal::partial(&packed))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Finds out whose it is, and reads and unpacks the body within the limits. `unsaid` is how a body is packed
+    /// that does not say it.
+    pub(super) async fn receive(
+        &self,
+        parameters: &Parameters,
+        headers: &HeaderMap,
+        body: Body,
+        unsaid: Packing,
+    ) -> Result<Received<'_>, Refusal> {
+        let inner = &*self.0;
+        let place = inner.requests.try_acquire().map_err(|_| Refusal::Busy)?;
+        let tenant = self.tenant(parameters, headers)?;
+        let packing = Packing::of(headers, unsaid)?;
         self.say_that_targets_are_ignored(parameters);
         let mut share = inner.bytes.share();
         let arriving = body::read(body, inner.config.body_bytes, &mut share);
         let sent = tokio::time::timeout(inner.config.body_within.to_std(), arriving)
             .await
             .map_err(|_| Refusal::Slow)??;
-        let text = body::unpack(headers, sent, inner.config.body_unpacked_bytes, &mut share)?;
-        self.take(&tenant, &text, precision).await
+        let text = unpack(packing, sent, self.body_unpacked_bytes(), &mut share)?;
+        Ok(Received {
+            tenant,
+            text,
+            share,
+            _place: place,
+        })
+    }
+
+    /// The largest body after decompression, in bytes.
+    pub(super) fn body_unpacked_bytes(&self) -> usize {
+        self.0.config.body_unpacked_bytes
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn metrics(&self) -> &Metrics {
+        &self.0.metrics
     }
 
     fn tenant(&self, parameters: &Parameters, headers: &HeaderMap) -> Result<TenantId, Refusal> {
@@ -175,13 +230,13 @@ impl Shared {
             .map_err(|error| Refusal::Unauthorized(error.to_string()))
     }
 
-    /// Scans, packs, appends, and waits for the log.
-    async fn take(
+    /// Scans, packs, appends, and waits for the log. What comes back has no packets any more.
+    pub(super) async fn take(
         &self,
         tenant: &TenantId,
         text: &[u8],
         precision: Precision,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Packed, Refusal> {
         let inner = &*self.0;
         let topic = TopicName::metrics(tenant, 1);
         // The question and the append share one deadline: an agent knows within two seconds.
@@ -214,11 +269,7 @@ impl Shared {
             .metrics
             .points(tenant, PointResult::Accepted, packed.lines);
         inner.metrics.appended(tenant, records, bytes);
-        if packed.refused_lines > 0 {
-            Err(Refusal::partial(&packed))
-        } else {
-            Ok(())
-        }
+        Ok(packed)
     }
 
     async fn partitions(&self, tenant: &TenantId, topic: &TopicName) -> Result<u32, Refusal> {

@@ -3,5 +3,7 @@
 mod answer;
 mod body;
 mod budget;
+mod formats;
 pub(crate) mod http;
 mod produce;
+mod unpack;

@@ -241,7 +241,7 @@ impl<'a> Line<'a> {
 }
 
 /// `web-1:9100` is the host `web-1`, `[::1]:9100` the host `::1`; a bare IPv6 address has no port.
-fn without_port(instance: &str) -> &str {
+pub(crate) fn without_port(instance: &str) -> &str {
     if let Some((address, _)) = instance
         .strip_prefix('[')
         .and_then(|rest| rest.split_once(']'))

@@ -1,0 +1,89 @@
+//! Metrics in other formats than line protocol: they become lines, and go the way of all lines.
+//!
+//! | path | what |
+//! |---|---|
+//! | `/api/v1/prom/write`, `/api/v1/write` | Prometheus remote write 1.0 and 2.0 |
+//! | `/v1/metrics` | OTLP, as protobuf and as JSON |
+//! | `/api/v1/metrics` | JSON |
+
+mod json;
+mod otlp;
+mod outcome;
+mod remote_write;
+
+use super::answer::Refusal;
+use super::http::{Parameters, Received, Shared};
+use super::unpack::Packing;
+use crate::core::precision::Precision;
+use crate::metrics::PointResult;
+use axum::Router;
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use axum::routing::post;
+use outcome::Outcome;
+use schemas::points::{Decoded, Undecodable};
+
+/// The routes of all formats.
+pub(super) fn routes() -> Router<Shared> {
+    Router::new()
+        .route("/api/v1/prom/write", post(remote_write::write))
+        .route("/api/v1/write", post(remote_write::write))
+        .route("/v1/metrics", post(otlp::write))
+        .route("/api/v1/metrics", post(json::write))
+}
+
+impl From<Undecodable> for Refusal {
+    fn from(undecodable: Undecodable) -> Self {
+        let why = undecodable.to_string();
+        match undecodable {
+            Undecodable::Malformed { .. } => Self::Invalid(why),
+            Undecodable::TooLarge { .. } => Self::TooLarge(why),
+            Undecodable::Unsupported(_) => Self::Encoding(why),
+        }
+    }
+}
+
+/// A reader of a format: the body, how many bytes of lines it may become, and where they go.
+type Decode<'d> = &'d (dyn Fn(&[u8], usize, &mut Vec<u8>) -> Result<Decoded, Undecodable> + Sync);
+
+/// A request in one of the formats, from its first byte to the log's word.
+async fn take(
+    shared: &Shared,
+    (parameters, headers, body): (&Parameters, &HeaderMap, Body),
+    unsaid: Packing,
+    decode: Decode<'_>,
+) -> Result<Outcome, Refusal> {
+    let received = shared.receive(parameters, headers, body, unsaid).await?;
+    let Received {
+        tenant,
+        text,
+        mut share,
+        _place,
+    } = received;
+    let mut lines = Vec::new();
+    let decoded = decode(&text, shared.body_unpacked_bytes(), &mut lines)?;
+    drop(text);
+    share.grow(lines.len())?;
+    let metrics = shared.metrics();
+    metrics.points(&tenant, PointResult::Rejected, decoded.rejected_points);
+    metrics.points(&tenant, PointResult::Stale, decoded.stale);
+    let packed = shared.take(&tenant, &lines, Precision::NANOS).await?;
+    Ok(Outcome::new(decoded, &packed))
+}
+
+/// Takes a request, answers it, and counts the answer.
+async fn answer(
+    shared: &Shared,
+    request: (&Parameters, &HeaderMap, Body),
+    unsaid: Packing,
+    decode: Decode<'_>,
+    respond: impl FnOnce(Result<Outcome, Refusal>) -> Response,
+) -> Response {
+    let watch = shared.clock().stopwatch();
+    let response = respond(take(shared, request, unsaid, decode).await);
+    shared
+        .metrics()
+        .answered(response.status().as_u16(), watch.elapsed());
+    response
+}

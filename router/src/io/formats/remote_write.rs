@@ -1,0 +1,132 @@
+//! Prometheus remote write. Which version a request speaks is in its `Content-Type`.
+//!
+//! A sample that is NaN is Prometheus' "nothing was observed" (a summary's quantile without observations) and comes
+//! with every scrape. It is rejected and named, but the answer stays 200: at a 4xx Prometheus counts the whole
+//! request as failed, though its other samples were taken.
+
+use super::super::answer::Refusal;
+use super::super::http::{Parameters, Shared};
+use super::super::unpack::Packing;
+use super::Outcome;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use schemas::points::{Decoded, Undecodable};
+use schemas::remote_write::{Naming, decode_v1, decode_v2};
+
+/// How many samples were dealt with: stored, and stale markers. Histograms and exemplars never are; the specification wants it said.
+const SAMPLES: &str = "x-prometheus-remote-write-samples-written";
+const NONE: [&str; 2] = [
+    "x-prometheus-remote-write-histograms-written",
+    "x-prometheus-remote-write-exemplars-written",
+];
+
+type Reader = fn(&[u8], Naming, usize, &mut Vec<u8>) -> Result<Decoded, Undecodable>;
+
+pub(super) async fn write(
+    State(shared): State<Shared>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let understood = reader(&headers).and_then(|reader| Ok((reader, naming(&parameters)?)));
+    let (reader, naming) = match understood {
+        Ok(understood) => understood,
+        Err(refusal) => return respond(Err(refusal)),
+    };
+    let decode = move |text: &[u8], most, out: &mut Vec<u8>| reader(text, naming, most, out);
+    let request = (&parameters, &headers, body);
+    super::answer(&shared, request, Packing::Snappy, &decode, respond).await
+}
+
+/// The reader of what the request says that it is.
+fn reader(headers: &HeaderMap) -> Result<Reader, Refusal> {
+    let Some(said) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(decode_v1);
+    };
+    let said = said.to_str().unwrap_or("?");
+    let mut parts = said.split(';').map(str::trim);
+    let protobuf = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-protobuf"));
+    let message = parts.find_map(|part| part.strip_prefix("proto="));
+    match message {
+        _ if !protobuf => {}
+        None | Some("prometheus.WriteRequest") => return Ok(decode_v1),
+        Some("io.prometheus.write.v2.Request") => return Ok(decode_v2),
+        Some(_) => {}
+    }
+    let said: String = said.chars().take(100).collect();
+    Err(Refusal::Encoding(format!(
+        "content type `{said}` is not understood: send application/x-protobuf with proto=prometheus.WriteRequest or \
+         proto=io.prometheus.write.v2.Request"
+    )))
+}
+
+fn naming(parameters: &Parameters) -> Result<Naming, Refusal> {
+    match parameters.metric_version.as_str() {
+        "" | "1" => Ok(Naming::PerMetric),
+        "2" => Ok(Naming::OneMeasurement),
+        other => {
+            let other: String = other.chars().take(20).collect();
+            Err(Refusal::Invalid(format!(
+                "metric_version `{other}` is not known: 1 makes a measurement of each metric, 2 one of all"
+            )))
+        }
+    }
+}
+
+fn respond(outcome: Result<Outcome, Refusal>) -> Response {
+    let (mut response, taken) = match &outcome {
+        Ok(outcome) => {
+            let response = match outcome.partial() {
+                None => StatusCode::NO_CONTENT.into_response(),
+                Some(partial) if outcome.only_nan => (StatusCode::OK, partial).into_response(),
+                Some(partial) => (StatusCode::BAD_REQUEST, partial).into_response(),
+            };
+            // A marker is dealt with; Prometheus takes "none written" for a receiver of version 1.
+            (response, outcome.taken + outcome.stale)
+        }
+        Err(refusal) => (refusal.plain_response(), 0),
+    };
+    let headers = response.headers_mut();
+    headers.insert(SAMPLES, HeaderValue::from(taken));
+    for none in NONE {
+        headers.insert(none, HeaderValue::from_static("0"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_type_names_the_version() {
+        let v1: Reader = decode_v1;
+        let v2: Reader = decode_v2;
+        for (said, wanted) in [
+            (None, Some(v1)),
+            (Some("application/x-protobuf"), Some(v1)),
+            (
+                Some("application/x-protobuf;proto=prometheus.WriteRequest"),
+                Some(v1),
+            ),
+            (
+                Some("Application/X-Protobuf; proto=io.prometheus.write.v2.Request"),
+                Some(v2),
+            ),
+            (Some("application/x-protobuf;proto=other"), None),
+            (Some("application/json"), None),
+        ] {
+            let header = said.map(|said| (header::CONTENT_TYPE, said.parse().unwrap()));
+            let found = reader(&header.into_iter().collect()).ok();
+            assert_eq!(
+                found.map(|f| f as usize),
+                wanted.map(|f| f as usize),
+                "{said:?}"
+            );
+        }
+    }
+}
