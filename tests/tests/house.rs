@@ -10,7 +10,8 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("runtime", &["model"]),
-    ("stream", &["model", "runtime"]),
+    ("kafka-batch", &[]),
+    ("stream", &["model", "runtime", "kafka-batch"]),
     ("influx", &["model", "runtime"]),
     ("catalog", &["model", "schemas", "runtime", "stream"]),
     ("placement", &["model", "schemas"]),
@@ -49,6 +50,7 @@ const SERVICE: &[&str] = &[
 ];
 const ANY: &[&str] = &[
     "model",
+    "kafka-batch",
     "schemas",
     "runtime",
     "stream",
@@ -124,7 +126,7 @@ fn only_the_stream_crate_speaks_kafka() {
             .any(|dependency| dependency["name"] == "rdkafka" && dependency["kind"] != "dev");
         let name = text(&package["name"]);
         assert!(
-            !uses || matches!(name, "stream" | "bench" | "tests"),
+            !uses || matches!(name, "stream" | "kafka-batch" | "bench" | "tests"),
             "{name} uses rdkafka"
         );
     }

@@ -7,17 +7,20 @@
 //! view of the assignment, not this one, when it joins again.)
 
 use super::admin::watermarks;
-use super::client::{blocking, failure};
+use super::client::{blocking, failure, number};
+use super::gather::Admitted;
 use super::member::Shared;
 use super::reader::out_of_range;
 use super::state::{Answer, Held, State};
 use super::watch::{Rebalance, Watch, give_back};
 use crate::pump::Control;
 use crate::{GroupEvent, StreamError, TopicPartition};
+use kafka_batch::{BatchQueue, Polled};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::Message;
+use runtime::clock::Stopwatch;
 use runtime::{Clock, OnEnd, Tasks};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc as orders;
 use std::time::Duration;
@@ -27,8 +30,10 @@ use tokio::sync::{mpsc, oneshot};
 const POLL: Duration = Duration::from_millis(5);
 /// Batches are handed on at least so often.
 const GATHER: Duration = Duration::from_millis(5);
-/// Messages between two looks at the clock.
-const LOOK: usize = 512;
+/// Messages of one call.
+pub(super) const TAKE: usize = 4096;
+/// How often partitions of which nothing came are attached once more.
+const ATTACH_AGAIN: Duration = Duration::from_secs(1);
 
 /// What the member, or its events, want of the thread.
 pub(super) enum Command {
@@ -44,6 +49,8 @@ pub(super) enum Command {
 /// State of the thread.
 pub(super) struct Polling {
     pub(super) consumer: Arc<BaseConsumer<Watch>>,
+    /// Messages of the partitions that were started.
+    pub(super) queue: BatchQueue<Watch>,
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
     pub(super) tasks: Tasks,
@@ -86,6 +93,7 @@ impl Polling {
         self.controls.send(Control::End).unwrap_or_default();
         // Leaves the group, if nobody else still asks something of the consumer; else they do, as
         // the last.
+        drop(self.queue);
         drop(self.consumer);
         for done in self.state.leaving.into_iter().flatten() {
             done.send(()).unwrap_or_default();
@@ -126,6 +134,7 @@ impl Polling {
                         generation,
                         next: None,
                         assigned: false,
+                        flows: false,
                         paused: false,
                         revoking: false,
                     };
@@ -187,32 +196,63 @@ impl Polling {
         }
     }
 
-    /// Polls, and gathers what comes.
+    /// Serves the group, and gathers what comes.
     pub(super) fn read(&mut self) {
+        self.serve();
+        self.attach_again();
         let since = self.clock.stopwatch();
-        let (mut wait, mut count) = (POLL, 0_usize);
-        while let Some(polled) = self.consumer.poll(wait) {
-            wait = Duration::ZERO;
+        let mut wait = POLL;
+        let mut failed = Vec::new();
+        loop {
             let State { gather, held, .. } = &mut self.state;
-            match polled {
-                Ok(message) => gather.add(&message, |source| {
-                    let held = held.get(source).filter(|held| !held.revoking);
-                    let held =
-                        held.filter(|held| held.next.is_some_and(|next| message.offset() >= next));
-                    held.map(|held| held.generation)
-                }),
-                Err(error) => self.failed(&error),
-            }
-            count += 1;
-            if self.state.gather.is_full() || (count % LOOK == 0 && since.elapsed() >= GATHER) {
+            let count = self.queue.take(wait, |polled| match polled {
+                Polled::Run(run) => gather.add_run(&run, |source| admit(held, source)),
+                Polled::Failed(code) => failed.push(code),
+            });
+            wait = Duration::ZERO;
+            if count < TAKE || self.state.gather.is_full() || since.elapsed() >= GATHER {
                 break;
             }
+        }
+        for code in failed {
+            self.failed(&KafkaError::MessageConsumption(code));
         }
         for batch in self.state.gather.take() {
             let held = self.state.held.get_mut(batch.source());
             if let (Some(held), Some(last)) = (held, batch.last_offset()) {
-                held.next = Some(last + 1);
+                (held.next, held.flows) = (Some(last + 1), true);
                 self.state.ready.push_back(batch);
+            }
+        }
+    }
+
+    /// Serves rebalances and errors of the client. Messages have a queue of their own, but for those
+    /// that came before their partition was attached to it.
+    fn serve(&mut self) {
+        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
+            let State { gather, held, .. } = &mut self.state;
+            match polled {
+                Ok(message) => gather.add(&message, |source| admit(held, source)),
+                Err(error) => self.failed(&error),
+            }
+        }
+    }
+
+    /// Partitions of which nothing has come yet may have lost their way into the queue.
+    fn attach_again(&mut self) {
+        let due = |since: &Stopwatch| since.elapsed() >= ATTACH_AGAIN;
+        if self
+            .state
+            .attached
+            .as_ref()
+            .is_some_and(|since| !due(since))
+        {
+            return;
+        }
+        self.state.attached = Some(self.clock.stopwatch());
+        for (source, held) in &self.state.held {
+            if held.assigned && !held.flows && !held.revoking {
+                attach(&self.queue, source);
             }
         }
     }
@@ -270,5 +310,21 @@ impl Polling {
             held.next = None;
             self.tell(Control::Failed(error));
         }
+    }
+}
+
+/// How a partition is read; none for one that is not started, or wanted back.
+fn admit(held: &HashMap<TopicPartition, Held>, source: &TopicPartition) -> Option<Admitted> {
+    let held = held.get(source).filter(|held| !held.revoking)?;
+    Some(Admitted {
+        generation: held.generation,
+        next: held.next?,
+    })
+}
+
+/// Has a partition deliver into the queue.
+pub(super) fn attach(queue: &BatchQueue<Watch>, source: &TopicPartition) {
+    if !queue.attach(source.topic.as_str(), number(source.partition)) {
+        tracing::warn!(%source, "partition has no queue in the client");
     }
 }

@@ -1,20 +1,31 @@
-//! Messages, one by one from librdkafka, into batches of their partitions.
+//! Messages from librdkafka into batches of their partitions.
 
 use super::client::partition_of;
 use crate::{Batch, BatchBuilder, TopicPartition};
+use kafka_batch::Run;
 use model::Timestamp;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
 /// A batch is cut here.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 512 << 10;
 const BATCH_RECORDS: usize = 10_000;
 /// All batches under way together.
-const ALL_BYTES: usize = 4 << 20;
+const ALL_BYTES: usize = 2 << 20;
 const ALL_LANES: usize = 256;
+
+/// How a partition is read.
+#[derive(Clone, Copy)]
+pub(super) struct Admitted {
+    /// As which assignment.
+    pub(super) generation: u64,
+    /// From where on; what comes from before it was left over.
+    pub(super) next: i64,
+}
 
 struct Lane {
     source: TopicPartition,
     partition: i32,
+    next: i64,
     batch: BatchBuilder,
 }
 
@@ -29,38 +40,18 @@ pub(super) struct Gather {
 }
 
 impl Gather {
-    /// Adds a message. `admit` says under which generation a partition is read, or none when it is
-    /// not.
+    /// Adds a message. `admit` says how a partition is read, or none when it is not.
     pub(super) fn add(
         &mut self,
         message: &BorrowedMessage<'_>,
-        admit: impl FnOnce(&TopicPartition) -> Option<u64>,
+        admit: impl FnOnce(&TopicPartition) -> Option<Admitted>,
     ) {
-        let (topic, partition) = (message.topic(), message.partition());
-        let fits = |lane: &Lane| lane.partition == partition && lane.source.topic.as_str() == topic;
-        if !self.lanes.get(self.last).is_some_and(fits) {
-            match self.lanes.iter().position(fits) {
-                Some(at) => self.last = at,
-                None => {
-                    let Some(source) = partition_of(topic, partition) else {
-                        return;
-                    };
-                    let Some(generation) = admit(&source) else {
-                        return;
-                    };
-                    self.last = self.lanes.len();
-                    self.lanes.push(Lane {
-                        batch: BatchBuilder::new(source.clone(), generation),
-                        source,
-                        partition,
-                    });
-                }
-            }
+        let Some(lane) = self.lane(message.topic(), message.partition(), admit) else {
+            return;
+        };
+        if message.offset() < lane.next {
+            return;
         }
-        let lane = &mut self.lanes[self.last];
-        let (key, value) = (message.key(), message.payload());
-        self.bytes += key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len);
-        let stamp = message.timestamp().to_millis().unwrap_or_default();
         let headers = message.headers().map_or_else(Vec::new, |headers| {
             let one = |header: rdkafka::message::Header<'_, &[u8]>| {
                 (
@@ -70,14 +61,72 @@ impl Gather {
             };
             headers.iter().map(one).collect()
         });
+        let before = lane.batch.byte_len();
         lane.batch.push(
             message.offset(),
-            Timestamp::from_millis(stamp),
-            key,
-            value,
+            Timestamp::from_millis(message.timestamp().to_millis().unwrap_or_default()),
+            message.key(),
+            message.payload(),
             headers,
         );
-        self.full |= lane.batch.byte_len() >= BATCH_BYTES || lane.batch.len() >= BATCH_RECORDS;
+        self.count(before);
+    }
+
+    /// Adds messages of one partition.
+    pub(super) fn add_run(
+        &mut self,
+        run: &Run<'_>,
+        admit: impl FnOnce(&TopicPartition) -> Option<Admitted>,
+    ) {
+        let Some(lane) = self.lane(run.topic, run.partition, admit) else {
+            return;
+        };
+        let before = lane.batch.byte_len();
+        let next = lane.next;
+        for message in run.messages().filter(|message| message.offset() >= next) {
+            lane.batch.push(
+                message.offset(),
+                Timestamp::from_millis(message.timestamp_millis().unwrap_or_default()),
+                message.key(),
+                message.value(),
+                message.headers(),
+            );
+        }
+        self.count(before);
+    }
+
+    /// The lane of a partition, which is the last one from now on.
+    fn lane(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        admit: impl FnOnce(&TopicPartition) -> Option<Admitted>,
+    ) -> Option<&mut Lane> {
+        let fits = |lane: &Lane| lane.partition == partition && lane.source.topic.as_str() == topic;
+        if !self.lanes.get(self.last).is_some_and(fits) {
+            match self.lanes.iter().position(fits) {
+                Some(at) => self.last = at,
+                None => {
+                    let source = partition_of(topic, partition)?;
+                    let Admitted { generation, next } = admit(&source)?;
+                    self.last = self.lanes.len();
+                    self.lanes.push(Lane {
+                        batch: BatchBuilder::new(source.clone(), generation),
+                        source,
+                        partition,
+                        next,
+                    });
+                }
+            }
+        }
+        self.lanes.get_mut(self.last)
+    }
+
+    /// Notes what the last lane has gained since it had `before` bytes.
+    fn count(&mut self, before: usize) {
+        let batch = &self.lanes[self.last].batch;
+        self.bytes += batch.byte_len() - before;
+        self.full |= batch.byte_len() >= BATCH_BYTES || batch.len() >= BATCH_RECORDS;
     }
 
     /// Whether a batch, or all together, are at their limit.

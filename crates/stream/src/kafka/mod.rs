@@ -23,6 +23,7 @@ use admin::Admin;
 use async_trait::async_trait;
 use client::{blocking, failure};
 use consumer::Polling;
+use kafka_batch::BatchQueue;
 use member::{Behind, Port, Shared};
 use model::TopicName;
 use producer::Sender;
@@ -189,7 +190,11 @@ impl Log for Kafka {
             pump.run().await;
             Ok::<(), StreamError>(())
         });
+        let queue = BatchQueue::new(Arc::clone(&consumer), consumer::TAKE);
         let polling = Polling {
+            queue: queue.ok_or_else(|| StreamError::Unusable {
+                reason: "the Kafka client makes no queue".to_owned(),
+            })?,
             consumer,
             shared: Arc::clone(&shared),
             clock: self.clock.clone(),

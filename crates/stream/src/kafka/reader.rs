@@ -3,7 +3,7 @@
 use super::admin::watermarks;
 use super::client::{Quiet, failure, number};
 use super::config::KafkaConfig;
-use super::gather::Gather;
+use super::gather::{Admitted, Gather};
 use crate::{Batch, OffsetRange, StreamError, TopicPartition};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -60,7 +60,8 @@ impl Reader {
                 wait = Duration::ZERO;
                 match polled {
                     Ok(message) if message.offset() >= self.next => {
-                        gather.add(&message, |_| Some(0))
+                        let (generation, next) = (0, self.next);
+                        gather.add(&message, |_| Some(Admitted { generation, next }));
                     }
                     Ok(_) => {}
                     Err(error) => {

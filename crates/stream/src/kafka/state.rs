@@ -17,6 +17,8 @@ pub(super) struct Held {
     pub(super) next: Option<i64>,
     /// Whether it is in the client's assignment.
     pub(super) assigned: bool,
+    /// Whether anything has come of it since it was assigned.
+    pub(super) flows: bool,
     pub(super) paused: bool,
     pub(super) revoking: bool,
 }
@@ -31,6 +33,8 @@ pub(super) struct State {
     /// Since when the member takes nothing.
     pub(super) full: Option<Stopwatch>,
     pub(super) choked: bool,
+    /// Since when silent partitions were not attached again.
+    pub(super) attached: Option<Stopwatch>,
     /// Starts that must wait for the end of a revocation.
     pub(super) later: Vec<(TopicPartition, i64, Answer)>,
     pub(super) leaving: Option<Vec<oneshot::Sender<()>>>,

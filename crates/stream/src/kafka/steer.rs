@@ -1,7 +1,7 @@
 //! Where the client reads: partitions started, moved, paused and resumed.
 
 use super::client::{failure, number};
-use super::consumer::Polling;
+use super::consumer::{Polling, attach};
 use super::state::Answer;
 use super::watch::{Watch, give_back};
 use crate::{StreamError, TopicPartition};
@@ -54,6 +54,8 @@ impl Polling {
                 give_back(&self.consumer, std::slice::from_ref(&source));
                 held.assigned = false;
             }
+            held.flows = false;
+            attach(&self.queue, &source);
             let (topic, partition) = (source.topic.as_str(), number(source.partition));
             let added = fresh.add_partition_offset(topic, partition, Offset::Offset(offset));
             match added {
