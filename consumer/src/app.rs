@@ -175,6 +175,8 @@ impl Setup {
             instance: None,
             session_timeout: self.config.session_timeout.to_std(),
             prefetch_bytes: self.config.prefetch_bytes,
+            // Lines are in the values alone.
+            headers: false,
         };
         self.stream.join(spec).await
     }

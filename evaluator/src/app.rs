@@ -131,6 +131,7 @@ async fn join(
             instance: config.instance.clone(),
             session_timeout: config.session_timeout.to_std(),
             prefetch_bytes: config.prefetch_bytes,
+            headers: true,
         };
         match stream.join(spec).await {
             Err(StreamError::Closed) => return Err(StreamError::Closed),

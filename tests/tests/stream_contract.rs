@@ -127,6 +127,7 @@ async fn a_broker_that_goes_and_comes_back_loses_nothing() {
         instance: None,
         session_timeout: Duration::from_secs(10),
         prefetch_bytes: 1 << 20,
+        headers: true,
     };
     let mut member = stream.join(join).await.unwrap();
     let send = async |value: &'static str| {

@@ -199,6 +199,7 @@ async fn commit_as_somebody_else(world: &World, next_offset: i64) {
         instance: None,
         session_timeout: Duration::from_secs(10),
         prefetch_bytes: 1 << 20,
+        headers: false,
     };
     let mut member = world.stream.join(spec).await.unwrap();
     let handle = member.handle();

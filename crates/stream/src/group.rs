@@ -28,6 +28,9 @@ pub struct JoinSpec {
     pub session_timeout: std::time::Duration,
     /// Bytes that may wait inside the client library, all partitions together.
     pub prefetch_bytes: usize,
+    /// Whether headers are read. To look for them costs as much again as a record that has none; the
+    /// embedded log has them at hand and always tells them.
+    pub headers: bool,
 }
 
 /// What a member is told. The member reads these in order from [`Membership::next`].

@@ -147,6 +147,7 @@ async fn a_log_that_ends_below_the_checkpoint_is_an_alarm_and_a_stop() {
             instance: None,
             session_timeout: Duration::from_secs(10),
             prefetch_bytes: 1 << 20,
+            headers: true,
         })
         .await
         .unwrap();

@@ -91,6 +91,7 @@ impl Intake {
                 instance: None,
                 session_timeout: SESSION,
                 prefetch_bytes: PREFETCH_BYTES,
+                headers: false,
             })
             .await
     }

@@ -50,6 +50,7 @@ pub(super) fn spec(group: &str, topics: Topics) -> JoinSpec {
         instance: None,
         session_timeout: Duration::from_secs(10),
         prefetch_bytes: 1 << 20,
+        headers: true,
     }
 }
 

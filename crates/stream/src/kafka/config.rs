@@ -50,6 +50,11 @@ impl Default for KafkaConfig {
 /// New topics and partitions are known after this.
 const METADATA_MAX_AGE_MS: &str = "5000";
 
+/// Bytes of one answer of a broker as they travel, compressed. librdkafka wants at least its `message.max.bytes`.
+const FETCH_BYTES: usize = 1 << 20;
+/// Bytes of one partition in it.
+const PARTITION_FETCH_BYTES: usize = 256 << 10;
+
 impl KafkaConfig {
     /// A configuration with everything else at its default.
     pub fn new(brokers: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -109,10 +114,9 @@ impl KafkaConfig {
             .set("queued.min.messages", "10000")
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "250")
-            .set(
-                "fetch.message.max.bytes",
-                (1 << 20).min(kbytes * 1024).to_string(),
-            )
+            // An answer is unpacked whole, however much waits already: a large one is many times its size.
+            .set("fetch.max.bytes", FETCH_BYTES.to_string())
+            .set("fetch.message.max.bytes", PARTITION_FETCH_BYTES.to_string())
             .set("fetch.error.backoff.ms", "100");
         client
     }

@@ -51,6 +51,8 @@ pub(super) struct Polling {
     pub(super) consumer: Arc<BaseConsumer<Watch>>,
     /// Messages of the partitions that were started.
     pub(super) queue: BatchQueue<Watch>,
+    /// Whether headers are read.
+    pub(super) headers: bool,
     pub(super) shared: Arc<Shared>,
     pub(super) clock: Clock,
     pub(super) tasks: Tasks,
@@ -202,11 +204,11 @@ impl Polling {
         self.attach_again();
         let since = self.clock.stopwatch();
         let mut wait = POLL;
-        let mut failed = Vec::new();
+        let (headers, mut failed) = (self.headers, Vec::new());
         loop {
             let State { gather, held, .. } = &mut self.state;
             let count = self.queue.take(wait, |polled| match polled {
-                Polled::Run(run) => gather.add_run(&run, |source| admit(held, source)),
+                Polled::Run(run) => gather.add_run(&run, headers, |source| admit(held, source)),
                 Polled::Failed(code) => failed.push(code),
             });
             wait = Duration::ZERO;

@@ -72,10 +72,11 @@ impl Gather {
         self.count(before);
     }
 
-    /// Adds messages of one partition.
+    /// Adds messages of one partition, with their headers or without.
     pub(super) fn add_run(
         &mut self,
         run: &Run<'_>,
+        headers: bool,
         admit: impl FnOnce(&TopicPartition) -> Option<Admitted>,
     ) {
         let Some(lane) = self.lane(run.topic, run.partition, admit) else {
@@ -89,7 +90,11 @@ impl Gather {
                 Timestamp::from_millis(message.timestamp_millis().unwrap_or_default()),
                 message.key(),
                 message.value(),
-                message.headers(),
+                if headers {
+                    message.headers()
+                } else {
+                    Vec::new()
+                },
             );
         }
         self.count(before);

@@ -38,8 +38,8 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use watch::Watch;
 
-/// Events that may wait for a member; a batch is up to 1 MiB.
-const EVENTS: usize = 8;
+/// Events that may wait for a member; a batch is up to 512 KiB, or one record.
+const EVENTS: usize = 4;
 /// Batches that may wait for a reader without a group.
 const READER_BATCHES: usize = 2;
 /// Heartbeats in a session time-out, at least; a rebalance is learned of by them.
@@ -195,6 +195,7 @@ impl Log for Kafka {
             queue: queue.ok_or_else(|| StreamError::Unusable {
                 reason: "the Kafka client makes no queue".to_owned(),
             })?,
+            headers: spec.headers,
             consumer,
             shared: Arc::clone(&shared),
             clock: self.clock.clone(),
