@@ -14,6 +14,7 @@
 mod parse;
 mod reason;
 mod series;
+mod stops;
 mod swar;
 mod token;
 mod value;
@@ -22,8 +23,9 @@ pub use reason::{Problem, Reason, Rejected};
 pub use value::FieldValue;
 
 use model::SeriesKey;
-use parse::Parts;
+use parse::{Fault, Parts};
 use std::borrow::Cow;
+use stops::Stops;
 
 /// The lines of a body, without blank lines and comments.
 ///
@@ -31,8 +33,7 @@ use std::borrow::Cow;
 /// be understood is an item too; the next one is read after it.
 pub fn scan(body: &[u8]) -> Scan<'_> {
     Scan {
-        body,
-        text: std::str::from_utf8(body).ok(),
+        stops: Stops::new(body),
         at: 0,
         number: 1,
     }
@@ -41,9 +42,7 @@ pub fn scan(body: &[u8]) -> Scan<'_> {
 /// The iterator of [`scan`].
 #[derive(Debug, Clone)]
 pub struct Scan<'a> {
-    body: &'a [u8],
-    /// The body as text, when all of it is UTF-8: checking it at once is several times faster.
-    text: Option<&'a str>,
+    stops: Stops<'a>,
     at: usize,
     number: usize,
 }
@@ -51,7 +50,8 @@ pub struct Scan<'a> {
 /// A line that was understood, borrowed from its body.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {
-    text: &'a str,
+    /// Valid UTF-8; it is read as text only where somebody asks for a name.
+    raw: &'a [u8],
     number: usize,
     parts: Parts,
 }
@@ -59,44 +59,56 @@ pub struct Line<'a> {
 impl<'a> Iterator for Scan<'a> {
     type Item = Result<Line<'a>, Rejected<'a>>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.skip_blank();
-        if self.at >= self.body.len() {
+        let (start, number, body) = (self.at, self.number, self.stops.body());
+        if start >= body.len() {
             return None;
         }
-        let (start, number) = (self.at, self.number);
-        let rest = &self.body[start..];
-        Some(match parse::line(rest) {
+        self.stops.begin_line(start);
+        Some(match parse::line(&mut self.stops, start) {
             Ok(parts) => {
                 self.advance(parts.end, parts.has_text);
-                self.check_text(start, number, parts)
+                let raw = &body[start..start + parts.timestamp_end];
+                // A quoted string is not searched for stops.
+                if parts.has_text || !self.stops.is_ascii() {
+                    checked(raw, number, parts)
+                } else {
+                    Ok(Line { raw, number, parts })
+                }
             }
-            Err(fault) => {
-                let end = parse::line_end(rest);
-                self.advance(end, true);
-                let raw = trim_cr(&rest[..end]);
-                Err(Rejected {
-                    number,
-                    raw,
-                    reason: Reason::new(fault.problem, raw, fault.at),
-                })
-            }
+            Err(fault) => self.reject(start, fault),
         })
+    }
+}
+
+/// A line that is not ASCII must be UTF-8.
+fn checked<'a>(raw: &'a [u8], number: usize, parts: Parts) -> Result<Line<'a>, Rejected<'a>> {
+    match std::str::from_utf8(raw) {
+        Ok(_) => Ok(Line { raw, number, parts }),
+        Err(error) => Err(Rejected {
+            number,
+            raw,
+            reason: Reason::new(Problem::BadUtf8, raw, error.valid_up_to()),
+        }),
     }
 }
 
 impl<'a> Scan<'a> {
     /// Moves behind spaces, empty lines and comments.
+    #[inline]
     fn skip_blank(&mut self) {
+        let body = self.stops.body();
         loop {
-            match self.body.get(self.at) {
+            match body.get(self.at) {
                 Some(b' ' | b'\t' | b'\r') => self.at += 1,
                 Some(b'\n') => {
                     self.at += 1;
                     self.number += 1;
                 }
                 Some(b'#') => {
-                    let rest = &self.body[self.at..];
+                    let rest = &body[self.at..];
                     self.at += rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
                 }
                 _ => return,
@@ -107,33 +119,23 @@ impl<'a> Scan<'a> {
     /// Moves to the newline that ends the line, or to the end of the body.
     fn advance(&mut self, length: usize, may_hold_newlines: bool) {
         if may_hold_newlines {
-            let line = &self.body[self.at..self.at + length];
+            let line = &self.stops.body()[self.at..self.at + length];
             self.number += line.iter().filter(|b| **b == b'\n').count();
         }
         self.at += length;
     }
 
-    fn check_text(&self, start: usize, number: usize, parts: Parts) -> <Self as Iterator>::Item {
-        if let Some(text) = self.text {
-            return Ok(Line {
-                text: &text[start..start + parts.timestamp_end],
-                number,
-                parts,
-            });
-        }
-        let raw = &self.body[start..start + parts.timestamp_end];
-        match std::str::from_utf8(raw) {
-            Ok(text) => Ok(Line {
-                text,
-                number,
-                parts,
-            }),
-            Err(error) => Err(Rejected {
-                number,
-                raw,
-                reason: Reason::new(Problem::BadUtf8, raw, error.valid_up_to()),
-            }),
-        }
+    #[cold]
+    fn reject(&mut self, start: usize, fault: Fault) -> <Self as Iterator>::Item {
+        let (number, rest) = (self.number, &self.stops.body()[start..]);
+        let end = parse::line_end(rest);
+        self.advance(end, true);
+        let raw = trim_cr(&rest[..end]);
+        Err(Rejected {
+            number,
+            raw,
+            reason: Reason::new(fault.problem, raw, fault.at - start),
+        })
     }
 }
 
@@ -144,7 +146,12 @@ fn trim_cr(line: &[u8]) -> &[u8] {
 impl<'a> Line<'a> {
     /// The line as it was written, without spaces around it and without its newline.
     pub fn raw(&self) -> &'a [u8] {
-        self.text.as_bytes()
+        self.raw
+    }
+
+    fn text(&self) -> &'a str {
+        // It was checked when the line was scanned.
+        std::str::from_utf8(self.raw).unwrap_or_default()
     }
 
     /// The number of the line's first row in the body, from 1.
@@ -154,7 +161,10 @@ impl<'a> Line<'a> {
 
     /// The measurement, unescaped.
     pub fn measurement(&self) -> Cow<'a, str> {
-        token::unescape(&self.text[..self.parts.measurement_end], token::MEASUREMENT)
+        token::unescape(
+            &self.text()[..self.parts.measurement_end],
+            token::MEASUREMENT,
+        )
     }
 
     /// The tags in the order in which they were written, unescaped.
@@ -195,12 +205,12 @@ impl<'a> Line<'a> {
 
     /// The line up to its last field.
     pub fn without_timestamp(&self) -> &'a [u8] {
-        &self.text.as_bytes()[..self.parts.fields_end]
+        &self.raw[..self.parts.fields_end]
     }
 
     /// The identity of the line's series. It does not depend on the order of the tags.
     pub fn series(&self) -> SeriesKey {
-        series::key(&self.text[..self.parts.measurement_end], self.raw_tags())
+        series::key(&self.text()[..self.parts.measurement_end], self.raw_tags())
     }
 
     /// The host that the line is about: tag `host`, else `host.name`, else `instance` without its
@@ -231,11 +241,11 @@ impl<'a> Line<'a> {
     }
 
     fn raw_fields(&self) -> value::RawFields<'a> {
-        value::RawFields::new(&self.text[self.parts.fields_start..self.parts.fields_end])
+        value::RawFields::new(&self.text()[self.parts.fields_start..self.parts.fields_end])
     }
 
     fn raw_tags(&self) -> token::RawTags<'a> {
-        let tags = &self.text[self.parts.measurement_end..self.parts.tags_end];
+        let tags = &self.text()[self.parts.measurement_end..self.parts.tags_end];
         token::RawTags::new(tags, self.parts.escaped)
     }
 }

@@ -1,8 +1,10 @@
 //! The pass over one line: finds its parts and checks its values.
 
 use super::Problem;
-use super::swar::{eight_digits, find_stop};
+use super::stops::Stops;
+use super::swar::eight_digits;
 use super::value;
+use std::cmp::Ordering;
 
 /// Where the parts of a line lie, in bytes from its first.
 #[derive(Debug, Clone, Copy)]
@@ -44,10 +46,23 @@ struct Stop {
 
 /// Goes to the next `,`, `=`, space or newline that no backslash escapes.
 #[inline]
-fn token(body: &[u8], from: usize) -> Result<Stop, Fault> {
-    let (mut at, mut escaped) = (from, false);
+fn token(stops: &mut Stops<'_>, from: usize) -> Result<Stop, Fault> {
+    let at = stops.find(from);
+    match stops.body().get(at) {
+        Some(&byte @ (b',' | b'=' | b' ' | b'\n')) => Ok(Stop {
+            byte,
+            at,
+            escaped: false,
+        }),
+        _ => long_token(stops, at),
+    }
+}
+
+/// The same, from a stop on that may not end the token.
+#[cold]
+fn long_token(stops: &mut Stops<'_>, from: usize) -> Result<Stop, Fault> {
+    let (body, mut at, mut escaped) = (stops.body(), from, false);
     loop {
-        at = find_stop(body, at);
         match body.get(at) {
             None => {
                 let byte = b'\n';
@@ -62,6 +77,7 @@ fn token(body: &[u8], from: usize) -> Result<Stop, Fault> {
             // Other control characters are taken as they are.
             Some(_) => at += 1,
         }
+        at = stops.find(at);
     }
 }
 
@@ -77,22 +93,25 @@ fn behind_backslashes(body: &[u8], from: usize) -> Result<usize, Fault> {
     }
 }
 
-/// Reads the line at the start of `body`, which holds at least one byte that is no space.
-pub(super) fn line(body: &[u8]) -> Result<Parts, Fault> {
-    let mut stop = token(body, 0)?;
+/// Reads the line that begins at `start`, where there is a byte that is no space. Places of a fault
+/// are in the body, those of the parts in the line.
+#[inline]
+pub(super) fn line(stops: &mut Stops<'_>, start: usize) -> Result<Parts, Fault> {
+    let body = stops.body();
+    let mut stop = token(stops, start)?;
     let mut escaped = stop.escaped;
     // An equals sign is an ordinary character in a measurement.
     while stop.byte == b'=' {
-        stop = token(body, stop.at + 1)?;
+        stop = token(stops, stop.at + 1)?;
         escaped |= stop.escaped;
     }
     let measurement_end = stop.at;
-    if measurement_end == 0 {
-        return fault(Problem::MissingMeasurement, 0);
+    if measurement_end == start {
+        return fault(Problem::MissingMeasurement, start);
     }
     let mut tags = Tags::default();
     while stop.byte == b',' {
-        stop = tags.next(body, stop.at + 1)?;
+        stop = tags.next(stops, stop.at + 1)?;
     }
     let tags_end = stop.at;
     if tags.unsorted {
@@ -102,18 +121,18 @@ pub(super) fn line(body: &[u8]) -> Result<Parts, Fault> {
         return fault(Problem::MissingFields, tags_end);
     }
     let fields_start = behind_spaces(body, tags_end);
-    let (fields_end, has_text) = fields(body, fields_start)?;
+    let (fields_end, has_text) = fields(stops, fields_start)?;
     let (timestamp, timestamp_end) = timestamp(body, fields_end)?;
     let end = line_break(body, timestamp_end)?;
     Ok(Parts {
-        measurement_end,
+        measurement_end: measurement_end - start,
         tags: tags.count,
-        tags_end,
-        fields_start,
-        fields_end,
+        tags_end: tags_end - start,
+        fields_start: fields_start - start,
+        fields_end: fields_end - start,
         timestamp,
-        timestamp_end,
-        end,
+        timestamp_end: timestamp_end - start,
+        end: end - start,
         escaped: escaped | tags.escaped,
         has_text,
     })
@@ -131,29 +150,37 @@ struct Tags {
 impl Tags {
     /// Reads one tag.
     #[inline]
-    fn next(&mut self, body: &[u8], from: usize) -> Result<Stop, Fault> {
-        let key = token(body, from)?;
+    fn next(&mut self, stops: &mut Stops<'_>, from: usize) -> Result<Stop, Fault> {
+        let body = stops.body();
+        let key = token(stops, from)?;
         if key.at == from {
             return fault(Problem::MissingTagKey, from);
         }
         if key.byte != b'=' {
             return fault(Problem::MissingTagValue, key.at);
         }
-        let value = token(body, key.at + 1)?;
+        let value = token(stops, key.at + 1)?;
         if value.at == key.at + 1 {
             return fault(Problem::MissingTagValue, value.at);
         }
         if value.byte == b'=' {
             return fault(Problem::EqualsInTagValue, value.at);
         }
-        let (last_from, last_end) = self.last_key;
-        if self.count > 0 && body[from..key.at] <= body[last_from..last_end] {
-            self.unsorted = true;
-        }
+        self.unsorted |= self.count > 0 && !self.is_in_order(body, from, key.at);
         self.last_key = (from, key.at);
         self.count += 1;
         self.escaped |= key.escaped | value.escaped;
         Ok(value)
+    }
+
+    /// Whether a key comes behind the last one. Mostly the first byte tells.
+    #[inline]
+    fn is_in_order(&self, body: &[u8], from: usize, end: usize) -> bool {
+        let (last_from, last_end) = self.last_key;
+        match body[from].cmp(&body[last_from]) {
+            Ordering::Equal => body[from..end] > body[last_from..last_end],
+            first => first == Ordering::Greater,
+        }
     }
 
     /// Agents write tags in order, and then neighbours differ. The rest is sorted here.
@@ -175,13 +202,15 @@ impl Tags {
 }
 
 /// Reads the fields: where they end, and whether one is a quoted string.
-fn fields(body: &[u8], from: usize) -> Result<(usize, bool), Fault> {
+#[inline]
+fn fields(stops: &mut Stops<'_>, from: usize) -> Result<(usize, bool), Fault> {
+    let body = stops.body();
     let (mut at, mut has_text) = (from, false);
     if matches!(body.get(at), None | Some(b'\n')) || is_cr_break(body, at) {
         return fault(Problem::MissingFields, at);
     }
     loop {
-        let key = token(body, at)?;
+        let key = token(stops, at)?;
         if key.at == at {
             return fault(Problem::MissingFieldKey, at);
         }
@@ -189,8 +218,13 @@ fn fields(body: &[u8], from: usize) -> Result<(usize, bool), Fault> {
             return fault(Problem::MissingFieldValue, key.at);
         }
         let from = key.at + 1;
-        has_text |= body.get(from) == Some(&b'"');
-        let end = value::check(body, from)?;
+        let end = match value::plain_number(stops, from) {
+            Some(end) => end,
+            None => {
+                has_text |= body.get(from) == Some(&b'"');
+                value::check(body, from)?
+            }
+        };
         if body.get(end) != Some(&b',') {
             return Ok((end, has_text));
         }
@@ -199,6 +233,7 @@ fn fields(body: &[u8], from: usize) -> Result<(usize, bool), Fault> {
 }
 
 /// Reads the timestamp behind the fields, if there is one, and says where it ends.
+#[inline]
 fn timestamp(body: &[u8], fields_end: usize) -> Result<(Option<i64>, usize), Fault> {
     let from = behind_spaces(body, fields_end);
     let negative = body.get(from) == Some(&b'-');
@@ -224,6 +259,7 @@ fn timestamp(body: &[u8], fields_end: usize) -> Result<(Option<i64>, usize), Fau
 
 /// The number that is written in digits from `from` on, none where it does not fit, and where it
 /// ends.
+#[inline]
 fn digits(body: &[u8], from: usize) -> (Option<u64>, usize) {
     let (mut at, mut number) = (from, Some(0_u64));
     while let Some(eight) = body.get(at..).and_then(|rest| rest.first_chunk()) {

@@ -2,6 +2,7 @@
 
 use super::Problem;
 use super::parse::{Fault, fault, is_cr_break};
+use super::stops::{Stops, digits as digits_of};
 use super::token::end_of_escaped;
 use std::borrow::Cow;
 
@@ -22,6 +23,37 @@ pub enum FieldValue<'a> {
 
 /// More digits than any float needs; above, a number is read to see whether it fits.
 const LONG: usize = 300;
+
+/// The end of a number as most are written: up to sixteen characters, digits with at most one point, a minus in
+/// front or an `i` or `u` behind. None for all else, which [`check`] looks at.
+#[inline]
+pub(super) fn plain_number(stops: &mut Stops<'_>, from: usize) -> Option<usize> {
+    let body = stops.body();
+    let bytes = body.get(from..)?.first_chunk::<16>()?;
+    let end = stops.find(from);
+    let length = end - from;
+    if !(1..=16).contains(&length) || !matches!(body.get(end), Some(b',' | b' ' | b'\n')) {
+        return None;
+    }
+    let digits = digits_of(bytes) & ((1_u32 << length) - 1);
+    let mut others = !digits & ((1_u32 << length) - 1);
+    if bytes[0] == b'-' {
+        others &= !1;
+    }
+    if digits == 0 || others & others.wrapping_sub(1) != 0 {
+        return None;
+    }
+    if others == 0 {
+        return Some(end);
+    }
+    let at = others.trailing_zeros() as usize;
+    match bytes[at] {
+        b'.' => Some(end),
+        b'i' if at + 1 == length => Some(end),
+        b'u' if at + 1 == length && bytes[0] != b'-' => Some(end),
+        _ => None,
+    }
+}
 
 /// Checks the value at `from` and says where it ends.
 #[inline]
