@@ -47,16 +47,8 @@ fn a_test_that_fails_says_what_was_found_with_a_timeline() {
 fn what_this_version_does_not_evaluate_is_refused_by_name() {
     for (yaml, error) in [
         (
-            template("").replace("last of 1m", "2 of the last 3 samples"),
-            "template t, over: `2 of the last 3 samples` is not evaluated by this version",
-        ),
-        (
-            template("").replace("last of 1m", "rate of 1m"),
-            "template t, over: `rate of 1m` is not evaluated by this version",
-        ),
-        (
-            template("").replace("check: v", "check: rate(a) / rate(b)"),
-            "template t, check: `rate(a) / rate(b)`, column 1: the function `rate`",
+            template("").replace("check: v", "check: irate(a) / irate(b)"),
+            "template t, check: `irate(a) / irate(b)`, column 1: there is no function `irate`",
         ),
         (
             template("compared_to: same weekday\n"),
@@ -85,8 +77,8 @@ fn what_this_version_does_not_evaluate_is_refused_by_name() {
             "template t, applies_to: `time_since_last_point` is of a host",
         ),
         (
-            template("---\noverride: o\ntemplate: t\nset: {over: sum of 5m}\n"),
-            "override o, template t, over: `sum of 5m` is not evaluated",
+            template("---\noverride: o\ntemplate: t\nset: {check: \"(v\"}\n"),
+            "override o, template t, check: `(v`, column 3",
         ),
     ] {
         let errors = Plan::compile(&bundle(1, &yaml, 30)).map(drop).unwrap_err();

@@ -7,7 +7,7 @@ use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
 use super::judge::each_point;
 use super::part::Slot;
-use super::plan::{Gather, Rule, Source, TemplatePlan};
+use super::plan::{Check, Rule, Source, TemplatePlan};
 use super::samples::{Added, Cell};
 use model::{SeriesKey, Timestamp};
 use schemas::line::{FieldValue, Line};
@@ -100,21 +100,28 @@ pub(crate) fn apply(
         .iter()
         .map(|(key, value)| (key.as_ref(), value.as_ref()))
         .collect();
-    for template in plan
-        .candidates(&spot.measurement)
-        .filter(|t| t.matches(&tags))
-    {
-        match spot.group(template.group_tags()) {
-            None => run.outcome.tallies.add(Tally::MissingGroupTag, 1),
-            Some(tags) => {
-                let key = GroupKey {
-                    template: Arc::clone(template.name()),
-                    tags,
-                };
-                if !elsewhere.iter().any(|slot| slot.holds(&key)) {
-                    sample(name, host, key, template, (spot, run));
-                }
-            }
+    for template in plan.candidates(&spot.measurement) {
+        let own = template.is_meant(&spot.measurement) && template.matches(&tags);
+        if !own && !template.joins(&spot.measurement) {
+            continue;
+        }
+        let Some(tags) = spot.group(template.group_tags()) else {
+            run.outcome
+                .tallies
+                .add(Tally::MissingGroupTag, u64::from(own));
+            continue;
+        };
+        let key = GroupKey {
+            template: Arc::clone(template.name()),
+            tags,
+        };
+        if elsewhere.iter().any(|slot| slot.holds(&key)) {
+            continue;
+        }
+        if own {
+            sample(name, host, key, template, (spot, run));
+        } else if let Some(group) = host.groups.get_mut(&key) {
+            join(group, spot, run);
         }
     }
     host.find_due(plan.lateness());
@@ -143,7 +150,7 @@ fn sample(
         let mut group = Group::new(template.base(), spot.at, run.log);
         group.context = context;
         let rule = adopt_rule(&mut group, &key, template, run);
-        let Some(row) = row_of(&rule, &group, spot, run) else {
+        let Some(row) = row_of(&rule, &group, (spot, true), run) else {
             return;
         };
         if row.is_excluded() {
@@ -164,8 +171,27 @@ fn sample(
             adopt_rule(group, &key, template, run)
         }
     };
-    if let Some(row) = row_of(&rule, group, spot, run) {
+    if let Some(row) = row_of(&rule, group, (spot, true), run) {
         take(name, &key, group, &rule, (spot, row, clock, run));
+    }
+}
+
+/// Takes a point of another measurement, which a formula joins to the group's own.
+fn join(group: &mut Group, spot: &Spot<'_>, run: &mut Run<'_>) {
+    let Some((_, rule)) = group.rule.clone() else {
+        return;
+    };
+    let row = row_of(&rule, group, (spot, false), run);
+    if let Some(row) = row.filter(Row::says_something) {
+        put(group, spot, &row, run);
+    }
+}
+
+fn put(group: &mut Group, spot: &Spot<'_>, row: &Row, run: &mut Run<'_>) {
+    match group.samples.put(spot.at, spot.series, &row.cells) {
+        Added::New => {}
+        Added::Replaced => run.outcome.tallies.add(Tally::Replaced, 1),
+        Added::Full => run.outcome.tallies.add(Tally::Full, 1),
     }
 }
 
@@ -187,18 +213,11 @@ fn take(
     if rule.is_silence() {
         return;
     }
-    match group.samples.put(spot.at, spot.series, &row.cells) {
-        Added::New => {}
-        Added::Replaced => run.outcome.tallies.add(Tally::Replaced, 1),
-        Added::Full => run.outcome.tallies.add(Tally::Full, 1),
-    }
-    if rule
-        .signals
-        .iter()
-        .any(|signal| signal.gather == Gather::EachPoint)
-    {
+    put(group, spot, &row, run);
+    if rule.has_each_point() {
         let scene = run.scene(clock);
-        let judged = each_point(group, &key.tags, rule, &scene, (spot.at, &row.cells));
+        let point = (spot.at, spot.series, row.cells.as_slice());
+        let judged = each_point(group, &key.tags, rule, &scene, point);
         run.take(name, group, judged);
     }
 }
@@ -225,7 +244,14 @@ impl Row {
 }
 
 /// What a point says to a rule; none when it has no field that the rule reads.
-fn row_of(rule: &Rule, group: &Group, spot: &Spot<'_>, run: &mut Run<'_>) -> Option<Row> {
+///
+/// `own`: the point is one of those that the template means.
+fn row_of(
+    rule: &Rule,
+    group: &Group,
+    (spot, own): (&Spot<'_>, bool),
+    run: &mut Run<'_>,
+) -> Option<Row> {
     let Source::Points {
         checks,
         only_when,
@@ -252,10 +278,18 @@ fn row_of(rule: &Rule, group: &Group, spot: &Spot<'_>, run: &mut Run<'_>) -> Opt
             *field = field.or(Some(known).filter(|known| known.is_finite()));
         }
     }
-    let applies = only_when.as_ref().map(|condition| condition.value(&point));
+    let applies = only_when
+        .as_ref()
+        .filter(|_| own)
+        .map(|condition| condition.value(&point));
+    let reads = |check: &Check| match &check.measurement {
+        None => own,
+        Some(name) => *name == spot.measurement,
+    };
     let mut cells: Vec<f64> = checks
         .iter()
-        .map(|check| match applies {
+        .map(|check| match applies.filter(|_| !check.always) {
+            _ if !reads(check) => Cell::Absent.raw(),
             Some(None) => Cell::Absent.raw(),
             Some(Some(0.0)) => Cell::Excluded.raw(),
             Some(Some(_)) | None => check
@@ -264,7 +298,10 @@ fn row_of(rule: &Rule, group: &Group, spot: &Spot<'_>, run: &mut Run<'_>) -> Opt
                 .map_or(f64::NAN, |v| Cell::Value(v).raw()),
         })
         .collect();
-    let absent = cells.iter().any(|cell| Cell::of(*cell) == Cell::Absent);
+    let absent = checks
+        .iter()
+        .zip(&cells)
+        .any(|(check, cell)| reads(check) && Cell::of(*cell) == Cell::Absent);
     run.outcome
         .tallies
         .add(Tally::Absent, u64::from(absent && point.is_whole()));
@@ -285,7 +322,7 @@ fn row_of(rule: &Rule, group: &Group, spot: &Spot<'_>, run: &mut Run<'_>) -> Opt
 /// The fields and tags of a line in the places that a rule's expressions use.
 struct Fields<'a> {
     fields: Vec<Option<f64>>,
-    tags: Vec<Option<&'a str>>,
+    tags: Vec<Option<Cow<'a, str>>>,
     at: Timestamp,
     wrong_type: bool,
 }
@@ -293,11 +330,19 @@ struct Fields<'a> {
 impl<'a> Fields<'a> {
     fn of(spot: &'a Spot<'_>, names: &Names) -> Self {
         let mut found: BTreeMap<Cow<'_, str>, FieldValue<'_>> = BTreeMap::new();
-        found.extend(
-            spot.line
-                .fields()
-                .filter(|(name, _)| names.fields.iter().any(|wanted| wanted == name)),
-        );
+        found.extend(spot.line.fields().filter(|(name, _)| {
+            let is_wanted = |wanted: &String| wanted == name;
+            names.fields.iter().any(is_wanted) || names.tags.iter().any(is_wanted)
+        }));
+        // A text is held against a tag, or a field where there is no such tag.
+        let text = |name: &String| match spot.tag(name) {
+            Some(tag) => Some(Cow::Borrowed(tag)),
+            None => match found.get(name.as_str()) {
+                Some(FieldValue::Text(text)) => Some(text.clone()),
+                _ => None,
+            },
+        };
+        let tags: Vec<_> = names.tags.iter().map(text).collect();
         let mut wrong_type = false;
         let fields = names
             .fields
@@ -310,7 +355,7 @@ impl<'a> Fields<'a> {
             .collect();
         Self {
             fields,
-            tags: names.tags.iter().map(|name| spot.tag(name)).collect(),
+            tags,
             at: spot.at,
             wrong_type,
         }
@@ -332,7 +377,7 @@ impl Point for Fields<'_> {
     }
 
     fn tag(&self, slot: usize) -> Option<&str> {
-        self.tags.get(slot).copied().flatten()
+        self.tags.get(slot)?.as_deref()
     }
 
     fn seconds(&self) -> f64 {

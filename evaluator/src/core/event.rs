@@ -2,7 +2,7 @@
 
 use super::group::Group;
 use super::judge::Scene;
-use super::plan::{Condition, Facts, Gather, Rule, Source};
+use super::plan::{Condition, Facts, Gather, Rule};
 use super::text::quantity;
 use super::window::Reading;
 use model::{AlertEvent, AlertKind, Priority, Span, Timestamp};
@@ -84,10 +84,7 @@ impl EventOf<'_> {
     }
 
     fn numbers(&self, cause: Cause) -> (Option<f64>, Option<f64>) {
-        let value = |reading| match reading {
-            Reading::Value(value) => Some(value),
-            Reading::Excluded | Reading::Nothing | Reading::Unknown => None,
-        };
+        let value = Reading::value;
         match cause {
             Cause::Fires { rung, reading } => {
                 (value(reading), self.rule.rungs[rung].fires.threshold())
@@ -161,17 +158,17 @@ impl EventOf<'_> {
         let signal = &rule.signals[rule.rungs[rung].signal];
         let mut text = match signal.gather {
             Gather::Silence => signal.gather.to_string(),
-            _ => format!("{} ({})", signal.gather, self.check_text(signal.check)),
+            _ => format!("{} ({})", signal.gather, signal.text),
         };
         match (reading, than) {
-            (Reading::Value(value), Condition::Is(_)) => {
+            (Reading::Value(value) | Reading::Counted { value, .. }, Condition::Is(_)) => {
                 text.push_str(if value == 0.0 {
                     " is false"
                 } else {
                     " is true"
                 });
             }
-            (Reading::Value(value), _) => {
+            (Reading::Value(value) | Reading::Counted { value, .. }, _) => {
                 text.push_str(&format!(" is {}", quantity(value, &rule.unit)));
             }
             (Reading::Excluded, _) => return format!("{text} does not apply any more"),
@@ -181,18 +178,14 @@ impl EventOf<'_> {
         match than {
             Condition::Above(t) => text.push_str(&format!(", above {}", quantity(t, &rule.unit))),
             Condition::Below(t) => text.push_str(&format!(", below {}", quantity(t, &rule.unit))),
+            Condition::AtMost(t) => {
+                text.push_str(&format!(", at most {}", quantity(t, &rule.unit)));
+            }
             Condition::Is(_) => {}
         }
         if for_ > Span::ZERO {
             text.push_str(&format!(" for {for_}"));
         }
         text
-    }
-
-    fn check_text(&self, check: usize) -> &str {
-        match &self.rule.source {
-            Source::Points { checks, .. } => &checks[check].text,
-            Source::Silence => "",
-        }
     }
 }

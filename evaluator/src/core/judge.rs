@@ -1,15 +1,16 @@
 //! One grid point, or one point, of one group: from readings to an event.
 
 use super::clock::HostClock;
+use super::counter::step;
 use super::event::{Cause, EventOf};
 use super::group::Group;
 use super::incident::{State, advance};
 use super::ladder::{Ladder, Moment, Truth};
 use super::nodata::{self, Verdict};
-use super::plan::{Gather, Rule};
-use super::samples::Cell;
-use super::window::{Reading, read};
-use model::{AlertEvent, AlertKind, Fingerprint, Priority, Span, TenantId, Timestamp};
+use super::plan::{Gather, Rule, Signal, Term};
+use super::samples::{Cell, Samples};
+use super::window::{Reading, Values, combined, read};
+use model::{AlertEvent, AlertKind, Fingerprint, Priority, SeriesKey, Span, TenantId, Timestamp};
 
 /// Where and when a group is judged.
 #[derive(Debug, Clone, Copy)]
@@ -87,9 +88,12 @@ pub(crate) fn grid_point(
     }
     let event = change(group, tags, rule, scene, (at, &readings, &before, cause));
     group.judged = at;
-    group
-        .samples
-        .drop_until(at.plus(rule.every).minus(rule.longest_window()));
+    let old = at.plus(rule.every).minus(rule.reach());
+    if rule.keeps_newest() {
+        group.samples.drop_but_newest_until(old);
+    } else {
+        group.samples.drop_until(old);
+    }
     skip_idle(group, rule, &readings, scene);
     Judged { event, gone: false }
 }
@@ -101,8 +105,7 @@ fn grid_readings(
     at: Timestamp,
 ) -> Vec<Option<Reading>> {
     let of_grid = |signal: &super::plan::Signal| {
-        (signal.gather != Gather::EachPoint)
-            .then(|| read(signal, rule, &group.samples, &scene.clock, at))
+        (!signal.is_each_point()).then(|| read(signal, rule, &group.samples, &scene.clock, at))
     };
     rule.signals.iter().map(of_grid).collect()
 }
@@ -156,23 +159,14 @@ pub(crate) fn each_point(
     tags: &[(String, String)],
     rule: &Rule,
     scene: &Scene<'_>,
-    (at, cells): (Timestamp, &[f64]),
+    (at, series, cells): (Timestamp, SeriesKey, &[f64]),
 ) -> Judged {
     if group.newest_point.is_some_and(|newest| at < newest) {
         return Judged::default();
     }
     let before = Before::of(group);
-    let readings: Vec<Option<Reading>> = rule
-        .signals
-        .iter()
-        .map(
-            |signal| match (signal.gather, Cell::of(cells[signal.check])) {
-                (Gather::EachPoint, Cell::Value(value)) => Some(Reading::Value(value)),
-                (Gather::EachPoint, Cell::Excluded) => Some(Reading::Excluded),
-                _ => None,
-            },
-        )
-        .collect();
+    let of_point = |signal: &Signal| point_reading(signal, &group.samples, (at, series, cells));
+    let readings: Vec<Option<Reading>> = rule.signals.iter().map(of_point).collect();
     if readings.iter().all(Option::is_none) {
         return Judged::default();
     }
@@ -189,6 +183,36 @@ pub(crate) fn each_point(
     }
     let event = change(group, tags, rule, scene, (at, &readings, &before, None));
     Judged { event, gone: false }
+}
+
+/// What a point says to a signal; none where it says nothing.
+fn point_reading(
+    signal: &Signal,
+    samples: &Samples,
+    (at, series, cells): (Timestamp, SeriesKey, &[f64]),
+) -> Option<Reading> {
+    if !signal.is_each_point() {
+        return None;
+    }
+    let of_term = |term: &Term| match (Cell::of(cells[term.check]), term.gather) {
+        (Cell::Value(value), Gather::Step(function)) => {
+            let before = samples.before(at, series, term.check)?;
+            Some(Reading::Value(step(function, before, (at, value))))
+        }
+        (Cell::Value(value), _) => Some(Reading::Value(value)),
+        (Cell::Excluded, _) => Some(Reading::Excluded),
+        (Cell::Absent, _) => None,
+    };
+    let readings: Option<Vec<Reading>> = signal.terms.iter().map(of_term).collect();
+    let reading = combined(readings?.into_iter(), |values| match &signal.formula {
+        None => values
+            .first()
+            .map_or(Reading::Unknown, |v| Reading::Value(*v)),
+        Some(formula) => formula
+            .value(&Values { values, at })
+            .map_or(Reading::Unknown, Reading::Value),
+    });
+    (reading != Reading::Unknown).then_some(reading)
 }
 
 /// The event of what changed, if what is shown changed.

@@ -45,7 +45,9 @@ impl Rung {
     fn truth(&self, reading: Reading) -> Truth {
         match reading {
             Reading::Value(value) if self.fires.holds(value) => Truth::True,
-            Reading::Value(_) | Reading::Excluded | Reading::Nothing => Truth::False,
+            Reading::Counted { fires: true, .. } => Truth::True,
+            Reading::Value(_) | Reading::Counted { .. } => Truth::False,
+            Reading::Excluded | Reading::Nothing => Truth::False,
             Reading::Unknown => Truth::Unknown,
         }
     }
@@ -53,7 +55,11 @@ impl Rung {
     fn recovered(&self, reading: Reading) -> Truth {
         match reading {
             Reading::Value(value) if !self.recovers.holds(value) => Truth::False,
-            Reading::Value(_) | Reading::Excluded | Reading::Nothing => Truth::True,
+            Reading::Counted {
+                recovers: false, ..
+            } => Truth::False,
+            Reading::Value(_) | Reading::Counted { .. } => Truth::True,
+            Reading::Excluded | Reading::Nothing => Truth::True,
             Reading::Unknown => Truth::Unknown,
         }
     }

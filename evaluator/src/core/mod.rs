@@ -7,6 +7,7 @@
 mod apply;
 mod clock;
 mod codec;
+mod counter;
 mod event;
 mod expr;
 mod given;

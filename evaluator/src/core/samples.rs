@@ -1,8 +1,9 @@
 //! The samples of one group: all its series pooled, by time.
 
 use super::codec::{CodecError, Reader, Writer};
+use super::counter::Series;
 use model::{SeriesKey, Timestamp};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A group keeps at most so many samples; those that come then are counted and left out.
 pub(crate) const MOST_SAMPLES: usize = 100_000;
@@ -44,6 +45,13 @@ pub(crate) enum Cell {
 }
 
 impl Cell {
+    pub(crate) fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Excluded | Self::Absent => None,
+        }
+    }
+
     pub(crate) fn of(raw: f64) -> Self {
         if raw == EXCLUDED {
             Self::Excluded
@@ -122,6 +130,65 @@ impl Samples {
         self.at.drain(..n);
         self.series.drain(..n);
         self.cells.drain(..n * self.width);
+    }
+
+    /// The same, but the newest row of each series stays.
+    pub(crate) fn drop_but_newest_until(&mut self, at: Timestamp) {
+        let n = self.at.partition_point(|t| *t <= at.as_nanos());
+        let newest = |row: usize, samples: &Self| {
+            let later = samples.series.range(row + 1..);
+            later.into_iter().all(|s| *s != samples.series[row])
+        };
+        let kept: Vec<usize> = (0..n).filter(|row| newest(*row, self)).collect();
+        if kept.len() == n {
+            return;
+        }
+        let rows: Vec<(i64, u64, Vec<f64>)> = kept
+            .into_iter()
+            .map(|row| {
+                let cells = self.cells.range(row * self.width..(row + 1) * self.width);
+                (self.at[row], self.series[row], cells.copied().collect())
+            })
+            .collect();
+        self.drop_until(at);
+        for (at, series, cells) in rows.into_iter().rev() {
+            self.at.push_front(at);
+            self.series.push_front(series);
+            cells
+                .into_iter()
+                .rev()
+                .for_each(|c| self.cells.push_front(c));
+        }
+    }
+
+    /// The values of one check up to `until`, by series.
+    pub(crate) fn by_series(&self, until: Timestamp, check: usize) -> Vec<Series> {
+        let to = self.at.partition_point(|t| *t <= until.as_nanos());
+        let mut found: BTreeMap<u64, Series> = BTreeMap::new();
+        for row in 0..to {
+            if let Some(value) = Cell::of(self.cells[row * self.width + check]).value() {
+                let at = Timestamp::from_nanos(self.at[row]);
+                found.entry(self.series[row]).or_default().push((at, value));
+            }
+        }
+        found.into_values().collect()
+    }
+
+    /// The newest value of a check of that series before `at`.
+    pub(crate) fn before(
+        &self,
+        at: Timestamp,
+        series: SeriesKey,
+        check: usize,
+    ) -> Option<(Timestamp, f64)> {
+        let to = self.at.partition_point(|t| *t < at.as_nanos());
+        (0..to)
+            .rev()
+            .filter(|row| self.series[*row] == series.as_u64())
+            .find_map(|row| {
+                let value = Cell::of(self.cells[row * self.width + check]).value()?;
+                Some((Timestamp::from_nanos(self.at[row]), value))
+            })
     }
 
     /// Time and value of one check in the window (after, until].

@@ -1,22 +1,49 @@
 //! What a window says: a value, nothing, or Unknown.
 
 use super::clock::HostClock;
-use super::plan::{Gather, Rule, Signal, Worst};
+use super::counter;
+use super::expr::Point;
+use super::plan::{Gather, JOIN_WITHIN, Rule, Signal, Source, Term};
 use super::samples::{Cell, Samples};
 use model::{Span, Timestamp};
-use schemas::catalogue::WhenMissing;
+use schemas::catalogue::{Function, WhenMissing};
 
 /// What a signal says at a grid point.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Reading {
     /// This value.
     Value(f64),
+    /// So many of the newest samples are bad: whether that is enough to fire, and whether few
+    /// enough are for a recovery. The value is that of the newest.
+    Counted {
+        value: f64,
+        fires: bool,
+        recovers: bool,
+    },
     /// The newest point says that the rule does not apply: no alert, and a recovery.
     Excluded,
     /// No sample, which is fine for this rule.
     Nothing,
     /// Too few samples to say.
     Unknown,
+}
+
+impl Reading {
+    /// The number that it shows.
+    pub(crate) fn value(self) -> Option<f64> {
+        match self {
+            Self::Value(value) | Self::Counted { value, .. } => Some(value),
+            Self::Excluded | Self::Nothing | Self::Unknown => None,
+        }
+    }
+
+    fn of(value: f64) -> Self {
+        if value.is_finite() {
+            Self::Value(value)
+        } else {
+            Self::Unknown
+        }
+    }
 }
 
 /// Reads a signal at the grid point `at`: over (at - window, at], or from the host's clock.
@@ -33,15 +60,206 @@ pub(crate) fn read(
             Reading::Value(silence.as_secs_f64())
         }
         // Judged when its points arrive; the grid says nothing about it.
-        Gather::EachPoint => Reading::Unknown,
-        Gather::Average(span) | Gather::Min(span) | Gather::Max(span) | Gather::Last(span) => {
-            let fold = Fold::of(signal, samples.window(at.minus(span), at, signal.check));
-            fold.reading(signal.gather, span, rule)
+        Gather::EachPoint | Gather::Step(_) => Reading::Unknown,
+        _ => gathered(signal, rule, samples, at),
+    }
+}
+
+/// The terms of a signal, and what its formula makes of them.
+fn gathered(signal: &Signal, rule: &Rule, samples: &Samples, at: Timestamp) -> Reading {
+    let view = View {
+        signal,
+        rule,
+        samples,
+        at,
+    };
+    let Some(formula) = &signal.formula else {
+        return signal
+            .terms
+            .first()
+            .map_or(Reading::Unknown, |term| view.term(term));
+    };
+    let readings = signal.terms.iter().map(|term| view.term(term));
+    combined(readings, |values| {
+        let values = Values { values, at };
+        formula.value(&values).map_or(Reading::Unknown, Reading::of)
+    })
+}
+
+/// A formula of readings says something only when each of them does.
+pub(crate) fn combined(
+    readings: impl Iterator<Item = Reading>,
+    formula: impl FnOnce(&[f64]) -> Reading,
+) -> Reading {
+    let mut values = Vec::new();
+    let mut silent = None;
+    for reading in readings {
+        match (reading, silent) {
+            (Reading::Excluded, _) => return Reading::Excluded,
+            (Reading::Value(value) | Reading::Counted { value, .. }, _) => values.push(value),
+            (Reading::Unknown, _) => silent = Some(Reading::Unknown),
+            (Reading::Nothing, None) => silent = Some(Reading::Nothing),
+            (Reading::Nothing, Some(_)) => {}
+        }
+    }
+    silent.unwrap_or_else(|| formula(&values))
+}
+
+/// Gathered values as the fields of a formula.
+pub(crate) struct Values<'a> {
+    pub(crate) values: &'a [f64],
+    pub(crate) at: Timestamp,
+}
+
+impl Point for Values<'_> {
+    fn field(&self, slot: usize) -> Option<f64> {
+        self.values.get(slot).copied()
+    }
+
+    fn tag(&self, _: usize) -> Option<&str> {
+        None
+    }
+
+    fn seconds(&self) -> f64 {
+        self.at.as_nanos() as f64 / 1e9
+    }
+}
+
+/// A signal's samples, looked at from a grid point.
+struct View<'a> {
+    signal: &'a Signal,
+    rule: &'a Rule,
+    samples: &'a Samples,
+    at: Timestamp,
+}
+
+impl View<'_> {
+    fn term(&self, term: &Term) -> Reading {
+        match term.gather {
+            Gather::Window { function, span } => self.window(term.check, function, span),
+            Gather::OfTheLast { .. } => self.of_the_last(term),
+            _ => Reading::Unknown,
+        }
+    }
+
+    fn fine(&self) -> bool {
+        self.rule.when_missing == WhenMissing::Fine
+    }
+
+    fn window(&self, check: usize, function: Function, span: Span) -> Reading {
+        let after = self.at.minus(span);
+        let fold = Fold::of(self, self.samples.window(after, self.at, check));
+        if let Some(reading) = self.too_little(&fold, span, function) {
+            return reading;
+        }
+        match function {
+            Function::Average => Reading::of(fold.sum / f64::from(fold.values)),
+            Function::Min => Reading::of(fold.min),
+            Function::Max => Reading::of(fold.max),
+            Function::Last => fold.last.map_or(Reading::Unknown, |(_, v)| Reading::of(v)),
+            Function::Sum => Reading::of(fold.sum),
+            Function::Count if self.is_truth(check) => Reading::of(fold.sum),
+            Function::Count => Reading::Value(f64::from(fold.values)),
+            Function::Quantile(q) => {
+                let window = self.samples.window(after, self.at, check);
+                quantile(window.filter_map(|(_, cell)| cell.value()).collect(), q)
+            }
+            Function::Delta | Function::Rate | Function::Change | Function::Jumps(_) => {
+                let series = self.samples.by_series(self.at, check);
+                let gap = self.rule.intervals(super::plan::COUNTER_GAP);
+                let worst = self.signal.worst;
+                counter::read(function, &series, (after, gap), worst)
+                    .map_or(Reading::Unknown, Reading::of)
+            }
+        }
+    }
+
+    /// What the window says when its samples do not suffice, or do not count.
+    fn too_little(&self, fold: &Fold, span: Span, function: Function) -> Option<Reading> {
+        let newest = fold.last.map(|(at, _)| at);
+        if fold.excluded.is_some() && fold.excluded >= newest {
+            return Some(Reading::Excluded);
+        }
+        let Some(newest) = newest else {
+            return Some(match (self.fine(), function) {
+                (false, _) => Reading::Unknown,
+                (true, Function::Count | Function::Sum | Function::Jumps(_)) => Reading::Value(0.0),
+                (true, _) => Reading::Nothing,
+            });
+        };
+        // Across points: values no older than 2 intervals; of the last one that is all.
+        if self.signal.joined {
+            let stale = self.at.since(newest) > self.rule.intervals(JOIN_WITHIN);
+            if stale || function == Function::Last {
+                return stale.then_some(Reading::Unknown);
+            }
+        }
+        // Fewer than half of span / interval.
+        let covered = self.rule.interval.times(2 * i64::from(fold.times));
+        (covered < span && !self.fine()).then_some(Reading::Unknown)
+    }
+
+    fn is_truth(&self, check: usize) -> bool {
+        match &self.rule.source {
+            Source::Points { checks, .. } => checks[check].truth,
+            Source::Silence => false,
+        }
+    }
+
+    /// At most `samples` samples within twice as many intervals: true when `bad` of them are.
+    fn of_the_last(&self, term: &Term) -> Reading {
+        let Gather::OfTheLast {
+            bad,
+            samples,
+            fires,
+            recovers,
+        } = term.gather
+        else {
+            return Reading::Unknown;
+        };
+        let span = self.rule.intervals(2 * i64::from(samples));
+        let after = self.at.minus(span);
+        let mut newest_first: Vec<(Timestamp, f64)> = Vec::new();
+        let mut excluded = None;
+        for (at, cell) in self.samples.window(after, self.at, term.check) {
+            match (cell, newest_first.last_mut()) {
+                (Cell::Value(value), Some((known, worst))) if *known == at => {
+                    *worst = self.signal.worst.of(*worst, value);
+                }
+                (Cell::Value(value), _) => newest_first.push((at, value)),
+                (Cell::Excluded, _) => excluded = Some(at),
+                (Cell::Absent, _) => {}
+            }
+        }
+        newest_first.reverse();
+        newest_first.truncate(samples as usize);
+        let Some((newest, value)) = newest_first.first().copied() else {
+            return match (excluded, self.fine()) {
+                (Some(_), _) => Reading::Excluded,
+                (None, true) => Reading::Nothing,
+                (None, false) => Reading::Unknown,
+            };
+        };
+        if excluded.is_some_and(|at| at >= newest) {
+            return Reading::Excluded;
+        }
+        let count = |holds: &dyn Fn(f64) -> bool| {
+            newest_first.iter().filter(|(_, v)| holds(*v)).count() as u64
+        };
+        let fires = count(&|v| fires.holds(v)) >= u64::from(bad);
+        let half = 2 * newest_first.len() as u64 >= u64::from(samples);
+        if !fires && !half && !self.fine() {
+            return Reading::Unknown;
+        }
+        Reading::Counted {
+            value,
+            fires,
+            recovers: count(&|v| !recovers.holds(v)) < u64::from(bad),
         }
     }
 }
 
-/// A window's samples in one pass.
+/// A window's samples in one pass, in the order of (time, series).
 #[derive(Debug, Default)]
 struct Fold {
     /// Distinct times with a value.
@@ -56,7 +274,7 @@ struct Fold {
 }
 
 impl Fold {
-    fn of(signal: &Signal, samples: impl Iterator<Item = (Timestamp, Cell)>) -> Self {
+    fn of(view: &View<'_>, samples: impl Iterator<Item = (Timestamp, Cell)>) -> Self {
         let mut fold = Self {
             min: f64::INFINITY,
             max: f64::NEG_INFINITY,
@@ -64,7 +282,7 @@ impl Fold {
         };
         for (at, cell) in samples {
             match cell {
-                Cell::Value(value) => fold.take(at, value, signal.worst),
+                Cell::Value(value) => fold.take(at, value, view.signal),
                 Cell::Excluded => fold.excluded = Some(at),
                 Cell::Absent => {}
             }
@@ -72,54 +290,28 @@ impl Fold {
         fold
     }
 
-    fn take(&mut self, at: Timestamp, value: f64, worst: Worst) {
+    fn take(&mut self, at: Timestamp, value: f64, signal: &Signal) {
         self.values += 1;
         self.sum += value;
         self.min = self.min.min(value);
         self.max = self.max.max(value);
         self.last = match self.last {
-            Some((before, known)) if before == at => {
-                let worse = match worst {
-                    Worst::Highest => known.max(value),
-                    Worst::Lowest => known.min(value),
-                };
-                Some((at, worse))
-            }
+            Some((before, known)) if before == at => Some((at, signal.worst.of(known, value))),
             _ => {
                 self.times += 1;
                 Some((at, value))
             }
         };
     }
+}
 
-    fn reading(&self, gather: Gather, span: Span, rule: &Rule) -> Reading {
-        let newest = self.last.map(|(at, _)| at);
-        if self.excluded.is_some() && self.excluded >= newest {
-            return Reading::Excluded;
-        }
-        let fine = rule.when_missing == WhenMissing::Fine;
-        let Some((_, last)) = self.last else {
-            return if fine {
-                Reading::Nothing
-            } else {
-                Reading::Unknown
-            };
-        };
-        // Fewer than half of span / interval.
-        let covered = rule.interval.times(2 * i64::from(self.times));
-        if covered < span && !fine {
-            return Reading::Unknown;
-        }
-        let value = match gather {
-            Gather::Average(_) => self.sum / f64::from(self.values),
-            Gather::Min(_) => self.min,
-            Gather::Max(_) => self.max,
-            _ => last,
-        };
-        if value.is_finite() {
-            Reading::Value(value)
-        } else {
-            Reading::Unknown
-        }
-    }
+/// The value below which the share `q` of the values lies, between two of them by proportion.
+fn quantile(mut values: Vec<f64>, q: f64) -> Reading {
+    values.sort_unstable_by(f64::total_cmp);
+    let Some(most) = values.len().checked_sub(1) else {
+        return Reading::Unknown;
+    };
+    let rank = q.clamp(0.0, 1.0) * most as f64;
+    let (low, high) = (rank.floor() as usize, rank.ceil() as usize);
+    Reading::of(values[low] + (values[high] - values[low]) * (rank - low as f64))
 }

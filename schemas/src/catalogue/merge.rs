@@ -1,7 +1,8 @@
 //! What a template is after `extends` and overrides: fields of more special ones win, one by one.
 
+use super::template::standard_limits;
 use super::{Changes, Level, Override, OverrideRank, PerPriority, Template};
-use model::{Priority, TenantId};
+use model::TenantId;
 
 /// Two overrides of the same rank set the same field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -142,17 +143,6 @@ fn apply(template: &mut Template, set: &Changes) {
         let known = template.limit_by_env.get_or_insert_with(standard_limits);
         known.extend(limits.iter().map(|(env, limit)| (env.clone(), *limit)));
     }
-}
-
-/// What holds where a template says nothing, so that setting one environment keeps the others.
-fn standard_limits() -> std::collections::BTreeMap<String, Priority> {
-    [
-        ("prod", Priority::P1),
-        ("stg", Priority::P3),
-        ("dev", Priority::P3),
-    ]
-    .map(|(env, limit)| (env.to_owned(), limit))
-    .into()
 }
 
 fn apply_levels(levels: &mut PerPriority<Level>, set: &PerPriority<Level>) {

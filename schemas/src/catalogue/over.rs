@@ -51,12 +51,15 @@ pub enum Function {
     Rate,
     /// Last minus first of a gauge.
     Change,
+    /// `jumps above 60`: how often a sample lies more than that above the one before it.
+    Jumps(f64),
 }
 
 text_form!(Over, "Over", {
     "type": "string",
     "description": "`each point`, `time until zero`, `N of the last M samples`, or \
-                    average/min/max/sum/count/last/quantile Q/delta/rate/change `of` a duration",
+                    average/min/max/sum/count/last/quantile Q/delta/rate/change/jumps above H `of` \
+                    a duration",
     "examples": ["average of 5m", "quantile 0.99 of 5m", "2 of the last 3 samples", "each point"]
 });
 
@@ -73,6 +76,7 @@ impl fmt::Display for Function {
             Self::Delta => "delta",
             Self::Rate => "rate",
             Self::Change => "change",
+            Self::Jumps(height) => return write!(f, "jumps above {height}"),
         };
         f.write_str(word)
     }
@@ -90,7 +94,7 @@ impl fmt::Display for Over {
 }
 
 const FORMS: &str = "write `average of 5m` (or min, max, sum, count, last, quantile 0.99, delta, \
-                     rate, change), `2 of the last 3 samples`, `time until zero` or `each point`";
+                     rate, change, jumps above 60), `2 of the last 3 samples`, `time until zero` or `each point`";
 
 impl FromStr for Over {
     type Err = String;
@@ -104,6 +108,14 @@ impl FromStr for Over {
             ["quantile", q, "of", span] => match q.parse::<f64>() {
                 Ok(q) if (0.0..=1.0).contains(&q) => window(Function::Quantile(q), span),
                 _ => Err(format!("`{q}` is no quantile: write a number from 0 to 1")),
+            },
+            ["jumps", "above", height, "of", span] => match height.parse::<f64>() {
+                Ok(height) if height >= 0.0 && height.is_finite() => {
+                    window(Function::Jumps(height), span)
+                }
+                _ => Err(format!(
+                    "`{height}` is no height of a jump: write a number from 0 on"
+                )),
             },
             [function, "of", span] => window(simple_function(function)?, span),
             _ => Err(format!("`{text}` is no window: {FORMS}")),
@@ -163,6 +175,7 @@ mod tests {
             "delta of 15m",
             "rate of 5m",
             "change of 5m",
+            "jumps above 60 of 1h",
             "2 of the last 3 samples",
             "time until zero",
             "each point",

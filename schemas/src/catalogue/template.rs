@@ -292,15 +292,31 @@ impl Template {
         tags
     }
 
-    /// The highest priority that may be shown for `env`; a missing one is uncapped.
-    pub fn limit(&self, env: Option<&str>) -> Priority {
-        match (env, &self.limit_by_env) {
-            (None, _) => Priority::P1,
-            (Some(env), Some(limits)) => limits.get(env).copied().unwrap_or(Priority::P1),
-            (Some("stg" | "dev"), None) => Priority::P3,
-            (Some(_), None) => Priority::P1,
-        }
+    /// The highest priority of each environment: what the template says over what holds where it
+    /// says nothing, prod P1, stg and dev P3.
+    pub fn limits(&self) -> BTreeMap<String, Priority> {
+        let mut limits = standard_limits();
+        let own = self.limit_by_env.iter().flatten();
+        limits.extend(own.map(|(env, limit)| (env.clone(), *limit)));
+        limits
     }
+
+    /// The highest priority that may be shown for `env`; a missing or unknown one is uncapped.
+    pub fn limit(&self, env: Option<&str>) -> Priority {
+        env.and_then(|env| self.limits().get(env).copied())
+            .unwrap_or(Priority::P1)
+    }
+}
+
+/// What holds where a template says nothing, so that setting one environment keeps the others.
+pub(super) fn standard_limits() -> BTreeMap<String, Priority> {
+    [
+        ("prod", Priority::P1),
+        ("stg", Priority::P3),
+        ("dev", Priority::P3),
+    ]
+    .map(|(env, limit)| (env.to_owned(), limit))
+    .into()
 }
 
 text_form!(WhenMissing, "WhenMissing", {

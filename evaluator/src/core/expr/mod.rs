@@ -1,11 +1,16 @@
 //! Check expressions: arithmetic and conditions over one point.
 //!
-//! Fields by their name (`` `odd name` `` where it is no plain word), tags as text with `==` and
-//! `!=`, `time` (the point's time in seconds), `+ - * /`, comparisons, `and`, `or`, `not`,
-//! parentheses. A truth value is 1 or 0.
+//! Fields by their name (`` `odd name` `` where it is no plain word), tags and text fields as text
+//! with `==` and `!=`, `time` (the point's time in seconds), `+ - * /`, comparisons, `and`, `or`,
+//! `not`, parentheses. A truth value is 1 or 0. `rate(field)` and other functions of a window, and
+//! `mem:total`, a field of another measurement, make it a formula over gathered values; see
+//! [`terms`].
 
 mod lexer;
 mod parser;
+mod terms;
+
+pub(crate) use terms::{Call, Term};
 
 /// Why a text is no expression.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +37,13 @@ enum Node {
         slot: usize,
         text: String,
         equal: bool,
+    },
+    /// A window's function over a part of the check; taken out by [`Expr::split`].
+    Call(Call, Box<Node>),
+    /// A field of another measurement; likewise.
+    Other {
+        measurement: String,
+        slot: usize,
     },
     Negate(Box<Node>),
     Not(Box<Node>),
@@ -115,6 +127,7 @@ impl Node {
             Self::Number(number) => *number,
             Self::Field(slot) => point.field(*slot)?,
             Self::Time => point.seconds(),
+            Self::Call(..) | Self::Other { .. } => return None,
             Self::Tag { slot, text, equal } => truth((point.tag(*slot)? == text) == *equal),
             Self::Negate(of) => -of.value(point)?,
             Self::Not(of) => truth(of.value(point)? == 0.0),
@@ -252,7 +265,7 @@ mod tests {
             ("\"x\" == \"y\"", "column 1: one side must be a tag"),
             (
                 "a + 1 == \"x\"",
-                "column 10: only a tag can be compared with a text",
+                "column 10: only a tag or a field can be compared with a text",
             ),
             (
                 "1 < 2 < 3",
@@ -263,9 +276,11 @@ mod tests {
             ("1.2.3", "column 1: `1.2.3` is no number"),
             ("5m", "column 1: `5m` is no number"),
             (
-                "rate(a) / 2",
-                "column 1: the function `rate` is not available in a check",
+                "irate(a) / 2",
+                "column 1: there is no function `irate`; a check knows average, min, max, sum",
             ),
+            ("rate(delta(a))", "column 1: a function of a function"),
+            ("mem: * 2", "column 1: `mem:` goes on with a field's name"),
             (
                 "2 * time_since_last_point",
                 "column 5: `time_since_last_point` stands alone in a check",

@@ -1,7 +1,7 @@
 //! From words to a tree, by the binding strength of operators.
 
 use super::lexer::{Kind, Token, error, tokens};
-use super::{ExprError, Names, Node, Op};
+use super::{Call, ExprError, Names, Node, Op};
 
 /// Parentheses and signs may be nested so deep.
 const DEEPEST: usize = 64;
@@ -48,8 +48,18 @@ struct Parser<'a> {
 /// or not.
 enum Tree {
     Node(Node),
-    Name { name: String },
-    Text { text: String, column: usize },
+    Name {
+        name: String,
+    },
+    /// A field of another measurement.
+    Other {
+        measurement: String,
+        field: String,
+    },
+    Text {
+        text: String,
+        column: usize,
+    },
 }
 
 impl Parser<'_> {
@@ -145,23 +155,16 @@ impl Parser<'_> {
     }
 
     fn name(&mut self, name: &str, quoted: bool, column: usize) -> Result<Tree, ExprError> {
+        if self.next_is(":") {
+            return self.other(name, column);
+        }
         if quoted {
             return Ok(Tree::Name {
                 name: name.to_owned(),
             });
         }
-        if matches!(
-            self.peek(),
-            Some(Token {
-                kind: Kind::Sign("("),
-                ..
-            })
-        ) {
-            let what = format!(
-                "the function `{name}` is not available in a check; \
-                 a window's function stands in `over`"
-            );
-            return Err(error(column, &what));
+        if self.next_is("(") {
+            return self.call(name, column);
         }
         match name {
             "time" => Ok(Tree::Node(Node::Time)),
@@ -176,6 +179,51 @@ impl Parser<'_> {
                 name: name.to_owned(),
             }),
         }
+    }
+
+    fn next_is(&self, wanted: &str) -> bool {
+        matches!(self.peek(), Some(Token { kind: Kind::Sign(sign), .. }) if *sign == wanted)
+    }
+
+    /// `mem:total`, the field `total` of the measurement `mem`.
+    fn other(&mut self, measurement: &str, column: usize) -> Result<Tree, ExprError> {
+        self.at += 1;
+        let Some(Token {
+            kind: Kind::Name { name, .. },
+            ..
+        }) = self.tokens.get(self.at)
+        else {
+            return Err(error(
+                column,
+                &format!("`{measurement}:` goes on with a field's name"),
+            ));
+        };
+        self.at += 1;
+        Ok(Tree::Other {
+            measurement: measurement.to_owned(),
+            field: name.clone(),
+        })
+    }
+
+    /// `rate(err_in)`: a window's function over a part of the check.
+    fn call(&mut self, name: &str, column: usize) -> Result<Tree, ExprError> {
+        let Some(call) = Call::named(name) else {
+            let what = format!(
+                "there is no function `{name}`; a check knows {}",
+                Call::ALL.map(Call::word).join(", ")
+            );
+            return Err(error(column, &what));
+        };
+        let opened = self.peek().map_or(column, |token| token.column);
+        self.at += 1;
+        let inner = self.group(opened)?.into_field(self.names)?;
+        if inner.calls() {
+            return Err(error(
+                column,
+                "a function of a function has no meaning here",
+            ));
+        }
+        Ok(Tree::Node(Node::Call(call, Box::new(inner))))
     }
 
     /// Two parts and the operator between them.
@@ -202,7 +250,10 @@ impl Parser<'_> {
             _ => return Err(text_alone(column)),
         };
         let Tree::Name { name } = tag else {
-            return Err(error(column, "only a tag can be compared with a text"));
+            return Err(error(
+                column,
+                "only a tag or a field can be compared with a text",
+            ));
         };
         let slot = place(&mut self.names.tags, name);
         Ok(Node::Tag { slot, text, equal })
@@ -214,6 +265,10 @@ impl Tree {
         match self {
             Self::Node(node) => Ok(node),
             Self::Name { name } => Ok(Node::Field(place(&mut names.fields, name))),
+            Self::Other { measurement, field } => Ok(Node::Other {
+                measurement,
+                slot: place(&mut names.fields, field),
+            }),
             Self::Text { column, .. } => Err(text_alone(column)),
         }
     }

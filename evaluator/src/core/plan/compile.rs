@@ -2,11 +2,11 @@
 //! name.
 
 use super::rule::{Check, kept_fields};
-use super::whole::{limits, unit};
-use super::{Condition, Gather, PlanError, Rule, Rung, Signal, Source, place};
+use super::whole::unit;
+use super::{Condition, PlanError, Rule, Rung, Signal, Source, place};
 use crate::core::expr::{Expr, Names, Shape};
 use model::{Priority, Span};
-use schemas::catalogue::{Function, Level, Over, Template, Threshold};
+use schemas::catalogue::{Level, Template, Threshold};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The check of a host-down rule.
@@ -16,10 +16,7 @@ const EXPIRE_AFTER: Span = Span::from_secs(86_400);
 const EXPIRE_HOST_AFTER: Span = Span::from_secs(7 * 86_400);
 /// Percentages recover so many points inside their threshold.
 const PERCENT_INSIDE: f64 = 5.0;
-/// A window spans at most so many samples and grid steps.
-const MOST_STEPS: i64 = 20_000;
-
-type Compiled<T> = Result<T, PlanError>;
+pub(super) type Compiled<T> = Result<T, PlanError>;
 
 /// Compiles a template, or says all that is wrong with it.
 pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> {
@@ -58,7 +55,7 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
         missing_after: template.missing_after,
         close_after: template.close_after,
         expire_after: template.expire_after.unwrap_or(expire),
-        limits: limits(template),
+        limits: template.limits(),
         unit: unit(template, silence),
         title,
         title_ko,
@@ -70,8 +67,8 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
 /// A rule in the making.
 pub(super) struct Draft<'a> {
     pub(super) template: &'a Template,
-    checks: Vec<Check>,
-    names: Names,
+    pub(super) checks: Vec<Check>,
+    pub(super) names: Names,
     signals: Vec<Signal>,
     pub(super) errors: Vec<PlanError>,
 }
@@ -94,7 +91,7 @@ impl<'a> Draft<'a> {
             .is_some_and(|check| check.trim() == SILENCE)
     }
 
-    fn refuse<T>(&self, key: &str, what: impl Into<String>) -> Compiled<T> {
+    pub(super) fn refuse<T>(&self, key: &str, what: impl Into<String>) -> Compiled<T> {
         Err(PlanError::new(place(&self.template.template, key), what))
     }
 
@@ -117,31 +114,29 @@ impl<'a> Draft<'a> {
     fn rung(&mut self, priority: Priority, level: &Level) -> Compiled<Rung> {
         let key = format!("levels.{priority}");
         let fires = self.fires(&key, level)?;
-        let (check, gather) = if self.is_silence() {
+        let fires = self.at_least_three_intervals(&key, fires)?;
+        let recovers = self.recovers(level, fires);
+        let signal = if self.is_silence() {
             if level.check.is_some() {
                 return self.refuse(
                     &key,
                     format!("a level of `{SILENCE}` has no check of its own"),
                 );
             }
-            (0, Gather::Silence)
+            self.silence(fires)
         } else {
-            (
-                self.check(&key, level, fires)?,
-                self.gather(&key, level, fires)?,
-            )
+            self.signal(&key, level, (fires, recovers))?
         };
-        let fires = self.at_least_three_intervals(&key, fires)?;
-        let signal = self.signal(Signal {
-            check,
-            gather,
-            worst: fires.worst(),
+        let known = self.signals.iter().position(|known| *known == signal);
+        let signal = known.unwrap_or_else(|| {
+            self.signals.push(signal);
+            self.signals.len() - 1
         });
         Ok(Rung {
             priority,
             signal,
             fires,
-            recovers: self.recovers(level, fires),
+            recovers,
             for_: level.for_span(),
             recover_for: level.recover_span(),
         })
@@ -161,6 +156,9 @@ impl<'a> Draft<'a> {
         let percent = self.template.unit.as_deref() == Some("percent");
         let inside = if percent { PERCENT_INSIDE } else { 0.0 };
         match fires {
+            Condition::Above(0.0) if level.until_below.is_none() && !percent => {
+                Condition::AtMost(0.0)
+            }
             Condition::Above(threshold) => Condition::Below(
                 level
                     .until_below
@@ -171,6 +169,7 @@ impl<'a> Draft<'a> {
                     .until_above
                     .map_or(threshold + inside, Threshold::value),
             ),
+            Condition::AtMost(threshold) => Condition::Above(threshold),
             Condition::Is(wanted) => Condition::Is(!wanted),
         }
     }
@@ -184,114 +183,10 @@ impl<'a> Draft<'a> {
         let least = self.template.interval().times(3).as_secs_f64();
         match fires {
             Condition::Above(threshold) => Ok(Condition::Above(threshold.max(least))),
-            Condition::Below(_) | Condition::Is(_) => {
+            Condition::Below(_) | Condition::AtMost(_) | Condition::Is(_) => {
                 self.refuse(key, format!("`{SILENCE}` can only be `above` something"))
             }
         }
-    }
-
-    fn check(&mut self, key: &str, level: &Level, fires: Condition) -> Compiled<usize> {
-        let (key, text) = match (&level.check, &self.template.check) {
-            (Some(own), _) => (format!("{key}.check"), own),
-            (None, Some(all)) => ("check".to_owned(), all),
-            (None, None) => {
-                return self.refuse("check", "what is checked: `check: 100 - usage_idle`");
-            }
-        };
-        let known = self
-            .checks
-            .iter()
-            .position(|check| check.text == text.trim());
-        let n = match known {
-            Some(n) => n,
-            None => {
-                let expr = Expr::parse(text, &mut self.names);
-                let expr = match expr {
-                    Ok(expr) => expr,
-                    Err(error) => return self.refuse(&key, format!("`{text}`, {error}")),
-                };
-                self.checks.push(Check {
-                    expr,
-                    text: text.trim().to_owned(),
-                });
-                self.checks.len() - 1
-            }
-        };
-        let expr = &self.checks[n].expr;
-        match (fires, expr.shape()) {
-            (Condition::Is(_), Shape::Number) if !expr.is_field() => self.refuse(
-                &key,
-                "`is` needs a condition, such as `result != \"success\"`",
-            ),
-            (Condition::Above(_) | Condition::Below(_), Shape::Truth) => self.refuse(
-                &key,
-                "a condition is true or false: write `is: true` in the level",
-            ),
-            _ => Ok(n),
-        }
-    }
-
-    fn gather(&self, key: &str, level: &Level, fires: Condition) -> Compiled<Gather> {
-        let (key, over) = match (level.over, self.template.over) {
-            (Some(own), _) => (format!("{key}.over"), own),
-            (None, Some(all)) => ("over".to_owned(), all),
-            (None, None) => return self.refuse("over", "the window: `over: average of 5m`"),
-        };
-        let gather = match over {
-            Over::EachPoint => Gather::EachPoint,
-            Over::Window {
-                function: Function::Average,
-                span,
-            } => Gather::Average(span),
-            Over::Window {
-                function: Function::Min,
-                span,
-            } => Gather::Min(span),
-            Over::Window {
-                function: Function::Max,
-                span,
-            } => Gather::Max(span),
-            Over::Window {
-                function: Function::Last,
-                span,
-            } => Gather::Last(span),
-            Over::Window { .. } | Over::OfTheLast { .. } | Over::TimeUntilZero => {
-                return self.refuse(
-                    &key,
-                    format!(
-                        "`{over}` is not evaluated by this version; it knows average, min, \
-                         max and last of a window, and each point"
-                    ),
-                );
-            }
-        };
-        if matches!((gather, fires), (Gather::Average(_), Condition::Is(_))) {
-            return self.refuse(
-                &key,
-                "a condition has no average: use min (always), max (once) or last",
-            );
-        }
-        let step = self.template.every().min(self.template.interval());
-        if gather
-            .span()
-            .is_some_and(|span| span > step.times(MOST_STEPS))
-        {
-            return self.refuse(
-                &key,
-                format!("the window is longer than {MOST_STEPS} steps or samples"),
-            );
-        }
-        Ok(gather)
-    }
-
-    fn signal(&mut self, signal: Signal) -> usize {
-        self.signals
-            .iter()
-            .position(|known| *known == signal)
-            .unwrap_or_else(|| {
-                self.signals.push(signal);
-                self.signals.len() - 1
-            })
     }
 
     fn only_when(&mut self) -> Option<Expr> {

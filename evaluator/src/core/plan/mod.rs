@@ -3,11 +3,15 @@
 
 mod compile;
 mod rule;
+mod signal;
 mod template;
 mod title;
 mod whole;
 
-pub(crate) use rule::{Condition, Gather, Rule, Rung, Signal, Source, Worst, rung_slot};
+pub(crate) use rule::{
+    COUNTER_GAP, Check, Condition, Gather, JOIN_WITHIN, Rule, Rung, Signal, Source, Term, Worst,
+    rung_slot,
+};
 pub(crate) use template::{Resolved, TemplatePlan};
 pub(crate) use title::Facts;
 
@@ -148,12 +152,12 @@ fn index(templates: &[TemplatePlan]) -> (BTreeMap<String, Vec<usize>>, Vec<usize
         .filter(|(_, t)| t.measurement().is_none())
         .map(|(n, _)| n)
         .collect();
-    let names = templates.iter().filter_map(TemplatePlan::measurement);
+    let names = templates
+        .iter()
+        .flat_map(|t| t.measurement().into_iter().chain(t.other_measurements()));
     let by_measurement = names
         .map(|name| {
-            let meant = all()
-                .filter(|(_, t)| t.measurement().is_none_or(|own| own == name))
-                .map(|(n, _)| n);
+            let meant = all().filter(|(_, t)| t.reads(name)).map(|(n, _)| n);
             (name.to_owned(), meant.collect())
         })
         .collect();

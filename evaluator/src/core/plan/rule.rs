@@ -3,7 +3,7 @@
 use super::title::Title;
 use crate::core::expr::{Expr, Names};
 use model::{Priority, Span};
-use schemas::catalogue::WhenMissing;
+use schemas::catalogue::{Function, WhenMissing};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -43,30 +43,60 @@ pub(crate) enum Source {
     Silence,
 }
 
-/// A check and its text.
+/// What is computed of a point.
 #[derive(Debug)]
 pub(crate) struct Check {
     pub(crate) expr: Expr,
+    /// It stands for the same computation as long as it stays.
     pub(crate) text: String,
+    /// The measurement whose points it reads; none: the template's own.
+    pub(crate) measurement: Option<String>,
+    /// It is computed of points to which `only_when` does not apply as well.
+    pub(crate) always: bool,
+    /// It gives a truth value.
+    pub(crate) truth: bool,
 }
 
-/// A check, gathered over a window. Rungs that do not differ in it share one.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// What a rung is held against: a check, or a formula over several, gathered. Rungs that do not
+/// differ in it share one.
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Signal {
-    pub(crate) check: usize,
     pub(crate) gather: Gather,
+    pub(crate) terms: Vec<Term>,
+    /// Computed of the terms; none: the only term is the value.
+    pub(crate) formula: Option<Expr>,
+    /// The check as it is written.
+    pub(crate) text: String,
+    /// A check whose newest value says whether the rule applies.
+    pub(crate) guard: Option<usize>,
+    /// Terms are joined across points: none may be older than 2 intervals.
+    pub(crate) joined: bool,
     pub(crate) worst: Worst,
 }
 
+/// A check and how its values become one.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Term {
+    pub(crate) check: usize,
+    pub(crate) gather: Gather,
+}
+
 /// How the values of a check become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Gather {
     /// Each point by itself, when it arrives.
     EachPoint,
-    Average(Span),
-    Min(Span),
-    Max(Span),
-    Last(Span),
+    /// Each point against the one before it of the same series.
+    Step(Function),
+    /// A function over (t - span, t].
+    Window { function: Function, span: Span },
+    /// True when so many of the newest samples are.
+    OfTheLast {
+        bad: u32,
+        samples: u32,
+        fires: Condition,
+        recovers: Condition,
+    },
     /// The time since the host's last point.
     Silence,
 }
@@ -94,6 +124,8 @@ pub(crate) struct Rung {
 pub(crate) enum Condition {
     Above(f64),
     Below(f64),
+    /// The recovery of `above: 0`, left out: what counts from 0 is never below it.
+    AtMost(f64),
     Is(bool),
 }
 
@@ -102,13 +134,14 @@ impl Condition {
         match self {
             Self::Above(threshold) => value > threshold,
             Self::Below(threshold) => value < threshold,
+            Self::AtMost(threshold) => value <= threshold,
             Self::Is(wanted) => (value != 0.0) == wanted,
         }
     }
 
     pub(crate) fn threshold(self) -> Option<f64> {
         match self {
-            Self::Above(threshold) | Self::Below(threshold) => Some(threshold),
+            Self::Above(t) | Self::Below(t) | Self::AtMost(t) => Some(t),
             Self::Is(_) => None,
         }
     }
@@ -116,19 +149,7 @@ impl Condition {
     pub(crate) fn worst(self) -> Worst {
         match self {
             Self::Above(_) | Self::Is(true) => Worst::Highest,
-            Self::Below(_) | Self::Is(false) => Worst::Lowest,
-        }
-    }
-}
-
-impl Gather {
-    /// The length of the window, where there is one.
-    pub(crate) fn span(self) -> Option<Span> {
-        match self {
-            Self::Average(span) | Self::Min(span) | Self::Max(span) | Self::Last(span) => {
-                Some(span)
-            }
-            Self::EachPoint | Self::Silence => None,
+            Self::Below(_) | Self::AtMost(_) | Self::Is(false) => Worst::Lowest,
         }
     }
 }
@@ -137,12 +158,24 @@ impl std::fmt::Display for Gather {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::EachPoint => f.write_str("each point"),
-            Self::Average(span) => write!(f, "average of {span}"),
-            Self::Min(span) => write!(f, "min of {span}"),
-            Self::Max(span) => write!(f, "max of {span}"),
-            Self::Last(span) => write!(f, "last of {span}"),
+            Self::Step(function) => write!(f, "{function} since the point before"),
+            Self::Window { function, span } => write!(f, "{function} of {span}"),
+            Self::OfTheLast { bad, samples, .. } => {
+                write!(f, "{bad} of the last {samples} samples")
+            }
             Self::Silence => f.write_str("time since the last point"),
         }
+    }
+}
+
+/// A counter's sample before the window counts within so many intervals; a longer gap is Unknown.
+pub(crate) const COUNTER_GAP: i64 = 5;
+/// The last values of a formula across points are at most so many intervals old.
+pub(crate) const JOIN_WITHIN: i64 = 2;
+
+impl Signal {
+    pub(crate) fn is_each_point(&self) -> bool {
+        self.gather == Gather::EachPoint
     }
 }
 
@@ -152,13 +185,57 @@ impl Rule {
         self.interval.max(self.every).times(n)
     }
 
-    /// The longest window.
-    pub(crate) fn longest_window(&self) -> Span {
-        let spans = self
-            .signals
+    /// How far back samples are needed at a grid point.
+    pub(crate) fn reach(&self) -> Span {
+        let terms = self.signals.iter().flat_map(|signal| {
+            let joined = if signal.joined { JOIN_WITHIN } else { 0 };
+            let terms = signal.terms.iter();
+            terms.map(move |term| self.reach_of(term.gather).max(self.intervals(joined)))
+        });
+        terms.max().unwrap_or(Span::ZERO)
+    }
+
+    fn reach_of(&self, gather: Gather) -> Span {
+        match gather {
+            Gather::Window {
+                function: Function::Delta | Function::Rate,
+                span,
+            } => span.plus(self.intervals(COUNTER_GAP)),
+            Gather::Window { span, .. } => span,
+            Gather::OfTheLast { samples, .. } => self.intervals(2 * i64::from(samples)),
+            Gather::EachPoint | Gather::Step(_) | Gather::Silence => Span::ZERO,
+        }
+    }
+
+    /// Whether the newest sample of each series is kept, however old it is.
+    pub(crate) fn keeps_newest(&self) -> bool {
+        let mut terms = self.signals.iter().flat_map(|signal| &signal.terms);
+        terms.any(|term| {
+            matches!(
+                term.gather,
+                Gather::Step(_)
+                    | Gather::Window {
+                        function: Function::Jumps(_),
+                        ..
+                    }
+            )
+        })
+    }
+
+    /// Whether points are judged when they arrive.
+    pub(crate) fn has_each_point(&self) -> bool {
+        self.signals.iter().any(Signal::is_each_point)
+    }
+
+    /// The measurements besides the template's own whose points it reads.
+    pub(crate) fn other_measurements(&self) -> impl Iterator<Item = &str> {
+        let checks = match &self.source {
+            Source::Points { checks, .. } => checks.as_slice(),
+            Source::Silence => &[],
+        };
+        checks
             .iter()
-            .filter_map(|signal| signal.gather.span());
-        spans.max().unwrap_or(Span::ZERO)
+            .filter_map(|check| check.measurement.as_deref())
     }
 
     /// Cells of a row: a value per check, and the fields where a check may wait for another line of

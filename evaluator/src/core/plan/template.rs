@@ -19,6 +19,8 @@ pub(crate) struct TemplatePlan {
     /// Tags that overrides look at and that are not of the group's key, sorted.
     context_keys: Vec<String>,
     base: Arc<Rule>,
+    /// Measurements whose points are joined to those that are meant, sorted.
+    others: Vec<String>,
     /// Merged rules by the overrides that apply. It only saves work: what it holds follows from its
     /// key.
     merged: Mutex<BTreeMap<Vec<usize>, Resolved>>,
@@ -41,9 +43,13 @@ impl TemplatePlan {
         let own = |o: &&Override| o.template == template.template && o.for_.can_apply_to(tenant);
         let overrides: Vec<Override> = overrides.iter().filter(own).cloned().collect();
         let base = Arc::new(compile_rule(template)?);
+        let mut others: Vec<String> = base.other_measurements().map(str::to_owned).collect();
         for each in &overrides {
-            check_alone(template, each, tenant)?;
+            let alone = check_alone(template, each, tenant)?;
+            others.extend(alone.other_measurements().map(str::to_owned));
         }
+        others.sort_unstable();
+        others.dedup();
         let applies_to = template.applies_to.clone().ok_or_else(|| {
             let what = "which points are meant: `applies_to: {measurement: cpu}`";
             vec![PlanError::new(
@@ -60,6 +66,7 @@ impl TemplatePlan {
             group_tags,
             overrides,
             base,
+            others,
             merged: Mutex::default(),
         })
     }
@@ -77,6 +84,26 @@ impl TemplatePlan {
     pub(crate) fn measurement(&self) -> Option<&str> {
         let name = self.applies_to.measurement.as_str();
         (name != "any").then_some(name)
+    }
+
+    /// Whether points of that measurement are meant.
+    pub(crate) fn is_meant(&self, measurement: &str) -> bool {
+        self.measurement().is_none_or(|own| own == measurement)
+    }
+
+    /// Measurements whose points are joined to those that are meant.
+    pub(crate) fn other_measurements(&self) -> impl Iterator<Item = &str> {
+        self.others.iter().map(String::as_str)
+    }
+
+    /// Whether points of that measurement may concern it.
+    pub(crate) fn reads(&self, measurement: &str) -> bool {
+        self.is_meant(measurement) || self.joins(measurement)
+    }
+
+    /// Whether points of that measurement are joined to those that are meant.
+    pub(crate) fn joins(&self, measurement: &str) -> bool {
+        self.others.iter().any(|name| name == measurement)
     }
 
     pub(crate) fn group_tags(&self) -> &[String] {
@@ -142,7 +169,7 @@ fn check_alone(
     template: &Template,
     each: &Override,
     tenant: &TenantId,
-) -> Result<(), Vec<PlanError>> {
+) -> Result<Rule, Vec<PlanError>> {
     let everywhere = Override {
         for_: Target::default(),
         ..each.clone()
@@ -150,7 +177,7 @@ fn check_alone(
     let place = format!("override {}", each.override_);
     let merged = merged_template(template, &[&everywhere], tenant, &[])
         .map_err(|error| vec![PlanError::new(place.clone(), error.to_string())])?;
-    compile_rule(&merged).map(drop).map_err(|errors| {
+    compile_rule(&merged).map_err(|errors| {
         let inside =
             |error: PlanError| PlanError::new(format!("{place}, {}", error.place), error.what);
         errors.into_iter().map(inside).collect()

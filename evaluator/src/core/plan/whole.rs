@@ -3,9 +3,8 @@
 use super::compile::{Draft, SILENCE};
 use super::title::Title;
 use super::{PlanError, place};
-use model::{Priority, Span};
+use model::Span;
 use schemas::catalogue::Template;
-use std::collections::BTreeMap;
 
 impl Draft<'_> {
     /// The titles; errors are added.
@@ -81,21 +80,6 @@ impl Draft<'_> {
             "a host that is down stays down until it is heard",
         );
     }
-}
-
-/// What a template says of environments, over what holds where it says nothing.
-pub(super) fn limits(template: &Template) -> BTreeMap<String, Priority> {
-    let mut limits: BTreeMap<String, Priority> = [("stg", Priority::P3), ("dev", Priority::P3)]
-        .map(|(env, limit)| (env.to_owned(), limit))
-        .into();
-    limits.extend(
-        template
-            .limit_by_env
-            .iter()
-            .flatten()
-            .map(|(env, limit)| (env.clone(), *limit)),
-    );
-    limits
 }
 
 /// The unit of the values; silence is counted in seconds.

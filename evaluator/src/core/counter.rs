@@ -1,0 +1,163 @@
+//! What a window says of series by themselves: counters, and gauges held against their past.
+//!
+//! Values of different series say nothing about each other's increase, so each is taken by itself:
+//! increases and jumps are added up, of changes the worst counts.
+
+use super::plan::Worst;
+use model::{Span, Timestamp};
+use schemas::catalogue::Function;
+
+/// The samples of one series up to a grid point, oldest first.
+pub(crate) type Series = Vec<(Timestamp, f64)>;
+
+/// Reads (`after`, ..] of each series; none where no series says enough.
+pub(crate) fn read(
+    function: Function,
+    all: &[Series],
+    (after, gap): (Timestamp, Span),
+    worst: Worst,
+) -> Option<f64> {
+    let each = all
+        .iter()
+        .filter(|series| series.last().is_some_and(|(at, _)| *at > after));
+    match function {
+        Function::Delta | Function::Rate => {
+            let mut sum = None;
+            for series in each {
+                match increase(series, after, gap) {
+                    Increase::Of(delta, covered) => {
+                        let part = if function == Function::Rate {
+                            delta / covered.as_secs_f64()
+                        } else {
+                            delta
+                        };
+                        sum = Some(sum.unwrap_or(0.0) + part);
+                    }
+                    // What happened in a gap nobody knows.
+                    Increase::Gap => return None,
+                    Increase::OneSample => {}
+                }
+            }
+            sum
+        }
+        Function::Change => each
+            .filter_map(|series| {
+                let first = series.iter().find(|(at, _)| *at > after)?;
+                Some(series.last()?.1 - first.1)
+            })
+            .reduce(|a, b| worst.of(a, b)),
+        Function::Jumps(height) => {
+            let jumps = each.map(|series| jumps(series, after, height));
+            Some(jumps.sum::<u32>().into())
+        }
+        _ => None,
+    }
+}
+
+enum Increase {
+    /// By so much, over so much time.
+    Of(f64, Span),
+    /// Samples stayed away for too long in between.
+    Gap,
+    /// There is nothing to compare with.
+    OneSample,
+}
+
+/// The increase of a counter. A decrease is a reset, and what it grew to since is the new value.
+/// The last sample before the window counts if it is near enough.
+fn increase(series: &Series, after: Timestamp, gap: Span) -> Increase {
+    let first = series.partition_point(|(at, _)| *at <= after);
+    let base = first
+        .checked_sub(1)
+        .filter(|before| series[first].0.since(series[*before].0) <= gap)
+        .unwrap_or(first);
+    let samples = &series[base..];
+    if samples.len() < 2 {
+        return Increase::OneSample;
+    }
+    let mut delta = 0.0;
+    for pair in samples.windows(2) {
+        if pair[1].0.since(pair[0].0) > gap {
+            return Increase::Gap;
+        }
+        delta += step(Function::Delta, pair[0], pair[1]);
+    }
+    let covered = samples[samples.len() - 1].0.since(samples[0].0);
+    Increase::Of(delta, covered)
+}
+
+/// How often a sample in the window lies more than `height` above the one before it.
+fn jumps(series: &Series, after: Timestamp, height: f64) -> u32 {
+    let pairs = series.windows(2);
+    let jumped = pairs.filter(|pair| pair[1].0 > after && pair[1].1 - pair[0].1 > height);
+    jumped.fold(0, |n, _| n + 1)
+}
+
+/// A sample against the one before it of the same series.
+pub(crate) fn step(
+    function: Function,
+    (before, known): (Timestamp, f64),
+    (at, value): (Timestamp, f64),
+) -> f64 {
+    let grown = if value < known { value } else { value - known };
+    match function {
+        Function::Delta => grown,
+        Function::Rate => grown / at.since(before).as_secs_f64(),
+        _ => value - known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(samples: &[(i64, f64)]) -> Series {
+        let s = |secs: i64| Timestamp::from_millis(secs * 1_000);
+        samples.iter().map(|(at, value)| (s(*at), *value)).collect()
+    }
+
+    #[test]
+    fn counters_count_resets_and_the_sample_before_the_window_and_know_their_gaps() {
+        let (minute, worst) = (Span::from_secs(60), Worst::Highest);
+        for (samples, after, delta, rate) in [
+            // The window is (60, ..]; the sample at 60 is before it and near.
+            (vec![(60, 10.0), (120, 40.0)], 60, Some(30.0), Some(0.5)),
+            // A reset: the delta is the new value.
+            (
+                vec![(60, 10.0), (120, 40.0), (180, 20.0)],
+                60,
+                Some(50.0),
+                Some(50.0 / 120.0),
+            ),
+            // The sample before is too far away to count.
+            (
+                vec![(0, 10.0), (400, 40.0), (420, 50.0)],
+                390,
+                Some(10.0),
+                Some(0.5),
+            ),
+            (vec![(60, 1.0), (100, 2.0), (401, 3.0)], 60, None, None),
+            (vec![(100, 2.0)], 60, None, None),
+        ] {
+            let all = [series(&samples)];
+            let after = Timestamp::from_millis(after * 1_000);
+            let of = |function| read(function, &all, (after, minute.times(5)), worst);
+            assert_eq!(of(Function::Delta), delta, "{samples:?}");
+            assert_eq!(of(Function::Rate), rate, "{samples:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_last_minus_first_and_jumps_are_counted() {
+        let all = [
+            series(&[(10, 5.0), (70, 100.0), (130, 30.0)]),
+            series(&[(70, 1.0), (130, 90.0), (190, 200.0)]),
+        ];
+        let after = Timestamp::from_millis(60_000);
+        let of = |function, worst| read(function, &all, (after, Span::ZERO), worst);
+        assert_eq!(of(Function::Change, Worst::Lowest), Some(-70.0));
+        assert_eq!(of(Function::Change, Worst::Highest), Some(199.0));
+        assert_eq!(of(Function::Jumps(60.0), Worst::Highest), Some(3.0));
+        assert_eq!(of(Function::Jumps(95.0), Worst::Highest), Some(1.0));
+    }
+}
