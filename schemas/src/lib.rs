@@ -6,7 +6,9 @@
 pub mod alert;
 pub mod catalogue;
 pub mod line;
+pub mod metrics_avro;
 pub mod metrics_json;
 pub mod otlp;
+pub mod packing;
 pub mod points;
 pub mod remote_write;

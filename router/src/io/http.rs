@@ -2,7 +2,7 @@
 
 use super::answer::{Api, Refusal};
 use super::budget::{Budget, Share};
-use super::unpack::{Packing, unpack};
+use super::unpack::{packing_of, unpack};
 use super::{body, formats, produce};
 use crate::config::Config;
 use crate::core::auth::{Tokens, token_of};
@@ -19,6 +19,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use model::{TenantId, TopicName};
 use runtime::Clock;
+use schemas::packing::Packing;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -185,7 +186,7 @@ impl Shared {
         let inner = &*self.0;
         let place = inner.requests.try_acquire().map_err(|_| Refusal::Busy)?;
         let tenant = self.tenant(parameters, headers)?;
-        let packing = Packing::of(headers, unsaid)?;
+        let packing = packing_of(headers, unsaid)?;
         self.say_that_targets_are_ignored(parameters);
         let mut share = inner.bytes.share();
         let arriving = body::read(body, inner.config.body_bytes, &mut share);

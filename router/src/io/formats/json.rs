@@ -2,7 +2,6 @@
 
 use super::super::answer::{Api, Refusal};
 use super::super::http::{Parameters, Shared};
-use super::super::unpack::Packing;
 use super::Outcome;
 use crate::core::precision::Precision;
 use axum::body::Body;
@@ -10,6 +9,7 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::metrics_json;
+use schemas::packing::Packing;
 
 pub(super) async fn write(
     State(shared): State<Shared>,

@@ -13,7 +13,6 @@ mod remote_write;
 
 use super::answer::Refusal;
 use super::http::{Parameters, Received, Shared};
-use super::unpack::Packing;
 use crate::core::precision::Precision;
 use crate::metrics::PointResult;
 use axum::Router;
@@ -22,6 +21,7 @@ use axum::http::HeaderMap;
 use axum::response::Response;
 use axum::routing::post;
 use outcome::Outcome;
+use schemas::packing::Packing;
 use schemas::points::{Decoded, Undecodable};
 
 /// The routes of all formats.

@@ -5,13 +5,13 @@
 
 use super::super::answer::Refusal;
 use super::super::http::{Parameters, Shared};
-use super::super::unpack::Packing;
 use super::Outcome;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use schemas::otlp::{Encoding, decode_json, decode_protobuf};
+use schemas::packing::Packing;
 
 pub(super) async fn write(
     State(shared): State<Shared>,

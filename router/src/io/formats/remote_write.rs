@@ -6,12 +6,12 @@
 
 use super::super::answer::Refusal;
 use super::super::http::{Parameters, Shared};
-use super::super::unpack::Packing;
 use super::Outcome;
 use axum::body::Body;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemas::packing::Packing;
 use schemas::points::{Decoded, Undecodable};
 use schemas::remote_write::{Naming, decode_v1, decode_v2};
 
