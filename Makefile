@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows Bongsu at work, `make test` proves it. The rest are their parts.
-.PHONY: demo test build check deny real-systems
+.PHONY: demo test build check deny real-systems fuzz
 
 CARGO ?= cargo
 
@@ -27,3 +27,8 @@ deny:
 
 real-systems:
 	@tests/real/install
+
+# An hour for each reader of what comes from outside; SECONDS=600 for less.
+SECONDS ?= 3600
+fuzz:
+	@scripts/fuzz $(SECONDS)

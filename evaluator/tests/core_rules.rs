@@ -3,6 +3,7 @@
 mod core_support;
 
 use core_support::{Points, run, s, short, timeline};
+use evaluator::core::Payload;
 use model::AlertKind;
 
 /// One sample a minute, judged each minute by its last value.
@@ -370,4 +371,21 @@ set:
         2_000,
         "the lateness, and nothing more"
     );
+}
+
+#[test]
+fn a_record_of_avro_is_judged_as_its_lines_are() {
+    let judged = |body: &[u8]| {
+        let mut log = core_support::Log::new(vec![core_support::plan(&rule(LADDER, ""))]);
+        log.mark(0, 1);
+        log.take(0, Payload::Lines(body));
+        log.take(10, Payload::Tick);
+        (format!("{:?}", log.actions), log.partition.hosts())
+    };
+    let avro: &[u8] = include_bytes!("../../schemas/golden/avro/metrics.avro");
+    let mut scratch = Vec::new();
+    let lines = schemas::metrics_avro::lines_of_record(avro, &mut scratch).lines;
+    assert_eq!(judged(avro), judged(lines));
+    assert_eq!(judged(avro).1, 3);
+    assert!(judged(&avro[..20]).0.contains("Rejected"));
 }

@@ -148,6 +148,35 @@ async fn json_metrics_are_lines_in_nanoseconds_and_bad_ones_are_named() {
 }
 
 #[tokio::test]
+async fn avro_of_every_form_is_the_same_lines() {
+    let world = world(Config::default()).await;
+    for (path, kind, name) in [
+        (
+            "/api/v1/metrics/avro",
+            "application/octet-stream",
+            "metric.avro",
+        ),
+        ("/api/v1/metrics", "avro/binary", "metrics.avro"),
+        ("/api/v1/metrics/avro", "application/avro", "null.ocf"),
+        (
+            "/api/v1/metrics",
+            "application/vnd.apache.avro",
+            "deflate.ocf",
+        ),
+    ] {
+        let before = world.lines().await.len();
+        let body = golden(&format!("avro/{name}"));
+        let answer = world.post(path, &[("content-type", kind)], body).await;
+        assert_eq!(answer.status(), StatusCode::NO_CONTENT, "{name}");
+        assert_eq!(world.lines().await.len(), before + 3, "{name}");
+    }
+    let confluent = world
+        .post("/api/v1/metrics/avro", &[], vec![0, 0, 0, 0, 1, 2])
+        .await;
+    assert_eq!(confluent.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+}
+
+#[tokio::test]
 async fn bombs_and_boasting_headers_are_refused_in_every_format() {
     let small = Config {
         body_bytes: 1 << 20,

@@ -1,9 +1,9 @@
 //! What real senders sent (`golden/*`, recorded by the scripts in `golden/record`) becomes these lines.
 
 use schemas::line::scan;
-use schemas::otlp;
 use schemas::points::{Decoded, Undecodable};
 use schemas::remote_write::{Naming, decode_v1, decode_v2};
+use schemas::{metrics_avro, otlp};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -83,6 +83,16 @@ fn the_javascript_sdk_sends_json_that_becomes_lines() {
     let (decoded, text) = lines(|out| otlp::decode_json(&body, MOST, out));
     assert_eq!((decoded.lines, decoded.rejected_points), (5, 0));
     kept("otlp/javascript", &text);
+}
+
+#[test]
+fn fastavro_writes_what_becomes_the_same_lines_in_every_form() {
+    for name in ["metric.avro", "metrics.avro", "null.ocf", "deflate.ocf"] {
+        let body = golden(&format!("avro/{name}"));
+        let (decoded, text) = lines(|out| metrics_avro::decode(&body, MOST, out));
+        assert_eq!((decoded.lines, decoded.rejected_points), (3, 0), "{name}");
+        kept("avro/metrics", &text);
+    }
 }
 
 #[test]

@@ -200,6 +200,8 @@ fn a_file_is_a_room_with_one_purpose() {
         "crates",
         "tests",
         "bench",
+        "fuzz/src",
+        "fuzz/fuzz_targets",
     ] {
         rust_files(&root().join(folder), &mut files);
     }

@@ -5,6 +5,8 @@ use super::{Account, Chunk, Fate, Filling, Position, Watermark};
 use bytes::Bytes;
 use model::{ShardId, Timestamp};
 use placement::Route;
+use schemas::metrics_avro::lines_of_record;
+use schemas::points::{Decoded, Undecodable};
 use std::collections::VecDeque;
 
 /// When a chunk is full.
@@ -63,6 +65,26 @@ pub struct Partition {
     watermark: Watermark,
     /// Records that are gone, to be counted with the next batch.
     lost_records: u64,
+}
+
+/// What of an Avro record cannot become lines: one letter with the whole record, since a point of it has no bytes
+/// that would mean anything by themselves.
+fn bad_avro(
+    batch: u64,
+    record: &InputRecord<'_>,
+    avro: Result<Decoded, Undecodable>,
+) -> Option<BadLine> {
+    let reason = match avro {
+        Ok(decoded) => decoded.complaint()?,
+        Err(undecodable) => undecodable.to_string(),
+    };
+    Some(BadLine {
+        batch,
+        offset: record.offset,
+        number: 1,
+        raw: Bytes::copy_from_slice(record.value),
+        reason,
+    })
 }
 
 impl Partition {
@@ -133,8 +155,14 @@ impl Partition {
     ) -> (Vec<BadLine>, bool) {
         let batch = self.watermark.begin(std::mem::take(&mut self.lost_records));
         let (mut lines, mut bad) = (0, Vec::new());
+        let mut scratch = Vec::new();
         for record in records {
-            for line in schemas::line::scan(record.value) {
+            let made = lines_of_record(record.value, &mut scratch);
+            if let Some(letter) = made.avro.and_then(|avro| bad_avro(batch, &record, avro)) {
+                lines += 1;
+                bad.push(letter);
+            }
+            for line in schemas::line::scan(made.lines) {
                 lines += 1;
                 match line {
                     Ok(line) => {

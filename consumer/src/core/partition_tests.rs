@@ -86,6 +86,30 @@ fn a_line_without_a_timestamp_gets_that_of_its_record() {
 }
 
 #[test]
+fn a_record_of_avro_becomes_lines_and_what_cannot_is_one_letter() {
+    let mut partition = partition(route(1, &["s1"]));
+    let whole: &[u8] = include_bytes!("../../../schemas/golden/avro/metrics.avro");
+    let mut take = |offset, value: &[u8]| {
+        let record = InputRecord {
+            offset,
+            timestamp: Timestamp::from_nanos(LOG_TIME),
+            value,
+        };
+        let records = [record].into_iter();
+        partition.read(records, value.len(), offset + 1).0
+    };
+    assert_eq!(take(0, whole), []);
+    let cut = &whole[..whole.len() - 5];
+    let bad = take(1, cut);
+    assert_eq!((bad.len(), bad[0].offset, &bad[0].raw[..]), (1, 1, cut));
+    assert!(bad[0].reason.contains("no valid Avro"), "{}", bad[0].reason);
+    let chunk = partition.take(0, true).unwrap();
+    let text = text(&chunk);
+    assert_eq!(text.lines().count(), 3);
+    assert!(text.starts_with("cpu,cpu=cpu\\ total,host=web-1 usage_idle=91.5,cores=8i,"));
+}
+
+#[test]
 fn lines_are_sent_in_full_chunks_one_at_a_time() {
     let mut partition = partition(route(1, &["s1"]));
     for offset in 0..4 {

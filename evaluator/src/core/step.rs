@@ -141,7 +141,14 @@ fn fire_timers(partition: &mut Partition, run: &mut Run<'_>) {
 
 fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
     let mut touched: BTreeSet<Arc<str>> = BTreeSet::new();
-    for line in schemas::line::scan(body) {
+    let mut scratch = Vec::new();
+    let made = schemas::metrics_avro::lines_of_record(body, &mut scratch);
+    let unreadable = made
+        .avro
+        .map_or(0, |avro| avro.map_or(1, |avro| avro.rejected_points));
+    run.outcome.tallies.add(Tally::Lines, unreadable as u64);
+    run.outcome.tallies.add(Tally::Rejected, unreadable as u64);
+    for line in schemas::line::scan(made.lines) {
         run.outcome.tallies.add(Tally::Lines, 1);
         let Ok(line) = line else {
             run.outcome.tallies.add(Tally::Rejected, 1);

@@ -73,12 +73,12 @@ enum Value<'a> {
 
 fn value<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Undecodable> {
     Ok(match reader.long()? {
-        0 => {
+        0 => Value::Long(reader.long()?),
+        1 => {
             let mut bits = [0; 8];
             bits.copy_from_slice(reader.take(8)?);
             Value::Double(f64::from_le_bytes(bits))
         }
-        1 => Value::Long(reader.long()?),
         2 => match reader.take(1)? {
             [0] => Value::Boolean(false),
             [1] => Value::Boolean(true),

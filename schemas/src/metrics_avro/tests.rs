@@ -11,8 +11,8 @@ fn metric(name: &str, tags: &[(&str, &str)], fields: Vec<(&str, Value)>, at: Opt
         .map(|(key, value)| ((*key).to_owned(), Value::from(*value)));
     let fields = fields.into_iter().map(|(key, value)| {
         let branch = match value {
-            Value::Double(_) => 0,
-            Value::Long(_) => 1,
+            Value::Long(_) => 0,
+            Value::Double(_) => 1,
             Value::Boolean(_) => 2,
             _ => 3,
         };

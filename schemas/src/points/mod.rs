@@ -143,6 +143,19 @@ pub enum Undecodable {
 }
 
 impl Decoded {
+    /// What to say of the points that cannot be stored; none when there are none.
+    pub fn complaint(&self) -> Option<String> {
+        if self.rejected_points == 0 {
+            return None;
+        }
+        let mut named: Vec<String> = self.rejected.iter().map(ToString::to_string).collect();
+        let more = self.rejected_points - self.rejected.len();
+        if more > 0 {
+            named.push(format!("and {more} more"));
+        }
+        Some(named.join("; "))
+    }
+
     /// Takes a point that cannot be stored to the others.
     fn reject(&mut self, number: usize, name: &str, problem: Problem) {
         self.rejected_points += 1;

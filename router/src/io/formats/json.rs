@@ -2,7 +2,7 @@
 
 use super::super::answer::{Api, Refusal};
 use super::super::http::{Parameters, Shared};
-use super::Outcome;
+use super::{Outcome, avro};
 use crate::core::precision::Precision;
 use axum::body::Body;
 use axum::extract::{Query, State};
@@ -17,6 +17,9 @@ pub(super) async fn write(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if avro::is_avro(&headers) {
+        return avro::take(&shared, (&parameters, &headers, body)).await;
+    }
     // Telegraf's serializer writes seconds unless it is told otherwise.
     let precision = match parameters.precision.as_str() {
         "" => "s",

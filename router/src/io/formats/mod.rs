@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `/api/v1/prom/write`, `/api/v1/write` | Prometheus remote write 1.0 and 2.0 |
 //! | `/v1/metrics` | OTLP, as protobuf and as JSON |
-//! | `/api/v1/metrics` | JSON |
+//! | `/api/v1/metrics` | JSON; Avro where the content type says so |
+//! | `/api/v1/metrics/avro` | Avro |
 
+mod avro;
 mod json;
 mod otlp;
 mod outcome;
@@ -31,6 +33,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/api/v1/write", post(remote_write::write))
         .route("/v1/metrics", post(otlp::write))
         .route("/api/v1/metrics", post(json::write))
+        .route("/api/v1/metrics/avro", post(avro::write))
 }
 
 impl From<Undecodable> for Refusal {

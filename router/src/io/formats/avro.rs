@@ -1,0 +1,37 @@
+//! `/api/v1/metrics/avro`: Avro, answered as InfluxDB 2 answers a write.
+
+use super::super::http::{Parameters, Shared};
+use super::json;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::Response;
+use schemas::metrics_avro;
+use schemas::packing::Packing;
+
+pub(super) async fn write(
+    State(shared): State<Shared>,
+    Query(parameters): Query<Parameters>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    take(&shared, (&parameters, &headers, body)).await
+}
+
+pub(super) async fn take(shared: &Shared, request: (&Parameters, &HeaderMap, Body)) -> Response {
+    let decode = metrics_avro::decode;
+    super::answer(shared, request, Packing::Identity, &decode, json::respond).await
+}
+
+/// Whether a request says that it is Avro.
+pub(super) fn is_avro(headers: &HeaderMap) -> bool {
+    let said = headers.get(header::CONTENT_TYPE);
+    let said = said.map_or("", |said| said.to_str().unwrap_or("?"));
+    let kind = said.split(';').next().unwrap_or_default().trim();
+    let known = [
+        "avro/binary",
+        "application/avro",
+        "application/vnd.apache.avro",
+    ];
+    known.iter().any(|known| kind.eq_ignore_ascii_case(known))
+}
