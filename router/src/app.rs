@@ -4,6 +4,7 @@ use crate::config::Config;
 use crate::core::auth::Tokens;
 use crate::error::StartError;
 use crate::io::http::{Shared, routes};
+use crate::io::read::{self, Reader};
 use crate::metrics::Metrics;
 use catalog::LiveCatalog;
 use runtime::{Clock, Condition, Context, HttpServer, OnEnd, Shutdown};
@@ -40,6 +41,13 @@ pub async fn start(
     let metrics = Metrics::register(&ctx.metrics);
     let (tokens, live) = watch::channel(Arc::new(Tokens::of(&catalog.current())));
     let order = ctx.tasks.shutdown().clone();
+    let reader = Reader::new(
+        &config,
+        catalog.clone(),
+        live.clone(),
+        metrics.clone(),
+        Clock::clone(&ctx.clock),
+    );
     ctx.tasks.spawn(
         "router-tokens",
         OnEnd::StopsTheProcess,
@@ -57,7 +65,7 @@ pub async fn start(
     server.serve(
         "router-http",
         &ctx.tasks,
-        routes(shared),
+        routes(shared).merge(read::routes(reader)),
         ctx.health.clone(),
         ctx.metrics.clone(),
     );
@@ -82,6 +90,9 @@ fn check(config: &Config) -> Result<(), StartError> {
     }
     if config.line_bytes == 0 || config.line_bytes > crate::core::pack::RECORD_BYTES {
         return refuse("line_bytes", "must be 1 to 524288, the size of a record");
+    }
+    if config.read.queries == 0 {
+        return refuse("read.queries", "must be at least 1");
     }
     if config.in_flight_requests == 0 {
         return refuse("in_flight_requests", "must be at least 1");

@@ -28,6 +28,35 @@ pub struct Config {
     /// How long a request may take to arrive; a slower one is answered 408.
     #[serde(with = "runtime::config::span")]
     pub body_within: Span,
+    /// The way of readers: InfluxQL and Flux to the shards.
+    pub read: ReadConfig,
+}
+
+/// The way of readers.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReadConfig {
+    /// Queries that may be under way at once; over it they are answered 429.
+    pub queries: usize,
+    /// How long a shard may take for a query.
+    #[serde(with = "runtime::config::span")]
+    pub within: Span,
+    /// The longest query, in bytes.
+    pub query_bytes: usize,
+    /// Bytes of the answers of several shards that are put together; an answer of one shard is passed on as it
+    /// comes, of any length.
+    pub answer_bytes: usize,
+}
+
+impl Default for ReadConfig {
+    fn default() -> Self {
+        Self {
+            queries: 64,
+            within: Span::from_secs(60),
+            query_bytes: 1 << 20,
+            answer_bytes: 32 << 20,
+        }
+    }
 }
 
 impl Default for Config {
@@ -43,6 +72,7 @@ impl Default for Config {
             // Below the two seconds within which an agent shall know that the broker is gone.
             acknowledge_within: Span::from_millis(1800),
             body_within: Span::from_secs(10),
+            read: ReadConfig::default(),
         }
     }
 }

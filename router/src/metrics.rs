@@ -12,6 +12,8 @@ pub(crate) struct Metrics {
     records: IntCounter,
     answers: IntCounterVec,
     seconds: Histogram,
+    reads: IntCounterVec,
+    read_seconds: Histogram,
 }
 
 /// What became of lines.
@@ -73,6 +75,18 @@ impl Metrics {
                     0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0,
                 ]),
             )),
+            reads: counters(
+                "bongsu_router_reads_total",
+                "Answers to queries by language (influxql, flux) and status.",
+                &["language", "status"],
+            ),
+            read_seconds: metrics.add(Histogram::with_opts(
+                HistogramOpts::new(
+                    "bongsu_router_read_seconds",
+                    "From a query to the beginning of its answer.",
+                )
+                .buckets(vec![0.005, 0.025, 0.1, 0.25, 1.0, 5.0, 25.0, 60.0]),
+            )),
         }
     }
 
@@ -89,6 +103,13 @@ impl Metrics {
         self.bytes
             .with_label_values(&[tenant.as_str()])
             .inc_by(bytes as u64);
+    }
+
+    pub(crate) fn read(&self, language: &str, status: u16, took: Duration) {
+        self.reads
+            .with_label_values(&[language, &status.to_string()])
+            .inc();
+        self.read_seconds.observe(took.as_secs_f64());
     }
 
     pub(crate) fn answered(&self, status: u16, took: Duration) {

@@ -13,6 +13,7 @@ mod http;
 mod payload;
 mod point;
 mod product;
+mod read;
 mod shard;
 mod verdict;
 
@@ -22,5 +23,6 @@ pub use http::HttpShard;
 pub use payload::Payload;
 pub use point::{FieldValue, Point};
 pub use product::Product;
+pub use read::{Form, ReadAnswer, ReadShard};
 pub use shard::Shard;
 pub use verdict::{Answer, Retry, WriteVerdict, classify};

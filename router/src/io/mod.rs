@@ -6,4 +6,5 @@ mod budget;
 mod formats;
 pub(crate) mod http;
 mod produce;
+pub(crate) mod read;
 mod unpack;
