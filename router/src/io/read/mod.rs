@@ -12,7 +12,6 @@ mod shards;
 
 use super::answer::{Api, Refusal};
 use super::budget::Budget;
-use super::unpack::Packing;
 use crate::config::{Config, ReadConfig};
 use crate::core::auth::{Tokens, token_of};
 use crate::metrics::Metrics;
@@ -26,6 +25,7 @@ use catalog::LiveCatalog;
 use model::TenantId;
 use runtime::Clock;
 use schemas::catalogue::Catalogue;
+use schemas::packing::Packing;
 use shards::Shards;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, watch};
@@ -109,7 +109,7 @@ impl Reader {
         let sent = tokio::time::timeout(within, arriving)
             .await
             .map_err(|_| Refusal::Slow)??;
-        let packing = Packing::of(headers, Packing::Identity)?;
+        let packing = super::unpack::packing_of(headers, Packing::Identity)?;
         super::unpack::unpack(packing, sent, self.0.body_unpacked_bytes, &mut share)
     }
 
