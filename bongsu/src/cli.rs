@@ -1,7 +1,9 @@
 //! The command line: what can be asked for, and nothing that does it.
 
+mod oncall;
 mod template;
 
+pub use oncall::Oncall;
 pub use template::{Replay, Template};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -101,6 +103,9 @@ pub enum Command {
     /// Incidents: see, acknowledge, close
     #[command(subcommand)]
     Incident(Incident),
+    /// Who is paged when, and why
+    #[command(subcommand)]
+    Oncall(Oncall),
     /// Threshold templates
     #[command(subcommand)]
     Template(Template),
@@ -111,7 +116,7 @@ pub enum Command {
     Doctor,
     /// Print the JSON Schema of a catalogue kind, or of all
     Schema {
-        /// tenant, shard, placement, template, override, contact or escalation_policy
+        /// tenant, shard, placement, template, override, contact, escalation_policy, schedule or team
         kind: Option<String>,
     },
     /// Print the completion script of a shell

@@ -31,7 +31,7 @@ struct World {
 fn directory() -> Directory {
     let acme = TenantId::parse("acme").unwrap();
     let step = |contact: &str| Step {
-        notify: vec![contact.to_owned()],
+        notify: vec![schemas::catalogue::StepTarget::Contact(contact.to_owned())],
         after: None,
     };
     let person = |name: &str, language, phone: &str| Person {
@@ -61,6 +61,7 @@ fn directory() -> Directory {
                 person("Lee Jiwon", Language::En, "+821098765432"),
             ),
         ]),
+        roster: Default::default(),
         channels: BTreeSet::from([ChannelKind::Chat, ChannelKind::Sms]),
     }
 }

@@ -260,6 +260,30 @@ fn a_mistake_is_told_with_its_place_and_what_was_meant() {
             "`voice` is not known here (known here: chat, sms)",
         ),
         (
+            "escalation_policy: p\nsteps: [{notify: ['group:dba']}]",
+            "`group:` is nobody",
+        ),
+        (
+            "schedule: noc\ntime_zone: Asia/Soul\nlayers: [{layer: a, people: [kim], from: 2026-01-05T09:00}]",
+            "acme.yaml:2:1: `Asia/Soul` is no time zone",
+        ),
+        (
+            "schedule: noc\nlayers: [{layer: a, people: [kim], from: 2026-01-05T09:00, every: 1 month}]",
+            "`1 month` is no length of a turn",
+        ),
+        (
+            "schedule: noc\nlayers: [{layer: a, people: [kim], from: 2026-01-05T09:00, hours: [{from: '9:00'}]}]",
+            "`9:00` is no time of day: write it as `09:00`",
+        ),
+        (
+            "schedule: noc\nlayers: [{layer: a, people: [kim], from: 2026-01-05T09:00, until: 2026-01-05T08:00}]",
+            "the layer ends before it begins",
+        ),
+        (
+            "team: dba\nmembers: [kim, kim]",
+            "acme.yaml:2:1: a member is named twice",
+        ),
+        (
             "override: o\ntemplate: cpu-usage\nset: {}",
             "acme.yaml:3:1: an override sets at least one field",
         ),

@@ -38,6 +38,18 @@ fn a_name_that_is_not_there_is_told_where_it_is_used() {
             "t.yaml:9:17: there is no contact `lee` (declare it: `contact: lee`)",
         ),
         (
+            "escalation_policy: p\nsteps:\n- notify: ['schedule:nok']\n---\nschedule: noc\nlayers: [{layer: a, people: [kim], from: 2026-01-05T09:00}]",
+            "t.yaml:9:12: there is no schedule `nok` (did you mean `noc`?)",
+        ),
+        (
+            "schedule: noc\nlayers: [{layer: a, people: [kim, [kim, le]], from: 2026-01-05T09:00}]",
+            "there is no contact `le`",
+        ),
+        (
+            "team: dba\nmembers: [kim, lee]",
+            "t.yaml:8:16: there is no contact `lee`",
+        ),
+        (
             "placement: default\nepochs: [{from: beginning, shards: {s1: 1}}]",
             "there is no shard `s1`",
         ),

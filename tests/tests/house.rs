@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate of the workspace and those of it that it may depend on (dev-dependencies excepted).
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("runtime", &["model"]),
@@ -15,6 +15,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("influx", &["model", "runtime"]),
     ("catalog", &["model", "schemas", "runtime", "stream"]),
     ("placement", &["model", "schemas"]),
+    ("oncall", &["schemas"]),
     ("router", SERVICE),
     ("consumer", SERVICE),
     ("evaluator", SERVICE),
@@ -29,6 +30,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
             "influx",
             "catalog",
             "placement",
+            "oncall",
             "router",
             "consumer",
             "evaluator",
@@ -47,6 +49,7 @@ const SERVICE: &[&str] = &[
     "influx",
     "catalog",
     "placement",
+    "oncall",
 ];
 const ANY: &[&str] = &[
     "model",
@@ -57,6 +60,7 @@ const ANY: &[&str] = &[
     "influx",
     "catalog",
     "placement",
+    "oncall",
     "router",
     "consumer",
     "evaluator",

@@ -5,6 +5,7 @@ mod apply;
 mod config;
 mod doctor;
 mod incident;
+mod oncall;
 mod schema;
 mod service;
 mod template;
@@ -29,6 +30,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Apply(apply) => apply::run(&global, apply).await,
         Command::Tenant(tenant) => tenant::run(&global, tenant).await,
         Command::Incident(incident) => incident::run(&global, incident).await,
+        Command::Oncall(oncall) => oncall::run(&global, oncall).await,
         Command::Template(template) => template::run(&global, template),
         Command::Config(config) => config::run(&global, config),
         Command::Doctor => doctor::run(&global).await,

@@ -12,7 +12,7 @@ pub(super) fn run(kind: Option<&str>) -> Outcome {
             .collect(),
         Some(name) => json_schema(name.parse::<Kind>().map_err(|error| {
             Failure::new(Exit::Usage, error.to_string()).hint(
-                "kinds: tenant, shard, placement, template, override, contact, escalation_policy",
+                "kinds: tenant, shard, placement, template, override, contact, escalation_policy, schedule, team",
             )
         })?),
     };

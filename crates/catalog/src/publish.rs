@@ -314,6 +314,13 @@ pub fn declared(catalogue: &Catalogue) -> Vec<(Kind, String)> {
             .keys()
             .map(|id| (Kind::EscalationPolicy, text(id))),
     );
+    all.extend(
+        catalogue
+            .schedules
+            .keys()
+            .map(|id| (Kind::Schedule, text(id))),
+    );
+    all.extend(catalogue.teams.keys().map(|id| (Kind::Team, text(id))));
     all
 }
 

@@ -66,7 +66,9 @@ impl Drop for Replica {
 /// Room, first and second person of a tenant whose number is `n`.
 fn policy(n: usize) -> Policy {
     let step = |name: &str| Step {
-        notify: vec![format!("{name}{n}")],
+        notify: vec![schemas::catalogue::StepTarget::Contact(format!(
+            "{name}{n}"
+        ))],
         after: None,
     };
     let both = vec![ChannelKind::Chat, ChannelKind::Sms];
@@ -100,6 +102,7 @@ fn directory() -> Directory {
         tenants: BTreeMap::new(),
         policies: BTreeMap::new(),
         people: BTreeMap::new(),
+        roster: Default::default(),
         channels: BTreeSet::from([ChannelKind::Chat, ChannelKind::Sms]),
     };
     for (n, name) in ["acme", "globex"].into_iter().enumerate() {

@@ -89,6 +89,8 @@ word! {
         Page = "page",
         /// Somebody is told.
         Notice = "notice",
+        /// It waits for the hours of the contract.
+        OutOfHours = "out_of_hours",
         /// Somebody, or a whole step, could not be reached.
         Skipped = "skipped",
         /// The policy ran out.

@@ -1,9 +1,10 @@
 //! Who is paged how: the catalogue's tenants, policies and contacts in the form that decisions use.
 
+use super::duty::Roster;
 use super::message::Recipient;
 use super::words::{ChannelKind, Language};
 use model::{Priority, Span, TenantId};
-use schemas::catalogue;
+use schemas::catalogue::{self, StepTarget};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The policy that stands in where the tenant's own is missing.
@@ -22,6 +23,8 @@ pub struct Directory {
     pub policies: BTreeMap<String, Policy>,
     /// Contacts by name.
     pub people: BTreeMap<String, Person>,
+    /// Schedules and teams.
+    pub roster: Roster,
     /// Channels that have a provider.
     pub channels: BTreeSet<ChannelKind>,
 }
@@ -44,8 +47,8 @@ pub struct Policy {
 /// One step of a policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Names of the contacts.
-    pub notify: Vec<String>,
+    /// Who is told.
+    pub notify: Vec<StepTarget>,
     /// The time after the step before; none: the priority's time to acknowledge.
     pub after: Option<Span>,
 }
@@ -119,6 +122,7 @@ impl Directory {
             people: people
                 .map(|(name, contact)| (name.clone(), Person::from(&**contact)))
                 .collect(),
+            roster: Roster::of(catalogue),
             channels,
         }
     }

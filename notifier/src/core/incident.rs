@@ -106,6 +106,13 @@ pub struct Told {
     pub recipient: Recipient,
 }
 
+impl Told {
+    /// Whether it is somebody, and not a room.
+    pub(super) fn is_a_person(&self) -> bool {
+        self.recipient.contact.is_some()
+    }
+}
+
 impl Incident {
     /// An incident of which nothing was applied yet; the event's facts, and closed.
     pub fn unseen(event: &AlertEvent) -> Self {

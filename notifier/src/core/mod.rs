@@ -5,6 +5,7 @@ mod action;
 mod audit;
 mod delivery;
 mod directory;
+mod duty;
 mod events;
 mod incident;
 mod message;
@@ -20,6 +21,8 @@ mod properties;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_duty;
+#[cfg(test)]
 mod tests_events;
 #[cfg(test)]
 mod world;
@@ -31,6 +34,7 @@ pub use delivery::{
     after_sending, entry, merge_fate, step_lives,
 };
 pub use directory::{Directory, Person, Policy, Route, Step};
+pub use duty::Roster;
 pub use incident::{Escalation, Incident, Target, Told};
 pub use message::{
     Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,

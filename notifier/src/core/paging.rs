@@ -1,6 +1,7 @@
 //! The policy: who is paged when, who is skipped and why, and who hears of the end.
 
 use super::action::{AlarmKind, EntryKind};
+use super::duty::Moment;
 use super::incident::{Escalation, Target, Told};
 use super::message::{Purpose, Recipient};
 use super::people::{Reach, reach};
@@ -36,6 +37,9 @@ impl Turn<'_> {
         // Every branch moves the time on, or the target towards "everyone", which moves the time
         // on.
         while self.incident.escalation.at.is_some_and(|at| at <= self.now) {
+            if self.waits_for_the_morning() {
+                return;
+            }
             match self.incident.escalation.target {
                 Some(Target::Step(position)) => self.run_step(position),
                 Some(Target::Everyone) => self.run_out(),
@@ -47,6 +51,25 @@ impl Turn<'_> {
         }
     }
 
+    /// Out of the hours of the tenant's contract only a P1 pages; the rest waits until they begin.
+    fn waits_for_the_morning(&mut self) -> bool {
+        if self.incident.priority == Priority::P1 {
+            return false;
+        }
+        let tenant = &self.incident.tenant;
+        let Some(opens) = self.route.directory.waits_until(tenant, self.now) else {
+            return false;
+        };
+        self.incident.escalation.at = Some(opens);
+        let wait = opens.since(self.now);
+        let priority = self.incident.priority;
+        let text = format!(
+            "out of the hours of the contract (8x5): a {priority} waits {wait}, until they begin"
+        );
+        self.record(EntryKind::OutOfHours, text);
+        true
+    }
+
     fn run_step(&mut self, position: u32) {
         let policy = self.route.policy;
         let Some(step) = policy.and_then(|policy| policy.steps.get(position as usize)) else {
@@ -54,9 +77,20 @@ impl Turn<'_> {
             self.incident.escalation.target = Some(Target::Everyone);
             return;
         };
-        let found = reach(self.route, [step], self.incident.priority);
+        let steps = policy.map_or(0, |policy| policy.steps.len());
+        let round = self.incident.escalation.round;
+        let nth = u32::try_from(steps)
+            .ok()
+            .and_then(|steps| steps.checked_mul(round));
+        let moment = Moment {
+            now: self.now,
+            incident: &self.incident.id.to_string(),
+            nth: Some(nth.unwrap_or(0).saturating_add(position)),
+        };
+        let found = reach(self.route, [step], self.incident.priority, moment);
         let name = format!("step {}", position + 1);
-        let reached = found.reaches_somebody();
+        let told_before = found.all_before && self.incident.told.iter().any(Told::is_a_person);
+        let reached = found.reaches_somebody() || told_before;
         let first = !self.incident.escalation.paged;
         let purpose = if first {
             self.incident.escalation.opening
@@ -66,6 +100,7 @@ impl Turn<'_> {
         self.note_missing(&name, &found);
         if reached || (first && found.room.is_some()) {
             let also = match purpose {
+                _ if found.all_before => self.incident.told.clone(),
                 Purpose::Raised => self.incident.told.clone(),
                 _ => Vec::new(),
             };
@@ -111,7 +146,12 @@ impl Turn<'_> {
     /// Nobody acknowledged: tells everyone in the policy. A P1 is told again until somebody acts.
     fn run_out(&mut self) {
         let steps = self.route.policy.map_or(&[][..], |policy| &policy.steps);
-        let found = reach(self.route, steps, self.incident.priority);
+        let moment = Moment {
+            now: self.now,
+            incident: &self.incident.id.to_string(),
+            nth: None,
+        };
+        let found = reach(self.route, steps, self.incident.priority, moment);
         let reached = found.reaches_somebody() || found.room.is_some();
         let (priority, known) = (self.incident.priority, self.incident.escalation.nobody);
         self.incident.escalation.target = Some(Target::Everyone);
@@ -163,7 +203,10 @@ impl Turn<'_> {
                 to.push(told);
             }
         }
-        let text = format!("{name}: {} by {}", purpose.as_str(), names(&to));
+        let mut text = format!("{name}: {} by {}", purpose.as_str(), names(&to));
+        if !found.because.is_empty() {
+            text = format!("{text} ({})", found.because.join("; "));
+        }
         self.record(EntryKind::Page, text);
         for told in to {
             let mentions = if told.recipient.contact.is_none() {

@@ -1,6 +1,7 @@
 //! Whom a step of a policy reaches, and whom it cannot reach and why.
 
 use super::directory::{Route, Step};
+use super::duty::Moment;
 use super::incident::Told;
 use super::message::Recipient;
 use super::words::{ChannelKind, Language};
@@ -16,6 +17,10 @@ pub(super) struct Reach {
     pub(super) room: Option<Recipient>,
     /// Who is called by name in the room.
     pub(super) mentions: Vec<Recipient>,
+    /// How those were found whom the step does not name.
+    pub(super) because: Vec<String>,
+    /// Everybody who was told before is meant too.
+    pub(super) all_before: bool,
     /// Why somebody is not reached.
     pub(super) missing: Vec<String>,
     /// The priority's only channel is the room.
@@ -35,6 +40,7 @@ pub(super) fn reach<'s>(
     route: Route<'_>,
     steps: impl IntoIterator<Item = &'s Step>,
     priority: Priority,
+    moment: Moment<'_>,
 ) -> Reach {
     let Some(policy) = route.policy else {
         return Reach::default();
@@ -55,9 +61,15 @@ pub(super) fn reach<'s>(
         found.room_suffices = channels.len() == 1;
     }
     let mut seen = BTreeSet::new();
-    for contact in steps.into_iter().flat_map(|step| &step.notify) {
-        if seen.insert(contact) {
-            person(&mut found, route, contact, &channels);
+    for step in steps {
+        let meant = route.directory.roster.meant(&step.notify, moment);
+        found.all_before |= meant.all_before;
+        found.because.extend(meant.because);
+        found.missing.extend(meant.missing);
+        for contact in meant.contacts {
+            if seen.insert(contact.clone()) {
+                person(&mut found, route, &contact, &channels);
+            }
         }
     }
     found

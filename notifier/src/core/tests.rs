@@ -102,7 +102,7 @@ fn a_step_of_its_own_pace_and_repeats_are_kept() {
 #[test]
 fn a_step_that_reaches_nobody_is_skipped_at_once_and_says_so() {
     let mut world = World::new();
-    world.policy().steps[0].notify = vec!["ghost".to_owned()];
+    world.policy().steps[0].notify = vec!["ghost".parse().expect("a target")];
     let actions = world.fires(Priority::P1);
     // The room hears of it in any case; the second person is paged without a wait.
     assert_eq!(

@@ -33,7 +33,7 @@ pub(super) fn tenant() -> TenantId {
 /// Kim, then Lee, then Park, with a room; 15 minutes for P1 and 60 for P2.
 pub(super) fn directory() -> Directory {
     let step = |name: &str| Step {
-        notify: vec![name.to_owned()],
+        notify: vec![schemas::catalogue::StepTarget::Contact(name.to_owned())],
         after: None,
     };
     let policy = Policy {
@@ -55,6 +55,7 @@ pub(super) fn directory() -> Directory {
             person("lee", Some("U2"), Some("+821022222222")),
             person("park", Some("U3"), Some("+821033333333")),
         ]),
+        roster: Default::default(),
         channels: BTreeSet::from([ChannelKind::Chat, ChannelKind::Sms]),
     }
 }

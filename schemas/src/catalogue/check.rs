@@ -1,6 +1,7 @@
 //! What the values of one declaration must keep to beyond their types.
 
 use super::error::did_you_mean;
+use super::schedule_check::{check_schedule, check_team};
 use super::template_check::check_template;
 use super::{
     CatalogueError, Contact, Entry, EscalationPolicy, Kind, Located, Override, Placement, Shard,
@@ -157,6 +158,8 @@ pub fn check_entry(entry: &Entry) -> Vec<Flaw> {
         Entry::Override(each) => check_override(each, &mut flaws),
         Entry::Contact(contact) => check_contact(contact, &mut flaws),
         Entry::EscalationPolicy(policy) => check_policy(policy, &mut flaws),
+        Entry::Schedule(schedule) => check_schedule(schedule, &mut flaws),
+        Entry::Team(team) => check_team(team, &mut flaws),
     }
     flaws.done()
 }

@@ -4,7 +4,7 @@ use super::bundle::effective_templates;
 use super::check::{Flaw, Flaws};
 use super::merge::merge_all;
 use super::template_check::check_template;
-use super::{Catalogue, Kind, Override, Sha256, Template};
+use super::{Catalogue, Kind, Override, Sha256, StepTarget, Template};
 use std::collections::BTreeMap;
 
 /// What declarations say about each other that does not hold: names that are not there, overrides
@@ -41,18 +41,18 @@ fn check_references(catalogue: &Catalogue) -> Vec<Flaw> {
     for (name, policy) in &catalogue.escalation_policies {
         let mut flaws = Flaws::of(Kind::EscalationPolicy, name);
         for (n, step) in policy.steps.iter().enumerate() {
-            for (m, contact) in step.notify.iter().enumerate() {
-                let contacts = catalogue.contacts.keys().map(String::as_str);
-                flaws.refers(
+            for (m, target) in step.notify.iter().enumerate() {
+                refers_target(
+                    catalogue,
                     format!("steps[{n}].notify[{m}]"),
-                    Kind::Contact,
-                    contact,
-                    contacts,
+                    target,
+                    &mut flaws,
                 );
             }
         }
         found.extend(flaws.done());
     }
+    found.extend(check_people(catalogue));
     for (name, placement) in &catalogue.placements {
         let mut flaws = Flaws::of(Kind::Placement, name);
         for (n, epoch) in placement.epochs.iter().enumerate() {
@@ -65,6 +65,57 @@ fn check_references(catalogue: &Catalogue) -> Vec<Flaw> {
         found.extend(flaws.done());
     }
     found
+}
+
+/// People that schedules and teams name must be there.
+fn check_people(catalogue: &Catalogue) -> Vec<Flaw> {
+    let mut found = Vec::new();
+    let contacts = || catalogue.contacts.keys().map(String::as_str);
+    for (name, schedule) in &catalogue.schedules {
+        let mut flaws = Flaws::of(Kind::Schedule, name);
+        for (n, layer) in schedule.layers.iter().enumerate() {
+            for (m, contact) in layer
+                .people
+                .iter()
+                .enumerate()
+                .flat_map(|(m, turn)| turn.0.iter().map(move |contact| (m, contact)))
+            {
+                let path = format!("layers[{n}].people[{m}]");
+                flaws.refers(path, Kind::Contact, contact, contacts());
+            }
+        }
+        for (n, each) in schedule.overrides.iter().enumerate() {
+            for (m, contact) in each.notify.iter().enumerate() {
+                let path = format!("overrides[{n}].notify[{m}]");
+                flaws.refers(path, Kind::Contact, contact, contacts());
+            }
+        }
+        found.extend(flaws.done());
+    }
+    for (name, team) in &catalogue.teams {
+        let mut flaws = Flaws::of(Kind::Team, name);
+        for (n, contact) in team.members.iter().enumerate() {
+            flaws.refers(format!("members[{n}]"), Kind::Contact, contact, contacts());
+        }
+        found.extend(flaws.done());
+    }
+    found
+}
+
+/// Whom a step of a policy names must be there.
+fn refers_target(catalogue: &Catalogue, path: String, target: &StepTarget, flaws: &mut Flaws) {
+    let (kind, name) = match target {
+        StepTarget::Contact(name) => (Kind::Contact, name),
+        StepTarget::Schedule(name) => (Kind::Schedule, name),
+        StepTarget::Team(name) | StepTarget::OneOf(name) => (Kind::Team, name),
+        StepTarget::AllBefore => return,
+    };
+    let known: Vec<&str> = match kind {
+        Kind::Schedule => catalogue.schedules.keys().map(String::as_str).collect(),
+        Kind::Team => catalogue.teams.keys().map(String::as_str).collect(),
+        _ => catalogue.contacts.keys().map(String::as_str).collect(),
+    };
+    flaws.refers(path, kind, name, known.into_iter());
 }
 
 fn check_rules(catalogue: &Catalogue) -> Vec<Flaw> {

@@ -1,6 +1,8 @@
 //! One declaration of the catalogue, of any kind, and where in a file it stands.
 
-use super::{Contact, EscalationPolicy, Override, Placement, Shard, Template, Tenant};
+use super::{
+    Contact, EscalationPolicy, Override, Placement, Schedule, Shard, Team, Template, Tenant,
+};
 use std::fmt;
 use std::str::FromStr;
 
@@ -21,6 +23,10 @@ pub enum Entry {
     Contact(Contact),
     /// Who is told, and who is next.
     EscalationPolicy(EscalationPolicy),
+    /// Who is on call when.
+    Schedule(Box<Schedule>),
+    /// Who belongs together.
+    Team(Team),
 }
 
 /// The kinds of [`Entry`]. The first key of a document names its kind.
@@ -40,11 +46,15 @@ pub enum Kind {
     Contact,
     /// `escalation_policy`
     EscalationPolicy,
+    /// `schedule`
+    Schedule,
+    /// `team`
+    Team,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Tenant,
         Self::Shard,
         Self::Placement,
@@ -52,6 +62,8 @@ impl Kind {
         Self::Override,
         Self::Contact,
         Self::EscalationPolicy,
+        Self::Schedule,
+        Self::Team,
     ];
 
     /// Its word, which is the first key of its documents.
@@ -64,6 +76,8 @@ impl Kind {
             Self::Override => "override",
             Self::Contact => "contact",
             Self::EscalationPolicy => "escalation_policy",
+            Self::Schedule => "schedule",
+            Self::Team => "team",
         }
     }
 }
@@ -96,6 +110,8 @@ impl Entry {
             Self::Override(_) => Kind::Override,
             Self::Contact(_) => Kind::Contact,
             Self::EscalationPolicy(_) => Kind::EscalationPolicy,
+            Self::Schedule(_) => Kind::Schedule,
+            Self::Team(_) => Kind::Team,
         }
     }
 
@@ -109,6 +125,8 @@ impl Entry {
             Self::Override(each) => &each.override_,
             Self::Contact(contact) => &contact.contact,
             Self::EscalationPolicy(policy) => &policy.escalation_policy,
+            Self::Schedule(schedule) => &schedule.schedule,
+            Self::Team(team) => &team.team,
         }
     }
 

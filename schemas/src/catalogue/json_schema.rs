@@ -1,6 +1,8 @@
 //! JSON Schemas of the kinds, for editors and for `bongsu schema`.
 
-use super::{Contact, EscalationPolicy, Kind, Override, Placement, Shard, Template, Tenant};
+use super::{
+    Contact, EscalationPolicy, Kind, Override, Placement, Schedule, Shard, Team, Template, Tenant,
+};
 use serde_json::Value;
 
 /// The JSON Schema (draft 2020-12) of one kind's documents.
@@ -13,6 +15,8 @@ pub fn json_schema(kind: Kind) -> Value {
         Kind::Override => schemars::schema_for!(Override),
         Kind::Contact => schemars::schema_for!(Contact),
         Kind::EscalationPolicy => schemars::schema_for!(EscalationPolicy),
+        Kind::Schedule => schemars::schema_for!(Schedule),
+        Kind::Team => schemars::schema_for!(Team),
     }
     .to_value()
 }

@@ -1,7 +1,8 @@
 //! The whole catalogue by kind, and its records in the topic.
 
 use super::{
-    Bundle, Contact, Entry, EscalationPolicy, Kind, Override, Placement, Shard, Template, Tenant,
+    Bundle, Contact, Entry, EscalationPolicy, Kind, Override, Placement, Schedule, Shard, Team,
+    Template, Tenant,
 };
 use model::{ShardId, TenantId};
 use serde::de::DeserializeOwned;
@@ -28,6 +29,10 @@ pub struct Catalogue {
     pub contacts: BTreeMap<String, Arc<Contact>>,
     /// Escalation policies.
     pub escalation_policies: BTreeMap<String, Arc<EscalationPolicy>>,
+    /// On-call schedules.
+    pub schedules: BTreeMap<String, Arc<Schedule>>,
+    /// Teams.
+    pub teams: BTreeMap<String, Arc<Team>>,
     /// Bundles by tenant and revision; some are older than the one in force.
     pub bundles: BTreeMap<TenantId, BTreeMap<u64, Arc<Bundle>>>,
 }
@@ -102,6 +107,8 @@ pub fn encode_value(revision: u64, record: &Record) -> Vec<u8> {
         Record::Entry(Entry::Override(spec)) => bytes(revision, spec),
         Record::Entry(Entry::Contact(spec)) => bytes(revision, spec),
         Record::Entry(Entry::EscalationPolicy(spec)) => bytes(revision, spec),
+        Record::Entry(Entry::Schedule(spec)) => bytes(revision, spec),
+        Record::Entry(Entry::Team(spec)) => bytes(revision, spec),
     }
 }
 
@@ -142,6 +149,8 @@ pub fn decode_value(key: &[u8], value: &[u8]) -> Result<(u64, Record), RecordErr
         Kind::Override => entry(value, |spec| Entry::Override(Box::new(spec))),
         Kind::Contact => entry(value, Entry::Contact),
         Kind::EscalationPolicy => entry(value, Entry::EscalationPolicy),
+        Kind::Schedule => entry(value, |spec| Entry::Schedule(Box::new(spec))),
+        Kind::Team => entry(value, Entry::Team),
     }
     .map_err(wrong)?;
     if spec.name() != name {
@@ -196,6 +205,13 @@ impl Catalogue {
                 let name = spec.escalation_policy.clone();
                 drop(self.escalation_policies.insert(name, spec.into()));
             }
+            Entry::Schedule(spec) => {
+                drop(
+                    self.schedules
+                        .insert(spec.schedule.clone(), Arc::from(spec)),
+                );
+            }
+            Entry::Team(spec) => drop(self.teams.insert(spec.team.clone(), spec.into())),
         }
     }
 
@@ -217,6 +233,8 @@ impl Catalogue {
             Kind::Override => drop(self.overrides.remove(name)),
             Kind::Contact => drop(self.contacts.remove(name)),
             Kind::EscalationPolicy => drop(self.escalation_policies.remove(name)),
+            Kind::Schedule => drop(self.schedules.remove(name)),
+            Kind::Team => drop(self.teams.remove(name)),
         }
     }
 
@@ -275,6 +293,10 @@ impl Catalogue {
             Kind::EscalationPolicy => Some(Entry::EscalationPolicy(EscalationPolicy::clone(
                 self.escalation_policies.get(name)?,
             ))),
+            Kind::Schedule => Some(Entry::Schedule(Box::new(Schedule::clone(
+                self.schedules.get(name)?,
+            )))),
+            Kind::Team => Some(Entry::Team(Team::clone(self.teams.get(name)?))),
         }
     }
 }

@@ -12,8 +12,11 @@ mod over;
 mod overrides;
 mod people;
 mod per_priority;
+mod schedule;
+mod schedule_check;
 mod shard;
 mod shipped;
+mod step_target;
 mod template;
 mod template_check;
 mod tenant;
@@ -34,8 +37,13 @@ pub use people::{
     AcknowledgeWithin, ChannelKind, Channels, Contact, EscalationPolicy, Language, Step,
 };
 pub use per_priority::PerPriority;
+pub use schedule::{
+    Day, Every, EveryUnit, HolidayCalendar, Hours, Layer, OnHolidays, Schedule, ScheduleOverride,
+    Team, Turn,
+};
 pub use shard::{Epoch, EpochStart, Placement, Shard};
 pub use shipped::shipped_templates;
+pub use step_target::StepTarget;
 pub use template::{
     AppliesTo, Expectation, Level, OneOrMany, Template, TemplateTest, Threshold, WhenMissing,
 };

@@ -1,5 +1,6 @@
 //! `contact:` and `escalation_policy:` — whom to tell, how, and who is next.
 
+use super::StepTarget;
 use super::text::{self, shape};
 use model::{Priority, Span};
 use schemars::JsonSchema;
@@ -67,9 +68,9 @@ pub struct EscalationPolicy {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
-    /// Contacts that are told.
+    /// Who is told.
     #[schemars(length(min = 1))]
-    pub notify: Vec<String>,
+    pub notify: Vec<StepTarget>,
     /// The time after the previous step; left out: `acknowledge_within` of the priority.
     #[serde(
         default,
