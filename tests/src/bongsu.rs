@@ -147,6 +147,34 @@ impl Bongsu {
         std::fs::read_to_string(self.process.log()).expect("a log of ours can be read")
     }
 
+    /// Its process id, while it was not killed.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// The most memory that it ever held, in bytes.
+    ///
+    /// # Errors
+    /// When it does not run, or the system does not say.
+    pub fn peak_memory(&self) -> Result<u64> {
+        self.process.peak_memory()
+    }
+
+    /// The sum over all labels of a metric, or over those whose text holds `labels`, such as `tenant="a"`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn metric(&self, name: &str, labels: &str) -> Result<f64> {
+        let url = format!("{}/metrics", self.url());
+        let answer = web::client().get(&url).send().await?.error_for_status()?;
+        let text = answer.text().await?;
+        let of_metric = text.lines().filter_map(|line| line.strip_prefix(name));
+        let values = of_metric
+            .filter(|rest| rest.starts_with([' ', '{']) && rest.contains(labels))
+            .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok());
+        Ok(values.sum())
+    }
+
     /// How it ended, if it did so by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.ended()

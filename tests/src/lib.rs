@@ -15,24 +15,31 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 pub mod bongsu;
+pub mod dice;
 pub mod fake;
 pub mod influxdb;
 pub mod installed;
 pub mod kafka;
+pub mod oracle;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod sens;
 pub mod slack;
+pub mod stand_in;
 pub mod telegraf;
 pub mod wait;
 pub mod web;
 pub mod workdir;
 
 pub use bongsu::Bongsu;
+pub use dice::Dice;
 pub use influxdb::Influxdb;
 pub use kafka::Kafka;
 pub use postgres::Postgres;
+pub use proxy::Proxy;
 pub use sens::Sens;
 pub use slack::Slack;
+pub use stand_in::StandIn;
 pub use telegraf::Telegraf;

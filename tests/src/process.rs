@@ -76,6 +76,19 @@ impl Process {
         self.running.as_ref().map(|running| running.child.id())
     }
 
+    /// The most memory that it ever held, in bytes.
+    ///
+    /// # Errors
+    /// When it does not run, or the system does not say.
+    pub fn peak_memory(&self) -> Result<u64> {
+        let id = self.id().context("it does not run")?;
+        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
+        let kib: u64 = kib.context("no VmHWM")?.trim().parse()?;
+        Ok(kib * 1024)
+    }
+
     /// Whether the program has neither been killed nor ended by itself.
     pub fn is_running(&mut self) -> bool {
         self.running.is_some() && self.ended().is_none()

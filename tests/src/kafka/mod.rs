@@ -1,7 +1,8 @@
-//! One Kafka node, broker and controller in one, with clients to create topics, send and read back.
+//! Kafka, one node or a cluster of them, with clients to create topics, send and read back.
 
-use std::path::Path;
-use std::process::{Command, ExitStatus};
+mod node;
+
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,15 +14,15 @@ use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::process::{self, Process};
-use crate::workdir::Workdir;
-use crate::{installed, ports, wait};
+pub use node::Node;
+use node::Ports;
+
+use crate::proxy::Proxy;
+use crate::wait;
 
 /// From the start of the JVM; ten times what it takes on an idle machine.
 const START: Duration = Duration::from_secs(90);
 const ANSWER: Duration = Duration::from_secs(10);
-/// Any 16 bytes do; a node of its own needs no identity beyond its folder.
-const CLUSTER_ID: &str = "Ym9uZ3N1LXRlc3RzLWthZg";
 
 /// A record as read back.
 #[derive(Clone, Debug)]
@@ -47,78 +48,148 @@ impl Record {
     }
 }
 
-/// The running node. Fields drop in order: the process before its folder.
+/// What is to be started.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Nodes, each broker and controller in one. Bongsu's and Kafka's own topics have a copy on each, up to three,
+    /// and three copies want two in sync.
+    pub nodes: usize,
+    /// Whether each node stands behind a [`Proxy`] for everybody but the tests' own clients.
+    pub proxied: bool,
+    /// More settings for every node, a line each.
+    pub settings: &'static str,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            nodes: 1,
+            proxied: false,
+            settings: "",
+        }
+    }
+}
+
+/// The running cluster, mostly of one node.
 #[derive(Debug)]
 pub struct Kafka {
-    process: Process,
-    port: u16,
-    _folder: Workdir,
+    nodes: Vec<Node>,
 }
 
 impl Kafka {
-    /// Formats a fresh log folder, starts the node and waits until it answers.
+    /// Starts one node and waits until it answers.
     ///
     /// # Panics
     /// When Kafka is not installed or does not become ready; the message says which and shows its
     /// log.
     pub async fn start() -> Self {
-        let home = installed::folder("kafka");
-        let folder = Workdir::new("kafka");
-        let port = ports::free();
-        let settings = folder.write("server.properties", &settings(folder.path(), port));
-        let mut format = java(&home);
-        format
-            .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
-            .arg(&settings);
-        process::run(&mut format).expect("Kafka's log folder can be formatted");
-        let mut serve = java(&home);
-        serve.arg("kafka.Kafka").arg(&settings);
-        let process = Process::start("kafka", serve, folder.join("kafka.log"));
+        Self::with(Plan::default()).await
+    }
+
+    /// Formats fresh log folders, starts the nodes and waits until all of them are in the cluster.
+    ///
+    /// # Panics
+    /// As [`Kafka::start`].
+    pub async fn with(plan: Plan) -> Self {
+        let mut ports = Vec::new();
+        for _ in 0..plan.nodes {
+            ports.push(Ports::find(plan.proxied).await);
+        }
+        let numbered = (1..).zip(&ports);
+        let voters: Vec<_> = numbered.map(|(id, ports)| ports.voter(id)).collect();
+        let shared = shared_settings(&voters, plan.settings);
+        let nodes = (1..).zip(ports);
+        let nodes = nodes.map(|(id, ports)| Node::start(id, ports, &shared));
         let mut kafka = Self {
-            process,
-            port,
-            _folder: folder,
+            nodes: nodes.collect(),
         };
         kafka.ready().await;
         kafka
     }
 
-    /// For `bootstrap.servers`.
+    /// For `bootstrap.servers` of whoever is not of the tests.
     pub fn brokers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        let addresses: Vec<_> = self.nodes.iter().map(Node::address).collect();
+        addresses.join(",")
     }
 
-    /// SIGKILL, as when the machine is lost. What was acknowledged stays, for
+    /// The proxy before a node.
+    ///
+    /// # Panics
+    /// When the plan had none.
+    pub fn proxy(&self, node: usize) -> &Proxy {
+        let proxy = self.nodes[node].proxy.as_ref();
+        proxy.expect("the cluster was started behind proxies")
+    }
+
+    /// SIGKILL to every node, as when the machine is lost. What was acknowledged stays, for
     /// [`Kafka::start_again`].
     pub fn kill(&mut self) {
-        self.process.kill();
+        for node in &mut self.nodes {
+            node.process.kill();
+        }
     }
 
-    /// SIGTERM: the orderly way down.
-    ///
-    /// # Errors
-    /// When it still runs at the deadline.
-    pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
-        self.process.terminate(deadline).await
+    /// SIGKILL to one node.
+    pub fn kill_node(&mut self, node: usize) {
+        self.nodes[node].process.kill();
     }
 
-    /// Starts the node on its old log and its old port.
+    /// Starts a killed node and waits until it has its part of the cluster again: every replica in sync.
     ///
     /// # Panics
     /// When it runs, or does not become ready.
+    pub async fn start_node_again(&mut self, node: usize) {
+        self.nodes[node].process.start_again();
+        self.ready().await;
+        let reader = self.reader().expect("a client can be made");
+        let in_sync = wait::until(START, async || {
+            let metadata = reader.fetch_metadata(None, ANSWER)?;
+            let topics = metadata.topics().iter();
+            let mut partitions = topics.flat_map(|topic| topic.partitions());
+            Ok(partitions
+                .all(|one| one.isr().len() == one.replicas().len())
+                .then_some(()))
+        });
+        in_sync
+            .await
+            .unwrap_or_else(|error| panic!("node {node} does not come into sync: {error:#}"));
+    }
+
+    /// SIGTERM to every node: the orderly way down. The status of the first.
+    ///
+    /// # Errors
+    /// When one still runs at the deadline.
+    pub async fn terminate(&mut self, deadline: Duration) -> Result<ExitStatus> {
+        let ends = self.nodes.iter_mut();
+        let ends = ends.map(|node| node.process.terminate(deadline));
+        let ends = futures_util::future::try_join_all(ends).await?;
+        ends.into_iter().next().context("there are nodes")
+    }
+
+    /// Starts every node on its old log and its old ports.
+    ///
+    /// # Panics
+    /// When one runs, or does not become ready.
     pub async fn start_again(&mut self) {
-        self.process.start_again();
+        for node in &mut self.nodes {
+            node.process.start_again();
+        }
         self.ready().await;
     }
 
-    /// Stops answering without going away, until [`Kafka::resume`].
+    /// Every node stops answering without going away, until [`Kafka::resume`].
     pub fn pause(&self) {
-        self.process.pause();
+        for node in &self.nodes {
+            node.process.pause();
+        }
     }
 
     /// Ends a pause.
     pub fn resume(&self) {
-        self.process.resume();
+        for node in &self.nodes {
+            node.process.resume();
+        }
     }
 
     /// Creates a topic; `settings` are topic settings such as `cleanup.policy`.
@@ -132,7 +203,7 @@ impl Kafka {
         settings: &[(&str, &str)],
     ) -> Result<()> {
         let admin: AdminClient<DefaultClientContext> = self.config().create()?;
-        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(1));
+        let mut topic = NewTopic::new(name, partitions, TopicReplication::Fixed(self.copies()));
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
@@ -233,10 +304,11 @@ impl Kafka {
         Ok(usize::try_from(count)?)
     }
 
-    /// The settings that every client of the tests starts from.
+    /// The settings that every client of the tests starts from; such a client passes no proxy.
     pub fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.brokers());
+        let direct: Vec<_> = self.nodes.iter().map(Node::direct).collect();
+        config.set("bootstrap.servers", direct.join(","));
         config.set("topic.metadata.refresh.interval.ms", "5000");
         config
     }
@@ -249,14 +321,20 @@ impl Kafka {
         Ok(config.create()?)
     }
 
+    fn copies(&self) -> i32 {
+        i32::try_from(self.nodes.len().min(3)).expect("a small number")
+    }
+
     async fn ready(&mut self) {
         let client = self
             .reader()
             .expect("a client can be made without a broker");
-        self.process
+        let all = self.nodes.len();
+        let process = &mut self.nodes[0].process;
+        process
             .ready(START, async || {
                 let metadata = client.fetch_metadata(None, Duration::from_millis(500))?;
-                Ok(!metadata.brokers().is_empty())
+                Ok(metadata.brokers().len() == all)
             })
             .await;
     }
@@ -286,40 +364,25 @@ impl From<&BorrowedMessage<'_>> for Record {
     }
 }
 
-/// Quick to start rather than quick in the long run.
-fn java(home: &Path) -> Command {
-    let mut command = Command::new(home.join("java"));
-    command
-        .args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-        .arg("-Dlog4j2.level=INFO")
-        .arg("-cp")
-        .arg(home.join("libs/*"));
-    command
-}
-
-/// What retention, timestamps and compaction are is for the topics' creators to say.
-fn settings(folder: &Path, port: u16) -> String {
-    let controller = ports::free();
+/// What all nodes are told. What retention, timestamps and compaction are is for the topics' creators to say.
+fn shared_settings(voters: &[String], more: &str) -> String {
+    let copies = voters.len().min(3);
+    let in_sync = copies.div_ceil(2);
     format!(
-        "process.roles=broker,controller\n\
-         node.id=1\n\
-         controller.quorum.voters=1@127.0.0.1:{controller}\n\
-         controller.listener.names=CONTROLLER\n\
-         listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
-         advertised.listeners=PLAINTEXT://127.0.0.1:{port}\n\
-         log.dirs={}\n\
+        "controller.quorum.voters={}\n\
          auto.create.topics.enable=false\n\
          group.initial.rebalance.delay.ms=0\n\
-         offsets.topic.replication.factor=1\n\
+         offsets.topic.replication.factor={copies}\n\
          offsets.topic.num.partitions=3\n\
-         transaction.state.log.replication.factor=1\n\
-         transaction.state.log.min.isr=1\n\
-         share.coordinator.state.topic.replication.factor=1\n\
-         share.coordinator.state.topic.min.isr=1\n\
+         transaction.state.log.replication.factor={copies}\n\
+         transaction.state.log.min.isr={in_sync}\n\
+         share.coordinator.state.topic.replication.factor={copies}\n\
+         share.coordinator.state.topic.min.isr={in_sync}\n\
          log.cleaner.dedupe.buffer.size=16777216\n\
          log.cleaner.backoff.ms=500\n\
          log.retention.check.interval.ms=500\n\
-         log.initial.task.delay.ms=500\n",
-        folder.join("data").display()
+         log.initial.task.delay.ms=500\n\
+         {more}\n",
+        voters.join(",")
     )
 }
