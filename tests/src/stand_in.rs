@@ -20,8 +20,8 @@ use tokio::task::JoinHandle;
 /// One write as the script sees it.
 #[derive(Debug)]
 pub struct Write<'a> {
-    /// Writes before it.
-    pub number: u64,
+    /// Writes to its bucket before it.
+    pub number: usize,
     /// The bucket or database.
     pub bucket: &'a str,
     /// Its lines.
@@ -88,7 +88,6 @@ pub struct StandIn {
 struct Inner {
     script: Script,
     version: &'static str,
-    writes: u64,
     journal: Vec<Entry>,
     /// Points by bucket, then by series and time.
     points: HashMap<String, BTreeMap<(String, i64), Stored>>,
@@ -97,7 +96,7 @@ struct Inner {
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner")
-            .field("writes", &self.writes)
+            .field("writes", &self.journal.len())
             .finish_non_exhaustive()
     }
 }
@@ -149,7 +148,6 @@ impl StandIn {
         let inner = Arc::new(Mutex::new(Inner {
             script: Box::new(|_| Reply::stored()),
             version,
-            writes: 0,
             journal: Vec::new(),
             points: HashMap::new(),
         }));
@@ -303,12 +301,12 @@ fn unpacked(headers: &HeaderMap, body: &[u8]) -> std::io::Result<String> {
 
 impl Inner {
     fn answer(&mut self, at: Instant, bucket: String, lines: &[String]) -> Reply {
+        let before = self.journal.iter().filter(|entry| entry.bucket == bucket);
         let reply = (self.script)(&Write {
-            number: self.writes,
+            number: before.count(),
             bucket: &bucket,
             lines,
         });
-        self.writes += 1;
         let points = self.points.entry(bucket.clone()).or_default();
         for (place, line) in lines.iter().enumerate() {
             let kept = match &reply.kept {

@@ -1,21 +1,25 @@
 //! Kafka, one node or a cluster of them, with clients to create topics, send and read back.
 
 mod node;
+mod record;
 
 use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{BorrowedMessage, Header, Headers, Message, OwnedHeaders};
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
 
 pub use node::Node;
 use node::Ports;
+pub use record::Record;
 
 use crate::proxy::Proxy;
 use crate::wait;
@@ -23,30 +27,6 @@ use crate::wait;
 /// From the start of the JVM; ten times what it takes on an idle machine.
 const START: Duration = Duration::from_secs(90);
 const ANSWER: Duration = Duration::from_secs(10);
-
-/// A record as read back.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// Its partition.
-    pub partition: i32,
-    /// Its offset.
-    pub offset: i64,
-    /// Milliseconds since 1970.
-    pub timestamp: Option<i64>,
-    /// Its key.
-    pub key: Option<Vec<u8>>,
-    /// Its value; `None` is a tombstone.
-    pub value: Option<Vec<u8>>,
-    /// Its headers, in order.
-    pub headers: Vec<(String, Vec<u8>)>,
-}
-
-impl Record {
-    /// The value as text, empty for a tombstone.
-    pub fn text(&self) -> String {
-        String::from_utf8_lossy(self.value.as_deref().unwrap_or_default()).into_owned()
-    }
-}
 
 /// What is to be started.
 #[derive(Clone, Copy, Debug)]
@@ -304,6 +284,51 @@ impl Kafka {
         Ok(usize::try_from(count)?)
     }
 
+    /// What a group has committed of a topic's partitions, with its metadata; none where it has not.
+    ///
+    /// # Errors
+    /// When the topic does not exist or the broker does not answer.
+    pub fn committed(&self, group: &str, topic: &str) -> Result<Vec<(i32, i64, String)>> {
+        let client: BaseConsumer = self.config().set("group.id", group).create()?;
+        let metadata = client.fetch_metadata(Some(topic), ANSWER)?;
+        let partitions = metadata.topics().first().map(|topic| topic.partitions());
+        let mut asked = TopicPartitionList::new();
+        for partition in partitions.unwrap_or_default() {
+            asked.add_partition(topic, partition.id());
+        }
+        let answered = client.committed_offsets(asked, ANSWER)?;
+        let elements = answered.elements();
+        let committed = elements.iter().filter_map(|element| {
+            let offset = element.offset().to_raw().filter(|offset| *offset >= 0)?;
+            Some((element.partition(), offset, element.metadata().to_owned()))
+        });
+        Ok(committed.collect())
+    }
+
+    /// Changes settings of a topic, and forgets those that are not named.
+    ///
+    /// # Errors
+    /// When the broker refuses or does not answer.
+    pub async fn set_topic(&self, name: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let admin: AdminClient<DefaultClientContext> = self.config().create()?;
+        let mut change = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (key, value) in settings {
+            change = change.set(key, value);
+        }
+        for result in admin.alter_configs([&change], &AdminOptions::new()).await? {
+            result.map_err(|(_, code)| anyhow::anyhow!("cannot change {name}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// The first offset of a partition that is still there, and the one behind the last.
+    ///
+    /// # Errors
+    /// When the topic does not exist or the broker does not answer.
+    pub fn range(&self, topic: &str, partition: i32) -> Result<(i64, i64)> {
+        Ok(self.reader()?.fetch_watermarks(topic, partition, ANSWER)?)
+    }
+
     /// The settings that every client of the tests starts from; such a client passes no proxy.
     pub fn config(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -337,30 +362,6 @@ impl Kafka {
                 Ok(metadata.brokers().len() == all)
             })
             .await;
-    }
-}
-
-impl From<&BorrowedMessage<'_>> for Record {
-    fn from(message: &BorrowedMessage<'_>) -> Self {
-        let headers = message
-            .headers()
-            .into_iter()
-            .flat_map(|headers| headers.iter());
-        Self {
-            partition: message.partition(),
-            offset: message.offset(),
-            timestamp: message.timestamp().to_millis(),
-            key: message.key().map(<[u8]>::to_vec),
-            value: message.payload().map(<[u8]>::to_vec),
-            headers: headers
-                .map(|header| {
-                    (
-                        header.key.to_owned(),
-                        header.value.unwrap_or_default().to_vec(),
-                    )
-                })
-                .collect(),
-        }
     }
 }
 

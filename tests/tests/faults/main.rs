@@ -6,8 +6,10 @@
 // The tests are the outside world: they have real clocks and tasks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod life;
 mod log;
 mod plane;
+mod shards;
 
 use tests::Dice;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -18,6 +20,11 @@ static TURNS: Semaphore = Semaphore::const_new(2);
 /// Waits for a turn beside one other row.
 async fn turn() -> SemaphorePermit<'static> {
     TURNS.acquire().await.expect("it is never closed")
+}
+
+/// Waits until no other row runs, and keeps it so: for what is held against a clock.
+async fn alone() -> SemaphorePermit<'static> {
+    TURNS.acquire_many(2).await.expect("it is never closed")
 }
 
 /// The short form's number, or the full form's.
