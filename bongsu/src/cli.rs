@@ -1,8 +1,10 @@
 //! The command line: what can be asked for, and nothing that does it.
 
+mod data;
 mod oncall;
 mod template;
 
+pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use oncall::Oncall;
 pub use template::{Replay, Template};
 
@@ -109,6 +111,19 @@ pub enum Command {
     /// Threshold templates
     #[command(subcommand)]
     Template(Template),
+    /// Say which shards hold a tenant's points of a time
+    Resolve(Resolve),
+    /// Where a line goes
+    #[command(subcommand)]
+    Route(Route),
+    /// Shards: see, add, take out
+    #[command(subcommand)]
+    Shard(Shard),
+    /// Dead letters: lines that could not be stored
+    #[command(subcommand)]
+    Dlq(Dlq),
+    /// Print the lines of a tenant as they come
+    Tap(Tap),
     /// The configuration that is in force
     #[command(subcommand)]
     Config(Config),

@@ -1,6 +1,8 @@
 //! The door that a running `up` opens for commands on the same machine: only one process may open the
 //! embedded log, so the others ask it. It listens on loopback and wants a token from the data folder.
 
+mod log;
+
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, Running};
 use axum::Json;
@@ -15,6 +17,8 @@ use schemas::catalogue::{Catalogue, Kind, Record, decode_value, encode_value};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use stream::Stream;
+
+pub(crate) use log::DoorLog;
 
 /// A declaration or bundle as it stands in the catalogue's topic.
 #[derive(Debug, Serialize, Deserialize)]
@@ -54,6 +58,7 @@ pub(crate) async fn open(stream: &Stream, token: &str, ctx: &Context) -> Outcome
     let routes = axum::Router::new()
         .route("/catalogue", get(read))
         .route("/publish", post(write))
+        .route("/log", post(ask))
         .layer(axum::middleware::from_fn_with_state(door.clone(), known))
         .with_state(door);
     let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
@@ -128,6 +133,10 @@ async fn write(State(door): State<Door>, Json(body): Json<PublishRequest>) -> Re
     }
 }
 
+async fn ask(State(door): State<Door>, Json(question): Json<log::Ask>) -> Response {
+    log::answer(&door.stream, question).await
+}
+
 impl PublishRequest {
     fn of(request: &Request) -> Self {
         let entry = |entry: &schemas::catalogue::Entry| Entry {
@@ -200,6 +209,7 @@ impl PublishAnswer {
 }
 
 /// The other side of the door.
+#[derive(Clone)]
 pub(crate) struct Client {
     running: Running,
     http: reqwest::Client,

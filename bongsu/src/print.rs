@@ -31,6 +31,11 @@ impl Table {
         self.rows.push(values);
     }
 
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Whether there are none.
     pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()

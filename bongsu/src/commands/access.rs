@@ -1,6 +1,6 @@
 //! The catalogue as a command reaches it: in Kafka, in a running `up`, or in the embedded log itself.
 
-use crate::control::Client;
+use crate::control::{Client, DoorLog};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, DataDir, Running};
 use crate::settings::Settings;
@@ -39,6 +39,14 @@ impl Access {
             .hint("name the brokers with --kafka, start `bongsu up`, or name its --data-dir"));
         }
         parts::embedded_log(&dir, &clock).await.map(Self::Log)
+    }
+
+    /// The log, whoever holds it.
+    pub(crate) fn stream(&self) -> Stream {
+        match self {
+            Self::Log(stream) => stream.clone(),
+            Self::Process(client) => DoorLog::stream(client.clone()),
+        }
     }
 
     /// The catalogue as it stands.

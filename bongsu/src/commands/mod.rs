@@ -3,16 +3,21 @@
 mod access;
 mod apply;
 mod config;
+mod dlq;
 mod doctor;
 mod incident;
 mod oncall;
+mod place;
+mod records;
 mod schema;
 mod service;
+mod shard;
+mod tap;
 mod template;
 mod tenant;
 mod up;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Command, Global, Route};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::settings::{self, Settings};
 
@@ -32,6 +37,13 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Incident(incident) => incident::run(&global, incident).await,
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
         Command::Template(template) => template::run(&global, template),
+        Command::Resolve(asked) => place::resolve(&global, asked).await,
+        Command::Route(Route::Explain { line, tenant }) => {
+            place::explain(&global, &line, &tenant).await
+        }
+        Command::Shard(shard) => shard::run(&global, shard).await,
+        Command::Dlq(dlq) => dlq::run(&global, dlq).await,
+        Command::Tap(tap) => tap::run(&global, tap).await,
         Command::Config(config) => config::run(&global, config),
         Command::Doctor => doctor::run(&global).await,
         Command::Schema { kind } => schema::run(kind.as_deref()),
