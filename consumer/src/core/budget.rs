@@ -1,40 +1,81 @@
-//! One budget of bytes for everything that was read and is not yet stored.
+//! One budget of bytes for everything that was read and is not yet stored, shared between tenants.
 
+use model::TenantId;
 use std::collections::HashMap;
 
-/// A partition may hold at most this part of the budget, so that one whose shard is dead leaves
-/// room for the others.
-const LARGEST_SHARE: usize = 4;
+/// Turns that are looked back on, a bit each.
+const TURNS: u32 = 8;
+/// In so many of them something of a tenant must have been stored, or it is slow.
+const QUICK: u32 = 4;
 
-/// What the budget wants done to the reading of partitions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the budget wants done to reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flow {
-    /// Stop reading this partition.
+    /// Stop reading this partition: what the client has fetched of it already is thrown away.
     Pause(u64),
     /// Read it again.
     Resume(u64),
+    /// Read nothing for the moment, or read on: nothing is thrown away.
+    Hold(bool),
 }
 
-/// Bytes held, by partition.
+/// Bytes held, by tenant.
 ///
-/// A partition is paused when it holds its share: a quarter of the limit, or less when many hold
-/// something. All are paused while the sum is over the limit. Each resumes at half of that.
+/// A tenant may hold as much as is free beside it (the dynamic threshold of shared-memory switches: Choudhury and
+/// Hahne, IEEE/ACM Transactions on Networking 6(2), 1998): alone it comes to a half, two come to a third each, and
+/// there is always room for one more. At its threshold a tenant of which something is stored all the time only makes
+/// everybody wait a moment, since the next write that ends frees room. A slow one, whose shard is dead or takes seconds,
+/// has its own partitions paused instead, and nobody waits for it.
 #[derive(Debug)]
 pub struct Budget {
     limit: usize,
     held: usize,
-    /// How many partitions hold something, and how many are paused.
-    holders: usize,
     paused: usize,
-    over: bool,
-    parts: HashMap<u64, Held>,
+    hold: bool,
+    /// How many quick tenants are over their threshold.
+    quick_over: usize,
+    parts: HashMap<u64, Part>,
+    tenants: HashMap<TenantId, Tenant>,
 }
 
-#[derive(Debug, Default)]
-struct Held {
+#[derive(Debug)]
+struct Part {
+    tenant: TenantId,
     bytes: usize,
-    over: bool,
     paused: bool,
+}
+
+#[derive(Debug)]
+struct Tenant {
+    bytes: usize,
+    /// Whether something was stored, or nothing was there to be stored, in each of the last turns.
+    moved: u32,
+    /// The same of the turn that runs.
+    moves: bool,
+    /// Whether it is over its threshold.
+    over: bool,
+    /// Whether it is among those who make everybody wait.
+    waited_for: bool,
+    parts: Vec<u64>,
+}
+
+impl Default for Tenant {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            moved: u32::MAX,
+            moves: true,
+            over: false,
+            waited_for: false,
+            parts: Vec::new(),
+        }
+    }
+}
+
+impl Tenant {
+    fn is_slow(&self) -> bool {
+        (self.moved & ((1 << TURNS) - 1)).count_ones() < QUICK
+    }
 }
 
 impl Budget {
@@ -43,10 +84,11 @@ impl Budget {
         Self {
             limit,
             held: 0,
-            holders: 0,
             paused: 0,
-            over: false,
+            hold: false,
+            quick_over: 0,
             parts: HashMap::new(),
+            tenants: HashMap::new(),
         }
     }
 
@@ -60,162 +102,136 @@ impl Budget {
         self.paused
     }
 
-    /// A partition begins to be read.
-    pub fn join(&mut self, part: u64) -> Vec<Flow> {
-        self.parts.entry(part).or_default();
-        self.flow(None)
+    /// A partition of a tenant begins to be read.
+    pub fn join(&mut self, part: u64, tenant: &TenantId) -> Vec<Flow> {
+        let owner = self.tenants.entry(tenant.clone()).or_default();
+        owner.parts.push(part);
+        self.parts.insert(
+            part,
+            Part {
+                tenant: tenant.clone(),
+                bytes: 0,
+                paused: false,
+            },
+        );
+        self.flow(tenant)
     }
 
     /// A partition is gone, with all it held.
     pub fn leave(&mut self, part: u64) -> Vec<Flow> {
-        if let Some(gone) = self.parts.remove(&part) {
-            self.held -= gone.bytes;
-            self.holders -= usize::from(gone.bytes > 0);
-            self.paused -= usize::from(gone.paused);
+        let Some(gone) = self.parts.remove(&part) else {
+            return Vec::new();
+        };
+        self.held -= gone.bytes;
+        self.paused -= usize::from(gone.paused);
+        if let Some(tenant) = self.tenants.get_mut(&gone.tenant) {
+            tenant.bytes -= gone.bytes;
+            tenant.parts.retain(|known| *known != part);
+            if tenant.parts.is_empty() {
+                self.quick_over -= usize::from(tenant.waited_for);
+                self.tenants.remove(&gone.tenant);
+            }
         }
-        self.flow(None)
+        self.flow(&gone.tenant)
     }
 
     /// A partition holds more bytes.
     pub fn take(&mut self, part: u64, bytes: usize) -> Vec<Flow> {
-        let Some(held) = self.parts.get_mut(&part) else {
+        let Some(known) = self.parts.get_mut(&part) else {
             return Vec::new();
         };
-        self.holders += usize::from(held.bytes == 0 && bytes > 0);
-        held.bytes += bytes;
+        known.bytes += bytes;
         self.held += bytes;
-        self.flow(Some(part))
+        let tenant = known.tenant.clone();
+        if let Some(owner) = self.tenants.get_mut(&tenant) {
+            if owner.bytes == 0 {
+                // What comes to an idle tenant has not had its chance yet.
+                owner.moves = true;
+            }
+            owner.bytes += bytes;
+        }
+        self.flow(&tenant)
     }
 
     /// A partition holds less.
     pub fn give(&mut self, part: u64, bytes: usize) -> Vec<Flow> {
-        let Some(held) = self.parts.get_mut(&part) else {
+        let Some(known) = self.parts.get_mut(&part) else {
             return Vec::new();
         };
-        let bytes = bytes.min(held.bytes);
-        self.holders -= usize::from(bytes > 0 && held.bytes == bytes);
-        held.bytes -= bytes;
+        let bytes = bytes.min(known.bytes);
+        known.bytes -= bytes;
         self.held -= bytes;
-        self.flow(Some(part))
+        let tenant = known.tenant.clone();
+        if let Some(owner) = self.tenants.get_mut(&tenant) {
+            owner.bytes -= bytes;
+            owner.moves |= bytes > 0;
+        }
+        self.flow(&tenant)
     }
 
-    /// Looks at one partition, and at all of them when the sum crossed the limit.
-    fn flow(&mut self, changed: Option<u64>) -> Vec<Flow> {
-        let was_over = self.over;
-        self.over = self.held > if was_over { self.limit / 2 } else { self.limit };
-        if let Some(part) = changed {
-            self.weigh(part);
+    /// A turn is over: who has moved is known now. All turns are equally long.
+    pub fn turn(&mut self) -> Vec<Flow> {
+        for tenant in self.tenants.values_mut() {
+            tenant.moved = tenant.moved << 1 | u32::from(tenant.moves);
+            tenant.moves = tenant.bytes == 0;
         }
-        let mut flows = Vec::new();
-        let (over, mut paused) = (self.over, self.paused);
-        let mut look = |id: u64, part: &mut Held| {
-            let wanted = over || part.over;
-            if wanted != part.paused {
-                part.paused = wanted;
-                if wanted {
-                    paused += 1;
-                    flows.push(Flow::Pause(id));
-                } else {
-                    paused -= 1;
-                    flows.push(Flow::Resume(id));
-                }
-            }
-        };
-        match changed.filter(|_| was_over == self.over) {
-            Some(id) => {
-                if let Some(part) = self.parts.get_mut(&id) {
-                    look(id, part);
-                }
-            }
-            None => self.parts.iter_mut().for_each(|(id, part)| look(*id, part)),
-        }
-        self.paused = paused;
+        let all: Vec<_> = self.tenants.keys().cloned().collect();
+        let mut flows: Vec<_> = all.iter().flat_map(|tenant| self.weigh(tenant)).collect();
+        flows.extend(self.weigh_all());
         flows
     }
 
-    fn weigh(&mut self, part: u64) {
-        let share = self.limit / self.holders.max(LARGEST_SHARE);
-        if let Some(part) = self.parts.get_mut(&part) {
-            part.over = part.bytes > if part.over { share / 2 } else { share };
+    fn flow(&mut self, tenant: &TenantId) -> Vec<Flow> {
+        let mut flows = self.weigh(tenant);
+        flows.extend(self.weigh_all());
+        flows
+    }
+
+    /// Looks at one tenant. It is over from its threshold on until it is at half of it.
+    fn weigh(&mut self, tenant: &TenantId) -> Vec<Flow> {
+        let free = self.limit.saturating_sub(self.held);
+        let Some(owner) = self.tenants.get_mut(tenant) else {
+            return Vec::new();
+        };
+        let threshold = if owner.over { free / 2 } else { free };
+        owner.over = owner.bytes > threshold;
+        let wanted = owner.over && owner.is_slow();
+        let waited_for = owner.over && !wanted;
+        if waited_for != owner.waited_for {
+            owner.waited_for = waited_for;
+            self.quick_over = if waited_for {
+                self.quick_over + 1
+            } else {
+                self.quick_over - 1
+            };
         }
+        let mut flows = Vec::new();
+        for id in &owner.parts {
+            let Some(part) = self.parts.get_mut(id).filter(|part| part.paused != wanted) else {
+                continue;
+            };
+            part.paused = wanted;
+            if wanted {
+                self.paused += 1;
+                flows.push(Flow::Pause(*id));
+            } else {
+                self.paused -= 1;
+                flows.push(Flow::Resume(*id));
+            }
+        }
+        flows
+    }
+
+    /// Everybody waits while a quick tenant is over its threshold, or all is used up.
+    fn weigh_all(&mut self) -> Option<Flow> {
+        let wanted = self.held >= self.limit || self.quick_over > 0;
+        (wanted != self.hold).then(|| {
+            self.hold = wanted;
+            Flow::Hold(wanted)
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn a_partition_is_paused_at_its_share_and_resumes_at_half_of_it() {
-        let mut budget = Budget::new(400);
-        assert_eq!(budget.join(1), []);
-        assert_eq!(budget.take(1, 100), []);
-        assert_eq!(budget.take(1, 20), [Flow::Pause(1)]);
-        assert_eq!(budget.give(1, 50), []);
-        assert_eq!(budget.give(1, 20), [Flow::Resume(1)]);
-    }
-
-    #[test]
-    fn all_are_paused_while_the_sum_is_over_the_limit() {
-        let mut budget = Budget::new(400);
-        for part in 0..10 {
-            budget.join(part);
-        }
-        for part in 0..9 {
-            budget.take(part, 40);
-        }
-        let paused = budget.take(0, 50);
-        assert_eq!(budget.paused(), 10, "{paused:?}");
-        let resumed: Vec<_> = (0..9).flat_map(|part| budget.give(part, 40)).collect();
-        assert!(resumed.contains(&Flow::Resume(9)), "{resumed:?}");
-    }
-
-    #[test]
-    fn a_partition_that_leaves_gives_back_what_it_held() {
-        let mut budget = Budget::new(100);
-        budget.join(1);
-        budget.join(2);
-        budget.take(1, 150);
-        assert_eq!(budget.paused(), 2);
-        assert_eq!(budget.leave(1), [Flow::Resume(2)]);
-        assert_eq!(budget.held(), 0);
-        assert_eq!(
-            budget.give(1, 150),
-            [],
-            "a late report of it changes nothing"
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn nobody_is_left_paused_when_nothing_is_held(
-            steps in proptest::collection::vec((0_u64..6, 1_usize..80), 1..200),
-        ) {
-            let mut budget = Budget::new(200);
-            let mut paused = std::collections::HashSet::new();
-            let mut follow = |flows: Vec<Flow>| {
-                for flow in flows {
-                    match flow {
-                        Flow::Pause(part) => assert!(paused.insert(part)),
-                        Flow::Resume(part) => assert!(paused.remove(&part)),
-                    }
-                }
-                paused.len()
-            };
-            let mut held = [0; 6];
-            for part in 0..6 {
-                follow(budget.join(part));
-            }
-            for (part, bytes) in steps {
-                held[part as usize] += bytes;
-                follow(budget.take(part, bytes));
-            }
-            for part in 0..6 {
-                let left = follow(budget.give(part, held[part as usize]));
-                prop_assert_eq!(left, budget.paused());
-            }
-            prop_assert_eq!((budget.held(), budget.paused()), (0, 0));
-        }
-    }
-}
+#[path = "budget_tests.rs"]
+mod tests;

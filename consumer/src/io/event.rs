@@ -18,6 +18,8 @@ pub(crate) enum Event {
     Commit,
     /// Time to measure the lag and to look at token files.
     Refresh,
+    /// Time for the budget to look whose lines move.
+    BudgetTurn,
     /// A drain has taken as long as it may.
     DrainDeadline,
     /// Another catalogue is in force.

@@ -72,7 +72,7 @@ impl Worker {
             beginnings.push(part.beginning());
             self.by_source.insert(source, id);
             self.parts.insert(id, part);
-            let flows = self.budget.join(id);
+            let flows = self.budget.join(id, &tenant);
             self.flow(flows);
         }
         tracing::info!(

@@ -20,6 +20,9 @@ use stream::{GroupHandle, Membership, Revoked, Stream, TopicPartition};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
+/// How often the budget looks whose lines move.
+const BUDGET_TURN: model::Span = model::Span::from_millis(250);
+
 /// What a worker is made of.
 pub(crate) struct WorkerParts {
     pub(crate) config: Config,
@@ -76,6 +79,7 @@ struct Sources {
     reports: mpsc::UnboundedReceiver<Report>,
     commit: Interval,
     refresh: Interval,
+    turn: Interval,
 }
 
 impl Worker {
@@ -86,6 +90,7 @@ impl Worker {
         let mut sources = Sources {
             commit: every(parts.config.commit_every),
             refresh: every(parts.config.refresh_every),
+            turn: every(BUDGET_TURN),
             membership: parts.membership,
             catalog: parts.catalog,
             reports: reports_in,
@@ -149,6 +154,7 @@ impl Worker {
             () = until(drain) => Event::DrainDeadline,
             _ = sources.commit.tick() => Event::Commit,
             _ = sources.refresh.tick() => Event::Refresh,
+            _ = sources.turn.tick() => Event::BudgetTurn,
             _ = sources.catalog.changed() => Event::Catalogue,
         }
     }
@@ -166,6 +172,10 @@ impl Worker {
             Event::Refresh => {
                 self.open_shards();
                 self.measure_lag();
+            }
+            Event::BudgetTurn => {
+                let flows = self.budget.turn();
+                self.flow(flows);
             }
             Event::DrainDeadline => self.check_drains(Instant::now()),
             Event::Catalogue => self.on_catalogue(catalog.current()),
@@ -256,6 +266,10 @@ impl Worker {
             let (id, paused) = match flow {
                 Flow::Pause(id) => (id, true),
                 Flow::Resume(id) => (id, false),
+                Flow::Hold(held) => {
+                    self.handle.hold(held);
+                    continue;
+                }
             };
             if let Some(part) = self.parts.get(&id) {
                 self.handle.pause(&part.source, paused);

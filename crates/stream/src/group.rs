@@ -95,6 +95,9 @@ pub trait GroupPort: Send + Sync {
     async fn start(&self, source: &TopicPartition, offset: i64) -> Result<(), StreamError>;
     /// Stops and goes on reading; records in flight may still come after a pause.
     fn pause(&self, source: &TopicPartition, paused: bool);
+    /// Delivers no more batches, or goes on. What was fetched is kept, the group stays served, and a
+    /// partition that is paused stays so. Batches on their way still come.
+    fn hold(&self, held: bool);
     /// Commits durably, all or an error.
     async fn commit(&self, commits: Vec<Commit>) -> Result<(), StreamError>;
     /// Leaves the group: revokes what is held, then ends the events.

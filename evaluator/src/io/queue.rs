@@ -118,6 +118,8 @@ mod tests {
         async fn start(&self, _: &TopicPartition, _: i64) -> Result<(), StreamError> {
             Ok(())
         }
+        fn hold(&self, _: bool) {}
+
         fn pause(&self, _: &TopicPartition, paused: bool) {
             self.0.lock().unwrap().push(paused);
         }

@@ -18,7 +18,14 @@ struct Position {
     /// None before the start, and after the offset was out of range.
     next: Option<i64>,
     paused: bool,
+    held: bool,
     stopped: bool,
+}
+
+impl Position {
+    fn is_read(&self) -> bool {
+        !self.paused && !self.held
+    }
 }
 
 /// The steering of a reading task. A cheap handle.
@@ -60,6 +67,10 @@ impl Cursor {
         self.0.send_modify(|position| position.paused = paused);
     }
 
+    pub(super) fn hold(&self, held: bool) {
+        self.0.send_modify(|position| position.held = held);
+    }
+
     /// Nothing is delivered once this returns.
     pub(super) fn stop(&self) {
         self.0.send_modify(|position| position.stopped = true);
@@ -98,12 +109,14 @@ impl Reading {
             }
             let range = *self.range.borrow_and_update();
             match position.next {
-                Some(next) if !position.paused && !(range.earliest..=range.end).contains(&next) => {
+                Some(next)
+                    if position.is_read() && !(range.earliest..=range.end).contains(&next) =>
+                {
                     let error = out_of_range(&self.source, next, range);
                     self.deliver(position, None, GroupEvent::Failed(error))
                         .await;
                 }
-                Some(next) if !position.paused && next < range.end => {
+                Some(next) if position.is_read() && next < range.end => {
                     self.read(position, next, range.end).await;
                 }
                 _ => {

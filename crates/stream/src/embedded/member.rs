@@ -76,6 +76,11 @@ impl GroupPort for Port {
         }
     }
 
+    fn hold(&self, held: bool) {
+        let cursors = self.cursors.lock().unwrap_or_else(PoisonError::into_inner);
+        cursors.values().for_each(|cursor| cursor.hold(held));
+    }
+
     async fn commit(&self, commits: Vec<Commit>) -> Result<(), StreamError> {
         check_metadata(&commits)?;
         let mut placed = Vec::with_capacity(commits.len());

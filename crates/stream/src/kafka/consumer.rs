@@ -39,6 +39,7 @@ const ATTACH_AGAIN: Duration = Duration::from_secs(1);
 pub(super) enum Command {
     Start(TopicPartition, i64, Answer),
     Pause(TopicPartition, bool),
+    Hold(bool),
     Released(Vec<TopicPartition>),
     Leave(oneshot::Sender<()>),
     Gone,
@@ -78,7 +79,9 @@ impl Polling {
                 break;
             }
             self.hand_on();
-            if self.state.ready.is_empty() {
+            if self.state.held_up {
+                self.wait();
+            } else if self.state.ready.is_empty() {
                 self.unchoke();
                 self.read();
             } else {
@@ -104,23 +107,30 @@ impl Polling {
 
     /// Does what the member wants.
     fn obey(&mut self) {
-        let mut starts = std::mem::take(&mut self.state.later);
         while let Ok(order) = self.orders.try_recv() {
-            match order {
-                Command::Start(source, offset, answer) => starts.push((source, offset, answer)),
-                Command::Pause(source, paused) => self.pause(&source, paused),
-                Command::Released(sources) => self.release(&sources),
-                Command::Leave(done) => {
-                    if self.state.leaving.is_none() {
-                        self.consumer.unsubscribe();
-                    }
-                    self.state.leaving.get_or_insert_default().push(done);
-                }
-                Command::Gone => self.state.gone = true,
-                Command::OutOfRange(source, error) => self.out_of_range(&source, error),
-            }
+            self.obey_one(order);
         }
+        let starts = std::mem::take(&mut self.state.later);
         self.start(starts);
+    }
+
+    fn obey_one(&mut self, order: Command) {
+        match order {
+            Command::Start(source, offset, answer) => {
+                self.state.later.push((source, offset, answer));
+            }
+            Command::Pause(source, paused) => self.pause(&source, paused),
+            Command::Hold(held) => self.state.held_up = held,
+            Command::Released(sources) => self.release(&sources),
+            Command::Leave(done) => {
+                if self.state.leaving.is_none() {
+                    self.consumer.unsubscribe();
+                }
+                self.state.leaving.get_or_insert_default().push(done);
+            }
+            Command::Gone => self.state.gone = true,
+            Command::OutOfRange(source, error) => self.out_of_range(&source, error),
+        }
     }
 
     fn rebalance(&mut self, rebalance: Rebalance) {
@@ -226,6 +236,16 @@ impl Polling {
                 self.state.ready.push_back(batch);
             }
         }
+    }
+
+    /// Serves the group while nothing is to be read; the client fetches on until its queue is full.
+    fn wait(&mut self) {
+        match self.orders.recv_timeout(POLL) {
+            Ok(order) => self.obey_one(order),
+            // A member that is gone has said so before.
+            Err(orders::RecvTimeoutError::Timeout | orders::RecvTimeoutError::Disconnected) => {}
+        }
+        self.serve();
     }
 
     /// Serves rebalances and errors of the client. Messages have a queue of their own, but for those

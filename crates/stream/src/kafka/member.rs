@@ -131,6 +131,10 @@ impl GroupPort for Port {
             .unwrap_or_default();
     }
 
+    fn hold(&self, held: bool) {
+        self.0.tell(Command::Hold(held)).unwrap_or_default();
+    }
+
     async fn commit(&self, commits: Vec<Commit>) -> Result<(), StreamError> {
         check_metadata(&commits)?;
         if commits.is_empty() {

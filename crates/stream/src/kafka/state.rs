@@ -30,6 +30,8 @@ pub(super) struct State {
     pub(super) held: HashMap<TopicPartition, Held>,
     pub(super) gather: Gather,
     pub(super) ready: VecDeque<Batch>,
+    /// Whether the member wants no batches for the moment.
+    pub(super) held_up: bool,
     /// Since when the member takes nothing.
     pub(super) full: Option<Stopwatch>,
     pub(super) choked: bool,
