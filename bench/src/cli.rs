@@ -16,34 +16,162 @@ pub(crate) struct Cli {
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// From a topic to the store: 1 and 100 lines a message, bodies in gzip and as they are
-    Consumer(Options),
+    /// From topics to the store: 1 and 100 lines a message, bodies in gzip and as they are
+    Consumer(ConsumerOptions),
     /// From HTTP to a topic: bodies of 5,000 lines in gzip
     Router(Options),
+    /// What a point costs the consumer with ever more tenants and series, on a full backlog
+    Growth(Options),
+    /// What one shard that is dead, or answers in 10 s, does to the points of the others
+    Isolation(IsolationOptions),
+    /// How many lines a core scans, and copies into the buffers of eight shards
+    Scan,
     /// The store that only counts, as a process of its own
     #[command(hide = true)]
-    Sink {
-        /// Where it listens
-        #[arg(long)]
-        listen: SocketAddr,
-    },
+    Sink(SinkOptions),
+    /// A consumer that only counts, as a process of its own
+    #[command(hide = true)]
+    Count(CountOptions),
 }
 
 /// How it is measured.
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Lines of each cell
-    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..))]
-    pub(crate) lines: u64,
+    /// Lines of each cell; by default 3,000,000
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    lines: Option<u64>,
+    /// 1,000,000 lines a cell instead
+    #[arg(long, conflicts_with = "lines")]
+    short: bool,
     /// Who runs beside Bongsu, on the same lines and the same sink
     #[arg(long, value_enum, value_delimiter = ',')]
     pub(crate) against: Vec<Rival>,
     /// How the figures are printed
     #[arg(long, short = 'o', value_enum, default_value = "table")]
     pub(crate) output: Output,
+    /// Where a plot of them is written, as SVG
+    #[arg(long, value_name = "PATH")]
+    pub(crate) plot: Option<PathBuf>,
     /// The program that is measured; by default the `bongsu` beside this one
     #[arg(long, value_name = "PATH")]
     pub(crate) bongsu: Option<PathBuf>,
+}
+
+impl Options {
+    /// Lines of each cell.
+    pub(crate) fn lines(&self) -> u64 {
+        let usual = if self.short { 1_000_000 } else { 3_000_000 };
+        self.lines.unwrap_or(usual)
+    }
+}
+
+/// The consumer's load and its store.
+#[derive(Debug, Args)]
+pub(crate) struct ConsumerOptions {
+    #[command(flatten)]
+    pub(crate) common: Options,
+    /// Compression of the topics
+    #[arg(long, value_enum, default_value = "lz4")]
+    pub(crate) compression: Compression,
+    /// Tenants, each with a topic of 12 partitions; their loads fall as 1/n (Zipf)
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) tenants: u32,
+    /// Shards, each a sink of its own
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    pub(crate) shards: u32,
+    #[command(flatten)]
+    pub(crate) manners: Manners,
+}
+
+/// The isolation's load.
+#[derive(Debug, Args)]
+pub(crate) struct IsolationOptions {
+    /// Lines a second, all shards together
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) rate: u64,
+    /// Seconds of each run
+    #[arg(long, default_value_t = 45)]
+    pub(crate) seconds: u64,
+    /// Runs without and with the fault, in turns
+    #[arg(long, default_value_t = 3)]
+    pub(crate) runs: usize,
+    /// What is wrong with the first shard
+    #[arg(long, value_enum, default_value = "dead")]
+    pub(crate) fault: ShardFault,
+    /// How the figures are printed
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// The program that is measured; by default the `bongsu` beside this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) bongsu: Option<PathBuf>,
+}
+
+/// What is wrong with a shard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShardFault {
+    /// Nobody listens
+    Dead,
+    /// It answers in 10 s
+    Slow,
+}
+
+/// How a sink behaves.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Manners {
+    /// How long the sink waits before it answers a write, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    pub(crate) wait_ms: u64,
+    /// What the sink does to every tenth write
+    #[arg(long, value_enum, default_value = "none")]
+    pub(crate) fault: SinkFault,
+}
+
+/// What a sink does to every tenth write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SinkFault {
+    /// Takes it as all others
+    None,
+    /// 503 with `Retry-After: 1`
+    Unavailable,
+    /// 500
+    Error,
+    /// Never answers
+    Hang,
+}
+
+/// The sink's process.
+#[derive(Debug, Args)]
+pub(crate) struct SinkOptions {
+    /// Where it listens
+    #[arg(long)]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) manners: Manners,
+}
+
+/// The process that counts.
+#[derive(Debug, Args)]
+pub(crate) struct CountOptions {
+    /// The broker
+    #[arg(long)]
+    pub(crate) brokers: String,
+    /// The topics, all with 12 partitions
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) topics: Vec<String>,
+    /// How many lines there are
+    #[arg(long)]
+    pub(crate) lines: u64,
+}
+
+/// Compression of a topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compression {
+    /// None
+    None,
+    /// lz4
+    Lz4,
+    /// zstd
+    Zstd,
 }
 
 /// Whom Bongsu is compared with.

@@ -1,14 +1,17 @@
-//! From a topic to the store: what a consumer needs to bring a backlog to zero lag.
+//! From topics to the store: what a consumer needs to bring a backlog to zero lag.
 
-use crate::cli::Options;
+use crate::ceilings;
+use crate::cli::{ConsumerOptions, Manners, SinkFault};
 use crate::contender::{Contender, Who, cell_time};
-use crate::product::{Product, TOPIC};
+use crate::load::Load;
+use crate::product::Product;
 use crate::report::{Cell, Figures, Outcome, Report};
-use crate::sink::Sink;
+use crate::sink::{Received, Sink};
 use crate::tally::Tally;
 use crate::telegraf;
 use crate::topic::{self, Follow};
 use anyhow::{Context, Result, ensure};
+use std::path::Path;
 use std::time::Duration;
 use tests::Kafka;
 use tokio::task::block_in_place;
@@ -20,26 +23,38 @@ const JOIN: Duration = Duration::from_secs(60);
 /// Between two looks at the group while it forms.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// A full topic, and the sink where its lines are to go.
-struct Backlog {
-    kafka: Kafka,
+/// Full topics, and the sinks where their lines are to go.
+pub(crate) struct Backlog {
+    pub(crate) kafka: Kafka,
     product: Product,
-    sink: Sink,
-    lines_per_message: u64,
+    pub(crate) sinks: Vec<Sink>,
+    load: Load,
     produced: Tally,
+    /// Whether a line may arrive twice, since the sink answers some writes badly.
+    may_repeat: bool,
 }
 
 /// Measures every cell.
 ///
 /// # Errors
 /// When the systems around the contenders fail. What a contender does wrong is in the report.
-pub(crate) async fn run(options: &Options) -> Result<Report> {
-    let mut report = Report::begin("consumer", options.lines);
+pub(crate) async fn run(options: &ConsumerOptions) -> Result<Report> {
+    let lines = options.common.lines();
+    let mut report = Report::begin("consumer", lines);
     for lines_per_message in LINES_PER_MESSAGE {
-        let backlog = Backlog::fill(options, lines_per_message).await?;
+        let load = Load {
+            tenants: options.tenants,
+            compression: options.compression,
+            ..Load::new(lines, lines_per_message)
+        };
+        let bongsu = options.common.bongsu.as_deref();
+        let backlog = Backlog::fill(bongsu, load, options.shards, &options.manners).await?;
+        eprintln!("a consumer that only counts");
+        let counting = ceilings::counting(&backlog.kafka, &backlog.load).await?;
+        report.ceilings.push(counting);
         for encoding in ENCODINGS {
             let mut cell = Cell::new(lines_per_message, encoding);
-            for who in Who::all(&options.against) {
+            for who in Who::all(&options.common.against) {
                 eprintln!(
                     "{}: {lines_per_message} lines a message, {encoding}",
                     who.name()
@@ -50,36 +65,62 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
             }
             report.cells.push(cell);
         }
+        if report.ceilings.len() == LINES_PER_MESSAGE.len() {
+            for encoding in ENCODINGS {
+                let alone = ceilings::sink_alone(&backlog.sinks[0], encoding).await?;
+                report.ceilings.push(alone);
+            }
+        }
     }
     Ok(report)
 }
 
 impl Backlog {
-    async fn fill(options: &Options, lines_per_message: u64) -> Result<Self> {
-        let (kafka, sink) = tokio::join!(Kafka::start(), Sink::start());
-        let sink = sink?;
-        let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
+    /// Starts what it needs, and fills the topics.
+    ///
+    /// # Errors
+    /// When one of the systems fails.
+    pub(crate) async fn fill(
+        bongsu: Option<&Path>,
+        load: Load,
+        shards: u32,
+        manners: &Manners,
+    ) -> Result<Self> {
+        let kafka = Kafka::start().await;
+        let mut sinks = Vec::new();
+        for _ in 0..shards {
+            sinks.push(Sink::start(manners).await?);
+        }
+        let urls: Vec<_> = sinks.iter().map(|sink| sink.url().to_owned()).collect();
+        let product = Product::find(bongsu, kafka.brokers())?;
         let produced = block_in_place(|| {
-            product.declare(sink.url())?;
-            topic::fill(&kafka, TOPIC, options.lines, lines_per_message)
+            product.declare(&urls, &load.tenants())?;
+            topic::fill(&kafka, &load)
         })?;
         ensure!(
-            produced.lines == options.lines,
-            "the topic was filled with {produced}"
+            produced.lines == load.lines,
+            "the topics were filled with {produced}"
         );
         Ok(Self {
             kafka,
             product,
-            sink,
-            lines_per_message,
+            sinks,
+            load,
             produced,
+            may_repeat: manners.fault == SinkFault::Hang,
         })
     }
 
-    async fn measure(&self, who: Who, encoding: &str) -> Result<Figures> {
-        self.sink.forget().await?;
+    /// Has a contender bring the backlog to zero lag.
+    ///
+    /// # Errors
+    /// When the run does not count.
+    pub(crate) async fn measure(&self, who: Who, encoding: &str) -> Result<Figures> {
+        for sink in &self.sinks {
+            sink.forget().await?;
+        }
         let group = format!("bench-{}-{encoding}", who.name());
-        let follow = Follow::new(&self.kafka, TOPIC, &group)?;
+        let follow = Follow::new(&self.kafka, self.load.topics(), &group)?;
         let mut contender = self.start(who, &group, encoding).await?;
         let figures = self.watch(&mut contender, &follow).await?;
         contender.stop().await?;
@@ -92,12 +133,15 @@ impl Backlog {
                 let settings = format!("{{group: {group}, gzip: {}}}", encoding == "gzip");
                 Ok(self.product.start("consumer", &settings).await?.0)
             }
-            Who::Rival(rival) => telegraf::consumer(
-                rival,
-                (&self.kafka.brokers(), TOPIC, group),
-                (self.sink.url(), encoding),
-                self.lines_per_message,
-            ),
+            Who::Rival(rival) => {
+                let topics = self.load.topics().into_iter().map(|(topic, _)| topic);
+                telegraf::consumer(
+                    rival,
+                    (&self.kafka.brokers(), &topics.collect::<Vec<_>>(), group),
+                    (self.sinks[0].url(), encoding),
+                    self.load.lines_per_message,
+                )
+            }
         }
     }
 
@@ -118,7 +162,7 @@ impl Backlog {
             Ok(block_in_place(|| follow.committed())? == ends)
         });
         let committed = committed.await;
-        let received = self.sink.received().await?;
+        let received = self.received().await?;
         committed.with_context(|| {
             format!(
                 "the lag is not zero; the sink has {} of {}",
@@ -126,11 +170,21 @@ impl Backlog {
             )
         })?;
         let arrived = received.tally;
-        ensure!(
-            arrived == self.produced,
-            "the sink has {arrived} of {}",
-            self.produced
-        );
-        contender.figures(arrived.lines, from, received.last_nanos)
+        let all_there =
+            arrived == self.produced || (self.may_repeat && arrived.lines >= self.produced.lines);
+        ensure!(all_there, "the sink has {arrived} of {}", self.produced);
+        contender.figures(self.produced.lines, from, received.last_nanos)
+    }
+
+    /// What all sinks have together.
+    async fn received(&self) -> Result<Received> {
+        let mut all = Received::default();
+        for sink in &self.sinks {
+            let one = sink.received().await?;
+            all.tally.merge(one.tally);
+            all.writes += one.writes;
+            all.last_nanos = all.last_nanos.max(one.last_nanos);
+        }
+        Ok(all)
     }
 }

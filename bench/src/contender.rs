@@ -143,6 +143,33 @@ impl Contender {
         Ok(Figures::new(lines, cpu, took, usage::peak_rss(self.id)?))
     }
 
+    /// Waits until its log holds a text, and says when that was, in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When it ends before that, or the time is over.
+    pub(crate) async fn until_logged(
+        &mut self,
+        within: Duration,
+        text: &str,
+        seen: &mut i64,
+    ) -> Result<()> {
+        let log = self.process.log().to_owned();
+        self.until(within, async || {
+            *seen = Clock::system().now_nanos();
+            Ok(std::fs::read_to_string(&log)?.contains(text))
+        })
+        .await
+    }
+
+    /// How many lines of its log hold this text.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) fn logged(&self, text: &str) -> Result<usize> {
+        let log = std::fs::read_to_string(self.process.log())?;
+        Ok(log.lines().filter(|line| line.contains(text)).count())
+    }
+
     /// Ends it in order.
     ///
     /// # Errors

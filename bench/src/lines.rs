@@ -12,21 +12,27 @@ const FIRST_ROUND: u64 = 1_760_000_000;
 const ROUND_SECONDS: u64 = 10;
 
 /// The partition of each host, as the router and Bongsu's agents choose it.
-pub(crate) fn partitions() -> Vec<u32> {
-    let partition = |host| model::host_partition(name(host).as_bytes(), PARTITIONS);
-    (0..HOSTS).map(partition).collect()
+pub(crate) fn partitions(hosts: u64, partitions: u32) -> Vec<u32> {
+    let partition = |host| model::host_partition(name(host).as_bytes(), partitions);
+    (0..hosts).map(partition).collect()
 }
 
 /// The host of a line.
-pub(crate) fn host(line: u64) -> usize {
-    (line % HOSTS) as usize
+pub(crate) fn host(line: u64, hosts: u64) -> usize {
+    (line % hosts) as usize
 }
 
 /// Appends a line with its newline. No two lines are alike.
 ///
 /// Tags are sorted and numbers written in the shortest form, as Telegraf writes them: so a line is
 /// the same bytes whoever carried it.
-pub(crate) fn write(line: u64, out: &mut Vec<u8>) {
+pub(crate) fn write(line: u64, hosts: u64, out: &mut Vec<u8>) {
+    let seconds = FIRST_ROUND + line / hosts * ROUND_SECONDS;
+    write_at(line, hosts, seconds * 1_000_000_000, out);
+}
+
+/// The same with a time of its own, in nanoseconds.
+pub(crate) fn write_at(line: u64, hosts: u64, nanos: u64, out: &mut Vec<u8>) {
     let random = mix(line);
     let hundredths = |shift: u32, most: u64| ((random >> shift) & 0xffff) % most;
     let (user, system, wait) = (
@@ -39,13 +45,12 @@ pub(crate) fn write(line: u64, out: &mut Vec<u8>) {
     writeln!(
         out,
         "cpu,cpu=cpu-total,dc=seoul-1,host={},os=linux usage_idle={},usage_iowait={},\
-         usage_system={},usage_user={} {}000000000",
-        name(line % HOSTS),
+         usage_system={},usage_user={} {nanos}",
+        name(line % hosts),
         percent(idle),
         percent(wait),
         percent(system),
         percent(user),
-        FIRST_ROUND + line / HOSTS * ROUND_SECONDS,
     )
     .expect("a vector takes what is written");
 }
@@ -73,7 +78,7 @@ mod tests {
         let (mut all, mut bytes) = (HashSet::new(), 0);
         for line in 0..10_000 {
             let mut text = Vec::new();
-            write(line, &mut text);
+            write(line, HOSTS, &mut text);
             bytes += text.len();
             all.insert(text);
         }
@@ -83,7 +88,7 @@ mod tests {
 
     #[test]
     fn hosts_spread_over_all_partitions() {
-        let used: HashSet<_> = partitions().into_iter().collect();
+        let used: HashSet<_> = partitions(HOSTS, PARTITIONS).into_iter().collect();
         assert_eq!(used.len(), PARTITIONS as usize);
     }
 }

@@ -3,13 +3,19 @@
 // A stopwatch that prints: it has a real clock, a thread of its own, and speaks to whoever runs it.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+mod ceilings;
 mod cli;
 mod consumer;
 mod contender;
+mod growth;
+mod isolation;
 mod lines;
+mod load;
+mod plot;
 mod product;
 mod report;
 mod router;
+mod scan;
 mod sink;
 mod tally;
 mod telegraf;
@@ -22,15 +28,22 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
-    let cli = Cli::parse();
-    match cli.command {
-        Command::Consumer(options) => Box::pin(consumer::run(&options))
-            .await?
-            .print(options.output),
-        Command::Router(options) => Box::pin(router::run(&options)).await?.print(options.output),
-        Command::Sink { listen } => {
-            sink::serve(listen).await?;
-            Ok(ExitCode::SUCCESS)
+    match Cli::parse().command {
+        Command::Consumer(options) => {
+            let report = Box::pin(consumer::run(&options)).await?;
+            report.print(options.common.output, options.common.plot.as_deref())
         }
+        Command::Router(options) => {
+            let report = Box::pin(router::run(&options)).await?;
+            report.print(options.output, options.plot.as_deref())
+        }
+        Command::Growth(options) => {
+            let report = Box::pin(growth::run(&options)).await?;
+            report.print(options.output, options.plot.as_deref())
+        }
+        Command::Isolation(options) => Box::pin(isolation::run(&options)).await,
+        Command::Scan => scan::run().map(|()| ExitCode::SUCCESS),
+        Command::Sink(options) => sink::serve(options).await.map(|()| ExitCode::SUCCESS),
+        Command::Count(options) => ceilings::count(&options).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,8 +1,8 @@
 //! Bongsu as its users run it: the release program, its catalogue, its services.
 
 use crate::contender::Contender;
-use crate::lines::PARTITIONS;
 use anyhow::{Context, Result, ensure};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -45,21 +45,49 @@ impl Product {
         })
     }
 
-    /// Declares the tenant, whose topic that makes, and the place where its points go.
+    /// Declares tenants, whose topics that makes, each with so many partitions, and the shards that hold their
+    /// points.
     ///
     /// # Errors
     /// When the catalogue is refused.
-    pub(crate) fn declare(&self, sink: &str) -> Result<()> {
+    pub(crate) fn declare(&self, sinks: &[String], tenants: &[(String, u32)]) -> Result<()> {
+        self.declare_placed(sinks, tenants, "")
+    }
+
+    /// The same, with lines of its own for the epoch.
+    ///
+    /// # Errors
+    /// When the catalogue is refused.
+    pub(crate) fn declare_placed(
+        &self,
+        sinks: &[String],
+        tenants: &[(String, u32)],
+        epoch: &str,
+    ) -> Result<()> {
         let token = self.catalogue.write("token", "bench-sink-token");
-        let catalogue = format!(
-            "escalation_policy: default\nsteps:\n  - notify: [nobody]\n---\n\
-             contact: nobody\nname: Nobody\nemail: nobody@example.org\n---\n\
-             tenant: {TENANT}\npartitions: {PARTITIONS}\n---\n\
-             shard: sink\nurl: {sink}\norg: bongsu\ntoken_file: {}\n---\n\
-             placement: default\nshards_per_tenant: 1\n\
-             epochs:\n  - {{from: beginning, shards: {{sink: 1.0}}}}\n",
-            token.display()
-        );
+        let mut catalogue = "escalation_policy: default\nsteps:\n  - notify: [nobody]\n---\n\
+             contact: nobody\nname: Nobody\nemail: nobody@example.org\n---\n"
+            .to_owned();
+        for (tenant, partitions) in tenants {
+            write!(
+                catalogue,
+                "tenant: {tenant}\npartitions: {partitions}\n---\n"
+            )?;
+        }
+        for (n, sink) in sinks.iter().enumerate() {
+            write!(
+                catalogue,
+                "shard: sink-{n}\nurl: {sink}\norg: bongsu\ntoken_file: {}\n---\n",
+                token.display()
+            )?;
+        }
+        let weights: Vec<_> = (0..sinks.len()).map(|n| format!("sink-{n}: 1.0")).collect();
+        write!(
+            catalogue,
+            "placement: default\nshards_per_tenant: 1\n\
+             epochs:\n  - from: beginning\n    shards: {{{}}}\n{epoch}",
+            weights.join(", ")
+        )?;
         let file = self.catalogue.write("bench.yaml", &catalogue);
         process::run(self.command().arg("apply").arg("-f").arg(file)).map(|_| ())
     }

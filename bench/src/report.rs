@@ -1,9 +1,10 @@
 //! The figures, as a table and as JSON.
 
 use crate::cli::Output;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,8 +19,29 @@ pub(crate) struct Report {
     pub(crate) cores: usize,
     /// How many processes wanted one of them, in the minute before the run.
     pub(crate) load_before: f64,
+    /// What nobody can beat on this machine.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ceilings: Vec<Ceiling>,
     /// The cells.
     pub(crate) cells: Vec<Cell>,
+}
+
+/// The figure of something that does only a part of the work.
+#[derive(Debug, Serialize)]
+pub(crate) struct Ceiling {
+    /// What it is.
+    pub(crate) what: &'static str,
+    /// Lines of a message, where messages are read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lines_per_message: Option<u64>,
+    /// Encoding of the bodies, where some are sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) encoding: Option<&'static str>,
+    /// User and system seconds for a million points, where the work is a process of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) cpu_s_per_mpoint: Option<f64>,
+    /// Points a second.
+    pub(crate) points_per_s: f64,
 }
 
 /// One load, and what each contender needed for it.
@@ -29,6 +51,12 @@ pub(crate) struct Cell {
     pub(crate) lines_per_message: u64,
     /// `gzip` or `identity`: of the body of a write.
     pub(crate) encoding: &'static str,
+    /// Tenants of the load, where they differ between cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tenants: Option<u32>,
+    /// Series of the load, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) series: Option<u64>,
     /// Bongsu's figures.
     pub(crate) bongsu: Outcome,
     /// Telegraf's at its defaults.
@@ -113,15 +141,20 @@ impl Report {
                 .next()
                 .and_then(|text| text.parse().ok())
                 .unwrap_or(0.0),
+            ceilings: Vec::new(),
             cells: Vec::new(),
         }
     }
 
-    /// Prints it. The run has failed where a contender's run does not count.
+    /// Prints it, and writes the plot that was asked for. The run has failed where a contender's run does not count.
     ///
     /// # Errors
-    /// Never for a report of figures; the signature is that of the serializer.
-    pub(crate) fn print(&self, output: Output) -> Result<ExitCode> {
+    /// When the plot cannot be written.
+    pub(crate) fn print(&self, output: Output, plot: Option<&Path>) -> Result<ExitCode> {
+        if let Some(path) = plot {
+            let written = std::fs::write(path, crate::plot::svg(self));
+            written.with_context(|| format!("the plot {}", path.display()))?;
+        }
         match output {
             Output::Json => println!("{}", serde_json::to_string_pretty(self)?),
             Output::Table => print!("{}", self.table()),
@@ -137,6 +170,14 @@ impl Report {
         })
     }
 
+    /// What the first two columns hold.
+    fn columns(&self) -> (&'static str, &'static str) {
+        match self.cells.first().and_then(|cell| cell.tenants) {
+            Some(_) => ("tenants", "series"),
+            None => ("lines/msg", "encoding"),
+        }
+    }
+
     fn table(&self) -> String {
         let mut text = format!(
             "{}: {} lines a cell, {} cores, load before the run {:.1}\n\n\
@@ -145,8 +186,8 @@ impl Report {
             self.lines,
             self.cores,
             self.load_before,
-            "lines/msg",
-            "encoding",
+            self.columns().0,
+            self.columns().1,
             "",
             "CPU-s/Mpoint",
             "peak RSS MB",
@@ -156,16 +197,48 @@ impl Report {
         for cell in &self.cells {
             cell.rows(&mut text);
         }
+        for ceiling in &self.ceilings {
+            ceiling.row(&mut text);
+        }
         text
     }
 }
 
+impl Ceiling {
+    fn row(&self, text: &mut String) {
+        let cpu = self.cpu_s_per_mpoint.map(|cpu| format!("{cpu:.3}"));
+        let messages = self.lines_per_message.map(|lines| lines.to_string());
+        writeln!(
+            text,
+            "{:>10}  {:<8}  {:<14}  {:>14}  {:>11}  {:>10.0}  {}",
+            messages.unwrap_or_default(),
+            self.encoding.unwrap_or_default(),
+            "ceiling",
+            cpu.unwrap_or_default(),
+            "",
+            self.points_per_s,
+            self.what,
+        )
+        .expect("a string takes what is written");
+    }
+}
+
 impl Cell {
+    /// What the load is, in a few words.
+    pub(crate) fn title(&self) -> String {
+        match (self.tenants, self.series) {
+            (Some(tenants), Some(series)) => format!("{tenants} tenants, {series} series"),
+            _ => format!("{} lines, {}", self.lines_per_message, self.encoding),
+        }
+    }
+
     /// A cell that nobody has run yet.
     pub(crate) fn new(lines_per_message: u64, encoding: &'static str) -> Self {
         Self {
             lines_per_message,
             encoding,
+            tenants: None,
+            series: None,
             bongsu: Outcome::NotCounted {
                 not_counted: "it did not run".to_owned(),
             },
@@ -174,7 +247,7 @@ impl Cell {
         }
     }
 
-    fn outcomes(&self) -> Vec<(&'static str, &Outcome)> {
+    pub(crate) fn outcomes(&self) -> Vec<(&'static str, &Outcome)> {
         let rivals = [
             ("telegraf", &self.telegraf),
             ("telegraf tuned", &self.telegraf_tuned),
@@ -189,10 +262,11 @@ impl Cell {
 
     fn rows(&self, text: &mut String) {
         for (name, outcome) in self.outcomes() {
-            let start = format!(
-                "{:>10}  {:<8}  {name:<14}",
-                self.lines_per_message, self.encoding
-            );
+            let load = match (self.tenants, self.series) {
+                (Some(tenants), Some(series)) => format!("{tenants:>10}  {series:<8}"),
+                _ => format!("{:>10}  {:<8}", self.lines_per_message, self.encoding),
+            };
+            let start = format!("{load}  {name:<14}");
             let row = match outcome {
                 Outcome::Counted(figures) => format!(
                     "{start}  {:>14.3}  {:>11.1}  {:>10.0}  {:>6}",
@@ -231,6 +305,8 @@ mod tests {
         let cell = Cell {
             lines_per_message: 100,
             encoding: "gzip",
+            tenants: None,
+            series: None,
             bongsu: counted(1),
             telegraf: Some(telegraf),
             telegraf_tuned: None,
@@ -240,6 +316,7 @@ mod tests {
             lines: 2_000_000,
             cores: 4,
             load_before: 0.5,
+            ceilings: Vec::new(),
             cells: vec![cell],
         }
     }
@@ -267,6 +344,9 @@ mod tests {
         };
         let report = report(lost);
         assert!(report.table().contains("not counted: a line is missing"));
-        assert_eq!(report.print(Output::Table).unwrap(), ExitCode::FAILURE);
+        assert_eq!(
+            report.print(Output::Table, None).unwrap(),
+            ExitCode::FAILURE
+        );
     }
 }

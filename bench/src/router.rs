@@ -3,7 +3,7 @@
 use crate::cli::Options;
 use crate::contender::{Contender, Who, cell_time};
 use crate::lines::{self, PARTITIONS};
-use crate::product::{Product, TOPIC};
+use crate::product::{Product, TENANT, TOPIC};
 use crate::report::{Cell, Figures, Outcome, Report};
 use crate::tally::Tally;
 use crate::telegraf;
@@ -58,7 +58,7 @@ struct Posting {
 /// # Errors
 /// When the systems around the contenders fail. What a contender does wrong is in the report.
 pub(crate) async fn run(options: &Options) -> Result<Report> {
-    let mut report = Report::begin("router", options.lines);
+    let mut report = Report::begin("router", options.lines());
     let load = Arc::new(Load::prepare(options).await?);
     let mut cell = Cell::new(LINES_PER_BODY, "gzip");
     for who in Who::all(&options.against) {
@@ -77,9 +77,12 @@ impl Load {
         let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
         block_in_place(|| {
             // No point goes there: the consumer does not run.
-            product.declare("http://127.0.0.1:9")?;
+            product.declare(
+                &["http://127.0.0.1:9".to_owned()],
+                &[(TENANT.to_owned(), PARTITIONS)],
+            )?;
             let token = product.token()?;
-            let (bodies, all) = bodies(options.lines)?;
+            let (bodies, all) = bodies(options.lines())?;
             Ok(Self {
                 kafka,
                 product,
@@ -96,7 +99,7 @@ fn bodies(count: u64) -> Result<(Vec<Body>, Tally)> {
     for first in (0..count).step_by(LINES_PER_BODY as usize) {
         let lines = LINES_PER_BODY.min(count - first);
         let mut text = Vec::new();
-        (first..first + lines).for_each(|line| lines::write(line, &mut text));
+        (first..first + lines).for_each(|line| lines::write(line, lines::HOSTS, &mut text));
         all.add(&text);
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&text)?;

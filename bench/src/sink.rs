@@ -1,6 +1,7 @@
 //! The store that only counts. It answers as InfluxDB 2 does where a writer asks, reads and hashes
 //! every line, and keeps none. It runs as a process of its own, so that its work counts for nobody.
 
+use crate::cli::{Manners, SinkFault, SinkOptions};
 use crate::tally::Tally;
 use anyhow::{Context, Result};
 use axum::body::Bytes;
@@ -9,19 +10,23 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use clap::ValueEnum as _;
 use flate2::read::MultiGzDecoder;
 use runtime::Clock;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::net::SocketAddr;
 use std::process::Command;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tests::process::Process;
 use tests::workdir::Workdir;
 use tests::{ports, web};
 
+/// With a fault, one write of so many meets it.
+const FAULT_EVERY: u64 = 10;
+/// Ages are told apart up to here, in milliseconds.
+const AGES: usize = 60_000;
 const START: Duration = Duration::from_secs(30);
 
 /// What the sink has received.
@@ -33,47 +38,123 @@ pub(crate) struct Received {
     pub(crate) writes: u64,
     /// When the last of them was answered, in nanoseconds since 1970.
     pub(crate) last_nanos: i64,
+    /// The age that 99 % of the lines did not exceed, of those that were made within the last minute.
+    pub(crate) p99_ms: Option<u64>,
 }
 
-type Shared = State<Arc<Mutex<Received>>>;
+/// What the process keeps.
+#[derive(Default)]
+struct All {
+    received: Received,
+    /// Writes that were looked at, those of a fault included.
+    asked: u64,
+    /// Lines by their age when they were answered, in milliseconds; only those that were made just before.
+    ages: Vec<u64>,
+}
+
+#[derive(Clone)]
+struct Store {
+    all: Arc<Mutex<All>>,
+    manners: Manners,
+}
 
 /// Runs the sink in this process.
 ///
 /// # Errors
 /// When the address is taken.
-pub(crate) async fn serve(listen: SocketAddr) -> Result<()> {
+pub(crate) async fn serve(options: SinkOptions) -> Result<()> {
     let routes = Router::new()
         .route("/api/v2/write", post(write))
         .route("/api/v2/buckets", get(buckets))
         .route("/ping", get(ping))
+        .route("/health", get(health))
         .route("/received", get(received).delete(forget))
         .layer(DefaultBodyLimit::disable())
-        .with_state(Arc::default());
-    let listener = tokio::net::TcpListener::bind(listen).await?;
+        .with_state(Store {
+            all: Arc::default(),
+            manners: options.manners,
+        });
+    let listener = tokio::net::TcpListener::bind(options.listen).await?;
     Ok(axum::serve(listener, routes).await?)
 }
 
-async fn write(State(all): Shared, headers: HeaderMap, body: Bytes) -> Response {
-    let mut tally = Tally::default();
+impl Store {
+    fn lock(&self) -> MutexGuard<'_, All> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a fault answers this write with; none when it is taken.
+    async fn fault(&self) -> Option<Response> {
+        let turn = {
+            let mut all = self.lock();
+            all.asked += 1;
+            all.asked.is_multiple_of(FAULT_EVERY)
+        };
+        let busy = [(header::RETRY_AFTER, "1")];
+        match self.manners.fault {
+            SinkFault::Unavailable if turn => {
+                Some((StatusCode::SERVICE_UNAVAILABLE, busy).into_response())
+            }
+            SinkFault::Error if turn => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+            SinkFault::Hang if turn => std::future::pending().await,
+            _ => None,
+        }
+    }
+}
+
+async fn write(State(store): State<Store>, headers: HeaderMap, body: Bytes) -> Response {
+    if store.manners.wait_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(store.manners.wait_ms)).await;
+    }
+    if let Some(fault) = store.fault().await {
+        return fault;
+    }
+    let mut text = Vec::new();
     let encoding = headers
         .get(header::CONTENT_ENCODING)
         .map(|value| value.as_bytes());
-    match encoding {
-        None | Some(b"identity") => tally.add(&body),
+    let lines = match encoding {
+        None | Some(b"identity") => &body[..],
         Some(b"gzip") => {
-            let mut text = Vec::new();
             if let Err(error) = MultiGzDecoder::new(&body[..]).read_to_end(&mut text) {
                 return (StatusCode::BAD_REQUEST, error.to_string()).into_response();
             }
-            tally.add(&text);
+            &text
         }
         Some(_) => return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
+    };
+    let mut tally = Tally::default();
+    tally.add(lines);
+    let now = Clock::system().now_nanos();
+    let ages = ages(lines, now);
+    let mut all = store.lock();
+    all.received.tally.merge(tally);
+    all.received.writes += 1;
+    all.received.last_nanos = now;
+    if !ages.is_empty() {
+        all.ages.resize(AGES, 0);
+        ages.into_iter().for_each(|age| all.ages[age] += 1);
     }
-    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
-    all.tally.merge(tally);
-    all.writes += 1;
-    all.last_nanos = Clock::system().now_nanos();
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// The ages of lines that were made within the last minute, in milliseconds.
+fn ages(body: &[u8], now: i64) -> Vec<usize> {
+    let age = |line: &[u8]| {
+        let stamp = line.rsplit(|byte| *byte == b' ').next()?;
+        let nanos: i64 = std::str::from_utf8(stamp).ok()?.parse().ok()?;
+        let age = usize::try_from((now - nanos) / 1_000_000).ok()?;
+        (age < AGES).then_some(age)
+    };
+    body.split(|byte| *byte == b'\n').filter_map(age).collect()
+}
+
+/// As InfluxDB 2 answers, for whoever asks what it is.
+async fn health() -> Json<serde_json::Value> {
+    Json(serde_json::json!({
+        "name": "influxdb", "message": "ready for queries and writes", "status": "pass",
+        "checks": [], "version": "v2.7.12", "commit": "bench",
+    }))
 }
 
 /// Every bucket that is asked for is there.
@@ -93,12 +174,23 @@ async fn ping() -> Response {
     (StatusCode::NO_CONTENT, said).into_response()
 }
 
-async fn received(State(all): Shared) -> Json<Received> {
-    Json(*all.lock().unwrap_or_else(PoisonError::into_inner))
+async fn received(State(store): State<Store>) -> Json<Received> {
+    let all = store.lock();
+    let lines: u64 = all.ages.iter().sum();
+    let mut rest = lines / 100;
+    let p99 = all.ages.iter().enumerate().rev().find(|(_, count)| {
+        let found = **count > rest;
+        rest = rest.saturating_sub(**count);
+        found
+    });
+    Json(Received {
+        p99_ms: p99.map(|(age, _)| age as u64),
+        ..all.received
+    })
 }
 
-async fn forget(State(all): Shared) -> StatusCode {
-    *all.lock().unwrap_or_else(PoisonError::into_inner) = Received::default();
+async fn forget(State(store): State<Store>) -> StatusCode {
+    *store.lock() = All::default();
     StatusCode::NO_CONTENT
 }
 
@@ -116,11 +208,14 @@ impl Sink {
     ///
     /// # Errors
     /// When this program cannot be found.
-    pub(crate) async fn start() -> Result<Self> {
+    pub(crate) async fn start(manners: &Manners) -> Result<Self> {
         let folder = Workdir::new("sink");
         let listen = format!("127.0.0.1:{}", ports::free());
         let mut command = Command::new(std::env::current_exe()?);
         command.args(["sink", "--listen", &listen]);
+        let fault = manners.fault.to_possible_value();
+        command.args(["--wait-ms", &manners.wait_ms.to_string(), "--fault"]);
+        command.arg(fault.context("a fault without a name")?.get_name());
         let mut process = Process::start("sink", command, folder.join("sink.log"));
         let (url, client) = (format!("http://{listen}"), web::client());
         let ping = format!("{url}/ping");

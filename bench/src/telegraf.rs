@@ -37,7 +37,7 @@ fn batch(rival: Rival) -> u64 {
 /// When it cannot be started.
 pub(crate) fn consumer(
     rival: Rival,
-    (brokers, topic, group): (&str, &str, &str),
+    (brokers, topics, group): (&str, &[String], &str),
     (sink, encoding): (&str, &str),
     lines_per_message: u64,
 ) -> Result<Contender> {
@@ -51,7 +51,7 @@ pub(crate) fn consumer(
          metric_buffer_limit = {buffer}\n\
          [[inputs.kafka_consumer]]\n\
          brokers = [{brokers:?}]\n\
-         topics = [{topic:?}]\n\
+         topics = {topics:?}\n\
          kafka_version = \"3.6.0\"\n\
          consumer_group = {group:?}\n\
          max_undelivered_messages = {undelivered}\n\

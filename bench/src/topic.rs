@@ -1,6 +1,8 @@
 //! The topic of the load: filling it, following it, and what a group has committed of it.
 
+use crate::cli::Compression;
 use crate::lines::{self, PARTITIONS};
+use crate::load::Load;
 use crate::tally::Tally;
 use anyhow::{Context, Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -22,56 +24,61 @@ const POLL: Duration = Duration::from_millis(50);
 const BREATHE: Duration = Duration::from_millis(2);
 const STABLE: &str = "Stable";
 
-/// Fills a topic with lines, so many a message and every host in its partition. Returns what it
-/// holds.
+/// Fills the topics of a load, every host in its partition. Returns what they hold.
 ///
 /// # Errors
 /// When a record is not acknowledged.
-pub(crate) fn fill(
-    kafka: &Kafka,
-    topic: &str,
-    count: u64,
-    lines_per_message: u64,
-) -> Result<Tally> {
+pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Tally> {
     let mut config = kafka.config();
+    let compression = match load.compression {
+        Compression::None => "none",
+        Compression::Lz4 => "lz4",
+        Compression::Zstd => "zstd",
+    };
     config
-        .set("compression.type", "lz4")
+        .set("compression.type", compression)
         .set("linger.ms", "20")
         .set("acks", "all");
     let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
-    let partitions = lines::partitions();
-    let mut messages = vec![(Vec::new(), 0_u64); PARTITIONS as usize];
-    let (mut tally, mut sent) = (Tally::default(), 0);
-    for line in 0..count {
-        let partition = partitions[lines::host(line)];
-        let (message, held) = &mut messages[partition as usize];
-        lines::write(line, message);
-        *held += 1;
-        if *held == lines_per_message {
-            tally.add(message);
-            send(&producer, topic, partition, message)?;
-            sent += 1;
-            message.clear();
-            *held = 0;
+    let partitions = lines::partitions(load.hosts, load.partitions);
+    let (mut tally, mut sent, mut line) = (Tally::default(), 0, 0);
+    for ((topic, _), share) in load.topics().iter().zip(load.shares()) {
+        let mut messages = vec![(Vec::new(), 0_u64); load.partitions as usize];
+        for _ in 0..share {
+            let partition = partitions[lines::host(line, load.hosts)];
+            let (message, held) = &mut messages[partition as usize];
+            lines::write(line, load.hosts, message);
+            line += 1;
+            *held += 1;
+            if *held == load.lines_per_message {
+                tally.add(message);
+                send(&producer, topic, partition, message)?;
+                sent += 1;
+                message.clear();
+                *held = 0;
+            }
         }
-    }
-    for (partition, (message, held)) in (0..).zip(&messages) {
-        if *held > 0 {
-            tally.add(message);
-            send(&producer, topic, partition, message)?;
-            sent += 1;
+        for (partition, (message, held)) in (0..).zip(&messages) {
+            if *held > 0 {
+                tally.add(message);
+                send(&producer, topic, partition, message)?;
+                sent += 1;
+            }
         }
     }
     producer.flush(FLUSH)?;
-    let stored: i64 = Follow::new(kafka, topic, "bongsu-bench")?
+    let stored: i64 = Follow::new(kafka, load.topics(), "bongsu-bench")?
         .ends()?
         .iter()
         .sum();
-    ensure!(stored == sent, "{topic} holds {stored} of {sent} messages");
+    ensure!(
+        stored == sent,
+        "the topics hold {stored} of {sent} messages"
+    );
     Ok(tally)
 }
 
-fn send(
+pub(crate) fn send(
     producer: &ThreadedProducer<DefaultProducerContext>,
     topic: &str,
     partition: u32,
@@ -96,7 +103,7 @@ fn send(
 /// Looks at a topic and at what a group has of it, without being its member.
 pub(crate) struct Follow {
     client: BaseConsumer,
-    topic: String,
+    topics: Vec<(String, u32)>,
     group: String,
 }
 
@@ -105,7 +112,7 @@ impl Follow {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub(crate) fn new(kafka: &Kafka, topic: &str, group: &str) -> Result<Self> {
+    pub(crate) fn new(kafka: &Kafka, topics: Vec<(String, u32)>, group: &str) -> Result<Self> {
         let mut config = kafka.config();
         config
             .set("group.id", group)
@@ -113,7 +120,7 @@ impl Follow {
         let client = config.create()?;
         Ok(Self {
             client,
-            topic: topic.to_owned(),
+            topics,
             group: group.to_owned(),
         })
     }
@@ -123,13 +130,16 @@ impl Follow {
     /// # Errors
     /// When the broker does not answer.
     pub(crate) fn ends(&self) -> Result<Vec<i64>> {
-        let end = |partition| {
-            Ok(self
-                .client
-                .fetch_watermarks(&self.topic, partition, ANSWER)?
-                .1)
-        };
-        numbers().map(end).collect()
+        let end =
+            |(topic, partition)| Ok(self.client.fetch_watermarks(topic, partition, ANSWER)?.1);
+        self.partitions().map(end).collect()
+    }
+
+    /// All partitions, in the order of the answers.
+    fn partitions(&self) -> impl Iterator<Item = (&str, i32)> {
+        self.topics
+            .iter()
+            .flat_map(|(topic, count)| (0..*count).map(|n| (topic.as_str(), n.cast_signed())))
     }
 
     /// Whether the group has given its members their partitions.
@@ -147,16 +157,16 @@ impl Follow {
     /// When the broker does not answer.
     pub(crate) fn committed(&self) -> Result<Vec<i64>> {
         let mut asked = TopicPartitionList::new();
-        for partition in numbers() {
-            asked.add_partition(&self.topic, partition);
+        for (topic, partition) in self.partitions() {
+            asked.add_partition(topic, partition);
         }
         let committed = self.client.committed_offsets(asked, ANSWER)?;
-        let offset = |partition| {
-            let element = committed.find_partition(&self.topic, partition);
+        let offset = |(topic, partition)| {
+            let element = committed.find_partition(topic, partition);
             let element = element.context("the broker left a partition out")?;
             Ok(element.offset().to_raw().unwrap_or(0).max(0))
         };
-        numbers().map(offset).collect()
+        self.partitions().map(offset).collect()
     }
 }
 
