@@ -13,7 +13,10 @@ const RULES: &str = "template: cpu\ntitle: \"CPU of {host}\"\napplies_to: {measu
      one_alert_per: [host]\ncheck: time_since_last_point\nlevels: {P1: {above: 3m}}\n";
 
 /// The saved state of [`begun`] in each version of the format.
-const GOLDEN: &[(u8, &str)] = &[(1, include_str!("golden/state-v1.txt"))];
+const GOLDEN: &[(u8, &str)] = &[
+    (1, include_str!("golden/state-v1.txt")),
+    (2, include_str!("golden/state-v2.txt")),
+];
 
 fn begun() -> Log {
     let mut log = Log::new(vec![Plan::compile(&bundle(1, RULES, 30)).unwrap()]);

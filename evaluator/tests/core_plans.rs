@@ -51,8 +51,8 @@ fn what_this_version_does_not_evaluate_is_refused_by_name() {
             "template t, check: `irate(a) / irate(b)`, column 1: there is no function `irate`",
         ),
         (
-            template("compared_to: same weekday\n"),
-            "template t, compared_to: comparison",
+            template("compared_to: yesterday\n"),
+            "template t, compared_to: `yesterday` is not one of",
         ),
         (
             template("").replace("check: v", "check: \"v +\""),

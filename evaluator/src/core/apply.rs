@@ -1,27 +1,26 @@
 //! A line applied to its host: which groups it is a sample of.
 
 use super::clock::{HostClock, Verdict};
-use super::expr::{Names, Point};
 use super::group::{Group, GroupKey};
 use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
 use super::judge::each_point;
 use super::part::Slot;
-use super::plan::{Check, Rule, Source, TemplatePlan};
-use super::samples::{Added, Cell};
+use super::plan::{Rule, TemplatePlan};
+use super::row::{Row, row_of};
+use super::samples::Added;
 use model::{SeriesKey, Timestamp};
-use schemas::line::{FieldValue, Line};
+use schemas::line::Line;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A line with what is read of it more than once.
 pub(crate) struct Spot<'a> {
-    line: &'a Line<'a>,
+    pub(crate) line: &'a Line<'a>,
     pub(crate) at: Timestamp,
     pub(crate) host: Cow<'a, str>,
-    measurement: Cow<'a, str>,
-    series: SeriesKey,
+    pub(crate) measurement: Cow<'a, str>,
+    pub(crate) series: SeriesKey,
     /// All tags, `host` among them.
     tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -47,7 +46,7 @@ impl<'a> Spot<'a> {
         }
     }
 
-    fn tag(&self, key: &str) -> Option<&str> {
+    pub(crate) fn tag(&self, key: &str) -> Option<&str> {
         self.tags
             .iter()
             .find(|(k, _)| k == key)
@@ -128,13 +127,23 @@ pub(crate) fn apply(
 }
 
 /// The host's clock after a point of it, and what becomes of the point.
-pub(crate) fn hear(host: &mut Host, at: Timestamp, run: &Run<'_>) -> Verdict {
+pub(crate) fn hear(name: &str, host: &mut Host, at: Timestamp, run: &mut Run<'_>) -> Verdict {
     let returned = host.clock.silence(run.log) >= run.plan.host_down_after();
     if returned {
         host.groups.values_mut().for_each(Group::host_returned);
     }
-    host.clock
-        .hear(at, run.arrival, run.log, run.plan.lateness())
+    let bounds = (run.plan.lateness(), host.skew.offset());
+    let verdict = host.clock.hear(at, run.arrival, run.log, bounds);
+    match verdict {
+        Verdict::Accepted => host.skew.accept(at, run.arrival),
+        Verdict::Late | Verdict::Quarantined => {
+            if host.skew.doubt(at, run.arrival) {
+                host.adopt_clock(name, at, run);
+                return Verdict::Accepted;
+            }
+        }
+    }
+    verdict
 }
 
 fn sample(
@@ -145,7 +154,7 @@ fn sample(
     (spot, run): (&Spot<'_>, &mut Run<'_>),
 ) {
     let context = spot.context(template.context_keys());
-    let clock = host.clock;
+    let clock = host.time();
     if !host.groups.contains_key(&key) {
         let mut group = Group::new(template.base(), spot.at, run.log);
         group.context = context;
@@ -201,7 +210,7 @@ fn take(
     key: &GroupKey,
     group: &mut Group,
     rule: &Rule,
-    (spot, row, clock, run): (&Spot<'_>, Row, HostClock, &mut Run<'_>),
+    (spot, row, clock, run): (&Spot<'_>, Row, (HostClock, u32), &mut Run<'_>),
 ) {
     if spot.at >= group.newest {
         group.env = spot.tag("env").map(str::to_owned);
@@ -219,178 +228,5 @@ fn take(
         let point = (spot.at, spot.series, row.cells.as_slice());
         let judged = each_point(group, &key.tags, rule, &scene, point);
         run.take(name, group, judged);
-    }
-}
-
-/// The cells of a point: the values of the checks, then the fields that are kept.
-struct Row {
-    cells: Vec<f64>,
-    checks: usize,
-}
-
-impl Row {
-    fn is_excluded(&self) -> bool {
-        self.checks > 0 && self.values().all(|cell| cell == Cell::Excluded)
-    }
-
-    /// Whether it is a sign of life of its group.
-    fn says_something(&self) -> bool {
-        self.checks == 0 || self.values().any(|cell| cell != Cell::Absent)
-    }
-
-    fn values(&self) -> impl Iterator<Item = Cell> {
-        self.cells[..self.checks].iter().map(|raw| Cell::of(*raw))
-    }
-}
-
-/// What a point says to a rule; none when it has no field that the rule reads.
-///
-/// `own`: the point is one of those that the template means.
-fn row_of(
-    rule: &Rule,
-    group: &Group,
-    (spot, own): (&Spot<'_>, bool),
-    run: &mut Run<'_>,
-) -> Option<Row> {
-    let Source::Points {
-        checks,
-        only_when,
-        names,
-    } = &rule.source
-    else {
-        return Some(Row {
-            cells: Vec::new(),
-            checks: 0,
-        });
-    };
-    let mut point = Fields::of(spot, names);
-    if point.is_foreign() {
-        run.outcome
-            .tallies
-            .add(Tally::Absent, u64::from(point.wrong_type));
-        return None;
-    }
-    // Another line of the same point may have brought the other fields.
-    if rule.width() > checks.len()
-        && let Some(known) = group.samples.row(spot.at, spot.series)
-    {
-        for (field, known) in point.fields.iter_mut().zip(known.skip(checks.len())) {
-            *field = field.or(Some(known).filter(|known| known.is_finite()));
-        }
-    }
-    let applies = only_when
-        .as_ref()
-        .filter(|_| own)
-        .map(|condition| condition.value(&point));
-    let reads = |check: &Check| match &check.measurement {
-        None => own,
-        Some(name) => *name == spot.measurement,
-    };
-    let mut cells: Vec<f64> = checks
-        .iter()
-        .map(|check| match applies.filter(|_| !check.always) {
-            _ if !reads(check) => Cell::Absent.raw(),
-            Some(None) => Cell::Absent.raw(),
-            Some(Some(0.0)) => Cell::Excluded.raw(),
-            Some(Some(_)) | None => check
-                .expr
-                .value(&point)
-                .map_or(f64::NAN, |v| Cell::Value(v).raw()),
-        })
-        .collect();
-    let absent = checks
-        .iter()
-        .zip(&cells)
-        .any(|(check, cell)| reads(check) && Cell::of(*cell) == Cell::Absent);
-    run.outcome
-        .tallies
-        .add(Tally::Absent, u64::from(absent && point.is_whole()));
-    let kept = rule.width() - checks.len();
-    cells.extend(
-        point
-            .fields
-            .iter()
-            .take(kept)
-            .map(|field| field.unwrap_or(f64::NAN)),
-    );
-    Some(Row {
-        cells,
-        checks: checks.len(),
-    })
-}
-
-/// The fields and tags of a line in the places that a rule's expressions use.
-struct Fields<'a> {
-    fields: Vec<Option<f64>>,
-    tags: Vec<Option<Cow<'a, str>>>,
-    at: Timestamp,
-    wrong_type: bool,
-}
-
-impl<'a> Fields<'a> {
-    fn of(spot: &'a Spot<'_>, names: &Names) -> Self {
-        let mut found: BTreeMap<Cow<'_, str>, FieldValue<'_>> = BTreeMap::new();
-        found.extend(spot.line.fields().filter(|(name, _)| {
-            let is_wanted = |wanted: &String| wanted == name;
-            names.fields.iter().any(is_wanted) || names.tags.iter().any(is_wanted)
-        }));
-        // A text is held against a tag, or a field where there is no such tag.
-        let text = |name: &String| match spot.tag(name) {
-            Some(tag) => Some(Cow::Borrowed(tag)),
-            None => match found.get(name.as_str()) {
-                Some(FieldValue::Text(text)) => Some(text.clone()),
-                _ => None,
-            },
-        };
-        let tags: Vec<_> = names.tags.iter().map(text).collect();
-        let mut wrong_type = false;
-        let fields = names
-            .fields
-            .iter()
-            .map(|name| {
-                let number = number(found.get(name.as_str())?);
-                wrong_type |= number.is_none();
-                number
-            })
-            .collect();
-        Self {
-            fields,
-            tags,
-            at: spot.at,
-            wrong_type,
-        }
-    }
-
-    /// Whether the line has none of the fields that are asked for.
-    fn is_foreign(&self) -> bool {
-        !self.fields.is_empty() && self.fields.iter().all(Option::is_none)
-    }
-
-    fn is_whole(&self) -> bool {
-        self.fields.iter().all(Option::is_some)
-    }
-}
-
-impl Point for Fields<'_> {
-    fn field(&self, slot: usize) -> Option<f64> {
-        self.fields.get(slot).copied().flatten()
-    }
-
-    fn tag(&self, slot: usize) -> Option<&str> {
-        self.tags.get(slot)?.as_deref()
-    }
-
-    fn seconds(&self) -> f64 {
-        self.at.as_nanos() as f64 / 1e9
-    }
-}
-
-fn number(value: &FieldValue<'_>) -> Option<f64> {
-    match value {
-        FieldValue::Float(value) => Some(*value),
-        FieldValue::Integer(value) => Some(*value as f64),
-        FieldValue::Unsigned(value) => Some(*value as f64),
-        FieldValue::Boolean(value) => Some(f64::from(u8::from(*value))),
-        FieldValue::Text(_) => None,
     }
 }

@@ -5,7 +5,7 @@ use model::{Span, Timestamp};
 /// At most so many tick periods pass between two records.
 const MOST_TICKS: i64 = 3;
 
-/// A point so far ahead of its arrival is quarantined.
+/// A point so far ahead of its arrival and its host's offset is quarantined.
 const AHEAD: Span = Span::from_secs(120);
 
 /// Log time: advances from record to record by the difference of their arrival, never back, and
@@ -94,16 +94,16 @@ impl HostClock {
         (clock, verdict)
     }
 
-    /// Takes the host's next point. A late or quarantined one proves that the host lives, and lets
+    /// Takes the host's next point; `offset` is how far its clock lies ahead. A late or quarantined one proves that the host lives, and lets
     /// the clock run on.
     pub(crate) fn hear(
         &mut self,
         at: Timestamp,
         arrival: Timestamp,
         log: Timestamp,
-        lateness: Span,
+        (lateness, offset): (Span, Span),
     ) -> Verdict {
-        let verdict = if is_ahead(at, arrival) {
+        let verdict = if is_ahead(at, arrival.plus(offset)) {
             Verdict::Quarantined
         } else if self
             .newest
@@ -183,7 +183,11 @@ mod tests {
             (500, 115, Verdict::Quarantined, 100, 110),
             (120, 120, Verdict::Accepted, 120, 120),
         ] {
-            assert_eq!(clock.hear(s(at), s(log), s(log), lateness), verdict, "{at}");
+            assert_eq!(
+                clock.hear(s(at), s(log), s(log), (lateness, Span::ZERO)),
+                verdict,
+                "{at}"
+            );
             assert_eq!(clock.newest, Some(s(newest)), "{at}");
             assert_eq!(clock.at(s(log)), s(shown), "{at}");
             assert_eq!(clock.silence(s(log + 7)), Span::from_secs(7));
@@ -195,7 +199,7 @@ mod tests {
     fn a_host_that_is_only_ever_ahead_lives_by_its_arrivals() {
         let (mut clock, verdict) = HostClock::first(s(1_000), s(100), s(100));
         assert_eq!((verdict, clock.at(s(110))), (Verdict::Quarantined, s(110)));
-        let verdict = clock.hear(s(90), s(110), s(110), Span::ZERO);
+        let verdict = clock.hear(s(90), s(110), s(110), (Span::ZERO, Span::ZERO));
         assert_eq!((verdict, clock.newest), (Verdict::Accepted, Some(s(90))));
     }
 }

@@ -1,6 +1,9 @@
 //! The bytes of saved state: integers as variable-length groups of 7 bits (zigzag where signed),
 //! floats as their 8 bytes, texts and lists behind their length.
 
+/// The version of the format that is written. Every earlier one is read.
+pub(crate) const VERSION: u8 = 2;
+
 /// Why bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CodecError {
@@ -86,13 +89,19 @@ impl Writer {
 pub(crate) struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
+    /// The version of the format that the bytes are in.
+    pub(crate) version: u8,
 }
 
 type Read<T> = Result<T, CodecError>;
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self {
+            bytes,
+            at: 0,
+            version: VERSION,
+        }
     }
 
     pub(crate) fn raw(&mut self, n: usize) -> Read<&'a [u8]> {

@@ -3,7 +3,7 @@
 use super::group::Group;
 use super::judge::Scene;
 use super::plan::{Condition, Facts, Gather, Rule};
-use super::text::quantity;
+use super::text::{number, quantity};
 use super::window::Reading;
 use model::{AlertEvent, AlertKind, Priority, Span, Timestamp};
 
@@ -26,6 +26,8 @@ pub(crate) enum Cause {
     Expired,
     /// The template is gone.
     Retired,
+    /// It flaps no more.
+    Calm,
     /// What is shown changed without the value: an edit, or another environment.
     Edited,
 }
@@ -78,9 +80,21 @@ impl EventOf<'_> {
             env: group.env.clone(),
             title: rule.title.fill(&facts),
             title_ko: rule.title_ko.as_ref().map(|title| title.fill(&facts)),
-            why: self.why(cause, shown),
+            why: self.why(cause, shown) + &self.held(kind),
             runbook: rule.runbook.clone(),
         }))
+    }
+
+    /// Why nobody is paged, where that is so.
+    fn held(&self, kind: AlertKind) -> String {
+        match kind {
+            AlertKind::Flapping => format!(
+                "; held back: it flaps ({} % of its last 20 evaluations)",
+                self.group.flaps.score()
+            ),
+            AlertKind::Held => "; held back: it only watches in its first 3 weeks".to_owned(),
+            _ => String::new(),
+        }
     }
 
     fn numbers(&self, cause: Cause) -> (Option<f64>, Option<f64>) {
@@ -130,6 +144,10 @@ impl EventOf<'_> {
                 "its template is not in the catalogue any more: closed without a recovery"
                     .to_owned()
             }
+            Cause::Calm => format!(
+                "it does not flap any more ({} % of its last 20 evaluations)",
+                self.group.flaps.score()
+            ),
             Cause::Edited => match shown {
                 Some(priority) => format!("now {priority}, by an edit of the rule or another env"),
                 None => "the rule has no such level any more: over".to_owned(),
@@ -171,6 +189,7 @@ impl EventOf<'_> {
             (Reading::Value(value) | Reading::Counted { value, .. }, _) => {
                 text.push_str(&format!(" is {}", quantity(value, &rule.unit)));
             }
+            (Reading::Never, _) => return format!("{text}: it does not fall"),
             (Reading::Excluded, _) => return format!("{text} does not apply any more"),
             (Reading::Nothing, _) => return format!("{text} has no sample, which is fine"),
             (Reading::Unknown, _) => text.push_str(" was"),
@@ -182,6 +201,12 @@ impl EventOf<'_> {
                 text.push_str(&format!(", at most {}", quantity(t, &rule.unit)));
             }
             Condition::Is(_) => {}
+        }
+        if let Some(slope) = self.group.trend.as_ref().and_then(|trend| trend.slope) {
+            text.push_str(&format!(
+                ", changing by {} an hour",
+                number(slope * 3_600.0)
+            ));
         }
         if for_ > Span::ZERO {
             text.push_str(&format!(" for {for_}"));

@@ -1,10 +1,13 @@
 //! The state of one (template, group): its samples, its ladder, its incident.
 
 use super::codec::{CodecError, Reader, Writer};
+use super::flapping::Flaps;
 use super::incident::Incident;
 use super::ladder::Ladder;
 use super::plan::Rule;
 use super::samples::Samples;
+use super::season::Season;
+use super::trend::Trend;
 use model::{Priority, Span, Timestamp};
 use std::sync::Arc;
 
@@ -61,6 +64,9 @@ pub(crate) struct Group {
     /// When a rung was last true.
     pub(crate) last_true: Option<Timestamp>,
     pub(crate) incident: Option<Incident>,
+    pub(crate) flaps: Flaps,
+    pub(crate) trend: Option<Box<Trend>>,
+    pub(crate) season: Option<Box<Season>>,
 }
 
 impl Group {
@@ -83,6 +89,9 @@ impl Group {
             missing: None,
             last_true: None,
             incident: None,
+            flaps: Flaps::default(),
+            trend: None,
+            season: None,
         }
     }
 
@@ -97,6 +106,8 @@ impl Group {
         if self.shape != rule.shape || self.samples.width() != rule.width() {
             self.samples = Samples::new(rule.width());
             self.shape = rule.shape;
+            self.trend = None;
+            self.season = None;
         }
         self.rule = Some((revision, rule));
     }
@@ -105,6 +116,22 @@ impl Group {
     pub(crate) fn host_returned(&mut self) {
         self.life = Life::New;
         self.unknown_since = None;
+    }
+
+    /// Its host's clock jumped by `by`, to `at`: what is counted goes on, what was seen is dropped.
+    pub(crate) fn step_clock(&mut self, by: Span, at: Timestamp) {
+        self.samples = Samples::new(self.samples.width());
+        self.trend = None;
+        self.life = Life::New;
+        self.judged = at.minus(Span::from_nanos(1));
+        self.newest = at;
+        self.newest_point = None;
+        self.unknown_since = None;
+        self.last_true = self.last_true.map(|last| last.plus(by));
+        self.ladder.step_clock();
+        if let Some(incident) = &mut self.incident {
+            incident.step_clock(by);
+        }
     }
 
     /// The highest priority that holds, before the cap of its environment.
@@ -132,6 +159,9 @@ impl Group {
         self.ladder.encode(to);
         to.option(self.missing, |to, priority| to.text(priority.as_str()));
         to.option(self.incident.as_ref(), |to, incident| incident.encode(to));
+        self.flaps.encode(to);
+        to.option(self.trend.as_ref(), |to, trend| trend.encode(to));
+        to.option(self.season.as_ref(), |to, season| season.encode(to));
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -155,6 +185,14 @@ impl Group {
             Priority::parse(from.text()?).map_err(|_| CodecError::Range("a priority"))
         })?;
         let incident = from.option(Incident::decode)?;
+        let (flaps, trend, season) = match from.version {
+            1 => (Flaps::default(), None, None),
+            _ => (
+                Flaps::decode(from)?,
+                from.option(Trend::decode)?.map(Box::new),
+                from.option(Season::decode)?.map(Box::new),
+            ),
+        };
         Ok(Self {
             rule: None,
             context,
@@ -172,6 +210,9 @@ impl Group {
             missing,
             last_true,
             incident,
+            flaps,
+            trend,
+            season,
         })
     }
 }

@@ -6,6 +6,7 @@ use super::input::{Action, Finding, FindingKind, Input, Outcome, Tally};
 use super::judge::{Judged, Scene, grid_point, retire};
 use super::plan::{Chosen, Plan, Resolved, Rule, TemplatePlan};
 use super::position::Position;
+use super::skew::Skew;
 use model::{Span, TenantId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -47,13 +48,14 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(crate) fn scene(&self, clock: HostClock) -> Scene<'_> {
+    pub(crate) fn scene(&self, (clock, clock_step): (HostClock, u32)) -> Scene<'_> {
         Scene {
             tenant: self.tenant,
             partition: self.partition,
             arrival: self.arrival,
             log: self.log,
             clock,
+            clock_step,
             lateness: self.plan.lateness(),
             stride: LogClock::stride(self.plan.tick()),
         }
@@ -65,7 +67,7 @@ impl<'a> Run<'a> {
         if event.env.is_none() && !group.env_told {
             group.env_told = true;
             self.outcome.actions.push(Action::Find(Finding {
-                kind: FindingKind::TagCompliance,
+                kind: FindingKind::MissingTag,
                 host: Some(host.to_owned()),
                 detail: format!(
                     "points of host {host} for template {} lack the tag env, \
@@ -83,6 +85,7 @@ impl<'a> Run<'a> {
 #[derive(Debug, Clone)]
 pub(crate) struct Host {
     pub(crate) clock: HostClock,
+    pub(crate) skew: Skew,
     pub(crate) groups: BTreeMap<GroupKey, Group>,
     /// In how many parts it is saved: 2 to this power.
     pub(crate) depth: u8,
@@ -93,9 +96,10 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    pub(crate) fn new(clock: HostClock, depth: u8) -> Self {
+    pub(crate) fn new(clock: HostClock, skew: Skew, depth: u8) -> Self {
         let mut host = Self {
             clock,
+            skew,
             groups: BTreeMap::new(),
             depth,
             due: clock.heard_event,
@@ -116,6 +120,36 @@ impl Host {
             .unwrap_or_else(|| self.clock.heard_event.plus(FORGET_AFTER));
     }
 
+    /// Its clock, and how often a jump of it was adopted.
+    pub(crate) fn time(&self) -> (HostClock, u32) {
+        (self.clock, self.skew.step)
+    }
+
+    /// Its clock has jumped, to `at`, and stays there. Partial windows are dropped; latches, `for`
+    /// and sequence numbers stay.
+    pub(crate) fn adopt_clock(&mut self, name: &str, at: Timestamp, run: &mut Run<'_>) {
+        let by = at.since(self.clock.at(run.log));
+        self.clock = HostClock {
+            newest: Some(at),
+            heard_event: at,
+            heard_log: run.log,
+        };
+        for group in self.groups.values_mut() {
+            group.step_clock(by, at);
+        }
+        self.find_due(run.plan.lateness());
+        run.outcome.actions.push(Action::Find(Finding {
+            kind: FindingKind::ClockSkew,
+            host: Some(name.to_owned()),
+            detail: format!(
+                "the clock of host {name} jumped by {by} and stays there: {} from the log's; \
+                 its windows begin again. Check its time service (NTP)",
+                at.since(run.arrival)
+            ),
+            offset: run.offset,
+        }));
+    }
+
     /// Whether nothing is known of it any more.
     pub(crate) fn is_forgotten(&self, log: Timestamp) -> bool {
         self.groups.is_empty() && self.clock.silence(log) >= FORGET_AFTER
@@ -131,7 +165,7 @@ impl Host {
     /// Judges the grid points that close next, in the order (template, group).
     pub(crate) fn judge_due(&mut self, name: &str, run: &mut Run<'_>) {
         let lateness = run.plan.lateness();
-        let (due, clock) = (self.due, self.clock);
+        let (due, clock) = (self.due, self.time());
         let mut gone = Vec::new();
         for (key, group) in &mut self.groups {
             if closes(group, lateness) != Some(due) {
@@ -155,7 +189,7 @@ impl Host {
     /// Takes the plan up: each group gets its rule; groups whose template is gone are closed.
     pub(crate) fn adopt(&mut self, name: &str, run: &mut Run<'_>) {
         let plan = Arc::clone(&run.plan);
-        let clock = self.clock;
+        let clock = self.time();
         self.groups.retain(|key, group| {
             let Some(template) = plan.template(&key.template) else {
                 if let Some((_, rule)) = group.rule.take() {

@@ -36,6 +36,13 @@ impl Incident {
         }
     }
 
+    /// The host's clock jumped: how long ago it ended stays.
+    pub(crate) fn step_clock(&mut self, by: model::Span) {
+        if let State::Recovered(at) = &mut self.state {
+            *at = at.plus(by);
+        }
+    }
+
     pub(crate) fn encode(&self, to: &mut Writer) {
         to.raw(&self.id.to_bytes());
         to.signed(self.started_at.as_nanos());
@@ -74,7 +81,7 @@ pub(crate) fn advance(
     incident: &mut Option<Incident>,
     shown: Option<Priority>,
     at: Timestamp,
-    fingerprint: impl FnOnce() -> Fingerprint,
+    (clock_step, fingerprint): (u32, impl FnOnce() -> Fingerprint),
 ) -> Option<AlertKind> {
     let kind = match (incident.as_ref().map(|i| i.state), shown) {
         (None, None) | (Some(State::Recovered(_)), None) => return None,
@@ -95,7 +102,7 @@ pub(crate) fn advance(
         }
         _ => {
             *incident = Some(Incident {
-                id: IncidentId::of(fingerprint(), 0, at),
+                id: IncidentId::of(fingerprint(), clock_step, at),
                 started_at: at,
                 sequence: 1,
                 state,

@@ -61,7 +61,9 @@ pub enum FindingKind {
     /// A bundle mark whose revision and hash the catalogue does not hold.
     ForgedMark,
     /// A host without a tag that the tenant's standard asks for.
-    TagCompliance,
+    MissingTag,
+    /// A host's clock jumped and stayed.
+    ClockSkew,
 }
 
 impl FindingKind {
@@ -69,7 +71,8 @@ impl FindingKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ForgedMark => "forged-mark",
-            Self::TagCompliance => "tag-compliance",
+            Self::MissingTag => "missing-tag",
+            Self::ClockSkew => "clock-skew",
         }
     }
 }

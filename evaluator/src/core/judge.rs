@@ -3,11 +3,13 @@
 use super::clock::HostClock;
 use super::counter::step;
 use super::event::{Cause, EventOf};
+use super::flapping::Flaps;
 use super::group::Group;
-use super::incident::{State, advance};
+use super::incident::{Incident, State, advance};
 use super::ladder::{Ladder, Moment, Truth};
 use super::nodata::{self, Verdict};
-use super::plan::{Gather, Rule, Signal, Term};
+use super::past::{against_past, leave_shadow};
+use super::plan::{Against, Gather, Rule, Signal, Term};
 use super::samples::{Cell, Samples};
 use super::window::{Reading, Values, combined, read};
 use model::{AlertEvent, AlertKind, Fingerprint, Priority, SeriesKey, Span, TenantId, Timestamp};
@@ -22,6 +24,8 @@ pub(crate) struct Scene<'a> {
     /// Log time at that record.
     pub(crate) log: Timestamp,
     pub(crate) clock: HostClock,
+    /// How often a jump of it was adopted.
+    pub(crate) clock_step: u32,
     pub(crate) lateness: Span,
     /// Most log time that can pass between two records.
     pub(crate) stride: Span,
@@ -39,6 +43,8 @@ pub(crate) struct Judged {
 struct Before {
     ladder: Ladder,
     missing: Option<Priority>,
+    top: Option<Priority>,
+    flapping: bool,
 }
 
 impl Before {
@@ -46,6 +52,8 @@ impl Before {
         Self {
             ladder: group.ladder,
             missing: group.missing,
+            top: group.top(),
+            flapping: group.flaps.on,
         }
     }
 }
@@ -60,11 +68,13 @@ pub(crate) fn grid_point(
     let at = group.next(rule.every);
     let before = Before::of(group);
     let readings = grid_readings(group, rule, scene, at);
+    leave_shadow(group, rule, at);
     let moment = Moment {
         at,
         step: rule.every,
     };
-    if group.ladder.step(rule, &readings, moment) == Truth::True {
+    let truth = group.ladder.step(rule, &readings, moment);
+    if truth == Truth::True {
         group.last_true = Some(at);
     }
     let unknown = is_unknown(group, rule, &readings, at);
@@ -73,6 +83,7 @@ pub(crate) fn grid_point(
         Verdict::Nothing => {}
         Verdict::Resolve => {
             group.ladder.clear();
+            group.flaps = Flaps::default();
             cause = Some(Cause::DataMissing);
         }
         Verdict::Expired => {
@@ -86,6 +97,7 @@ pub(crate) fn grid_point(
         group.ladder.clear();
         cause = Some(Cause::ClosedByItself);
     }
+    count_change(group, rule, truth, &before);
     let event = change(group, tags, rule, scene, (at, &readings, &before, cause));
     group.judged = at;
     let old = at.plus(rule.every).minus(rule.reach());
@@ -98,14 +110,28 @@ pub(crate) fn grid_point(
     Judged { event, gone: false }
 }
 
+/// Takes the evaluation into the score of flapping; Unknown is none, and what closes by itself
+/// has no recovery to flap with.
+fn count_change(group: &mut Group, rule: &Rule, truth: Truth, before: &Before) {
+    if truth != Truth::Unknown && rule.close_after.is_none() {
+        group
+            .flaps
+            .push(before.top.is_some() != group.top().is_some());
+    }
+}
+
 fn grid_readings(
-    group: &Group,
+    group: &mut Group,
     rule: &Rule,
     scene: &Scene<'_>,
     at: Timestamp,
 ) -> Vec<Option<Reading>> {
-    let of_grid = |signal: &super::plan::Signal| {
-        (!signal.is_each_point()).then(|| read(signal, rule, &group.samples, &scene.clock, at))
+    let of_grid = |signal: &Signal| {
+        if signal.is_each_point() {
+            return None;
+        }
+        let reading = read(signal, rule, &group.samples, &scene.clock, at);
+        Some(against_past(signal, rule, group, (at, reading)))
     };
     rule.signals.iter().map(of_grid).collect()
 }
@@ -138,7 +164,8 @@ fn skip_idle(group: &mut Group, rule: &Rule, readings: &[Option<Reading>], scene
         .all(|reading| *reading == Reading::Unknown);
     let still = group.ladder.is_quiet() || (unknown && group.ladder.is_settled_unknown());
     let closing = rule.close_after.is_some() && group.ladder.top().is_some();
-    if !group.samples.is_empty() || !still || closing {
+    let next = group.judged.plus(rule.every);
+    if !group.samples.ends_by(next.minus(rule.reach())) || !still || closing {
         return;
     }
     let horizon = scene
@@ -178,9 +205,11 @@ pub(crate) fn each_point(
         step: passed.min(rule.intervals(3)),
     };
     group.newest_point = Some(at);
-    if group.ladder.step(rule, &readings, moment) == Truth::True {
+    let truth = group.ladder.step(rule, &readings, moment);
+    if truth == Truth::True {
         group.last_true = group.last_true.max(Some(at));
     }
+    count_change(group, rule, truth, &before);
     let event = change(group, tags, rule, scene, (at, &readings, &before, None));
     Judged { event, gone: false }
 }
@@ -215,7 +244,8 @@ fn point_reading(
     (reading != Reading::Unknown).then_some(reading)
 }
 
-/// The event of what changed, if what is shown changed.
+/// The event of what changed, if what is shown changed. While a group flaps its incident stays open
+/// at its peak, and its openings and closings are held back.
 fn change(
     group: &mut Group,
     tags: &[(String, String)],
@@ -224,10 +254,27 @@ fn change(
     (at, readings, before, cause): (Timestamp, &[Option<Reading>], &Before, Option<Cause>),
 ) -> Option<Box<AlertEvent>> {
     let limit = rule.limit(group.env.as_deref());
-    let shown = group.top().map(|priority| priority.min(limit));
+    let mut shown = group.top().map(|priority| priority.min(limit));
+    let peak = group.incident.as_ref().and_then(Incident::shown);
+    let holds = group.flaps.on && peak.is_some();
+    if holds {
+        shown = shown.max(peak);
+    }
     let fingerprint = || Fingerprint::of(scene.tenant, &rule.template, tags);
-    let kind = advance(&mut group.incident, shown, at, fingerprint)?;
+    let changed = before.top.is_some() != group.top().is_some();
+    let identity = (scene.clock_step, fingerprint);
+    let mut kind = match advance(&mut group.incident, shown, at, identity) {
+        None if holds && changed => {
+            group.incident.as_mut()?.sequence += 1;
+            AlertKind::Flapping
+        }
+        kind => kind?,
+    };
     let cause = cause.unwrap_or_else(|| cause_of(group, rule, readings, before, kind));
+    let shadow = rule.against == Against::Hour;
+    if shadow && group.season.as_ref().is_some_and(|past| !past.live) {
+        kind = AlertKind::Held;
+    }
     let whole = EventOf {
         group,
         tags,
@@ -246,10 +293,11 @@ fn cause_of(
     kind: AlertKind,
 ) -> Cause {
     let reading_of = |n: usize| readings[rule.rungs[n].signal].unwrap_or(Reading::Unknown);
-    let up = matches!(
-        kind,
-        AlertKind::Firing | AlertKind::Reopened | AlertKind::Raised
-    );
+    let up = match kind {
+        AlertKind::Firing | AlertKind::Reopened | AlertKind::Raised => true,
+        AlertKind::Flapping => group.top().is_some(),
+        _ => false,
+    };
     if up {
         if group.missing.is_some() && group.missing >= group.ladder.top() {
             return Cause::Missing;
@@ -271,6 +319,7 @@ fn cause_of(
             rung,
             reading: reading_of(rung),
         },
+        None if before.flapping && !group.flaps.on => Cause::Calm,
         None if before.missing.is_some() && group.missing.is_none() => Cause::DataBack,
         None => Cause::Edited,
     }

@@ -47,7 +47,7 @@ impl Rung {
             Reading::Value(value) if self.fires.holds(value) => Truth::True,
             Reading::Counted { fires: true, .. } => Truth::True,
             Reading::Value(_) | Reading::Counted { .. } => Truth::False,
-            Reading::Excluded | Reading::Nothing => Truth::False,
+            Reading::Excluded | Reading::Nothing | Reading::Never => Truth::False,
             Reading::Unknown => Truth::Unknown,
         }
     }
@@ -59,7 +59,7 @@ impl Rung {
                 recovers: false, ..
             } => Truth::False,
             Reading::Value(_) | Reading::Counted { .. } => Truth::True,
-            Reading::Excluded | Reading::Nothing => Truth::True,
+            Reading::Excluded | Reading::Nothing | Reading::Never => Truth::True,
             Reading::Unknown => Truth::Unknown,
         }
     }
@@ -190,6 +190,13 @@ impl Ladder {
         self.rungs
             .iter()
             .all(|rung| rung.held.is_none() && rung.recovering.is_none())
+    }
+
+    /// The host's clock jumped: since when nothing is known begins again.
+    pub(crate) fn step_clock(&mut self) {
+        for rung in &mut self.rungs {
+            rung.unknown_since = None;
+        }
     }
 
     /// Every latch is released and nothing is pending.

@@ -5,16 +5,16 @@
 //! holds, and their state.
 
 use super::clock::HostClock;
-use super::codec::{CodecError, Reader, Writer};
+use super::codec::{CodecError, Reader, VERSION, Writer};
 use super::group::{Group, GroupKey};
 use super::host::Host;
 use super::position::Position;
+use super::skew::Skew;
 use model::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64;
 
-const VERSION: u8 = 1;
 const MAGIC: u8 = b'B';
 /// A host's state is shared out over at most 2 to this power parts.
 const DEEPEST: u8 = 12;
@@ -89,7 +89,7 @@ pub(crate) struct Piece {
     /// The depth of the smallest share that is saved of its host.
     pub(crate) deepest: u8,
     /// None: the host was forgotten.
-    pub(crate) state: Option<(HostClock, BTreeMap<GroupKey, Group>)>,
+    pub(crate) state: Option<(HostClock, Skew, BTreeMap<GroupKey, Group>)>,
 }
 
 fn head(kind: Kind, offset: i64) -> Writer {
@@ -105,7 +105,7 @@ fn read_head(from: &mut Reader<'_>) -> Result<(u8, i64), CodecError> {
     }
     let kind = from.byte()?;
     match from.byte()? {
-        VERSION => {}
+        found @ 1..=VERSION => from.version = found,
         found => {
             return Err(CodecError::Version {
                 found,
@@ -170,6 +170,7 @@ fn encode_share(
     to.option(host.clock.newest, |to, at| to.signed(at.as_nanos()));
     to.signed(host.clock.heard_event.as_nanos());
     to.signed(host.clock.heard_log.as_nanos());
+    host.skew.encode(&mut to);
     to.list(groups.iter(), |to, (key, group)| {
         key.encode(to);
         group.encode(to);
@@ -209,6 +210,10 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
         let newest = from.option(Reader::signed)?.map(Timestamp::from_nanos);
         let heard_event = Timestamp::from_nanos(from.signed()?);
         let heard_log = Timestamp::from_nanos(from.signed()?);
+        let skew = match from.version {
+            1 => Skew::default(),
+            _ => Skew::decode(&mut from)?,
+        };
         let groups = from.list(|from| Ok((GroupKey::decode(from)?, Group::decode(from)?)))?;
         let clock = HostClock {
             newest,
@@ -220,7 +225,7 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
             applied,
             slot,
             deepest: depth,
-            state: Some((clock, groups.into_iter().collect())),
+            state: Some((clock, skew, groups.into_iter().collect())),
         }
     } else {
         return Err(CodecError::Kind("part of a host"));

@@ -158,7 +158,7 @@ impl Partition {
             let name = Arc::clone(&piece.host);
             self.ledger.inherit(&name);
             self.ledger.touch(&name, &run.position);
-            let Some((clock, groups)) = piece.state else {
+            let Some((clock, skew, groups)) = piece.state else {
                 let grave = Grave {
                     at: piece.applied,
                     depth: piece.deepest,
@@ -170,7 +170,7 @@ impl Partition {
             let host = self
                 .hosts
                 .entry(Arc::clone(&name))
-                .or_insert_with(|| Host::new(clock, piece.deepest));
+                .or_insert_with(|| Host::new(clock, skew, piece.deepest));
             debug_assert_eq!(host.clock, clock, "shares of one host agree once they meet");
             host.depth = host.depth.max(piece.deepest);
             host.groups.extend(groups);
@@ -213,13 +213,13 @@ fn split(piece: Piece, leaves: &[Slot], deepest: u8) -> Vec<Piece> {
         return vec![piece];
     }
     let share = |leaf: &Slot| {
-        let state = piece.state.as_ref().map(|(clock, groups)| {
+        let state = piece.state.as_ref().map(|(clock, skew, groups)| {
             let inside: BTreeMap<GroupKey, Group> = groups
                 .iter()
                 .filter(|(key, _)| leaf.holds(key))
                 .map(|(key, group)| (key.clone(), group.clone()))
                 .collect();
-            (*clock, inside)
+            (*clock, skew.clone(), inside)
         });
         Piece {
             host: Arc::clone(&piece.host),

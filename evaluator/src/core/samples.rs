@@ -84,8 +84,9 @@ impl Samples {
         self.width
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.at.is_empty()
+    /// Whether there is no sample after `at`.
+    pub(crate) fn ends_by(&self, at: Timestamp) -> bool {
+        self.at.back().is_none_or(|newest| *newest <= at.as_nanos())
     }
 
     /// The row of a series at a time.

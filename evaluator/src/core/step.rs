@@ -1,11 +1,12 @@
 //! The step from record to record.
 
 use super::apply::{Spot, apply, hear};
-use super::clock::{HostClock, Passed};
+use super::clock::{HostClock, Passed, Verdict};
 use super::host::{Host, Run};
 use super::input::{Action, Finding, FindingKind, Input, Outcome, Payload, Tally};
 use super::partition::Partition;
 use super::plan::{Plan, Plans};
+use super::skew::Skew;
 use model::Span;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -177,11 +178,17 @@ fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> 
     partition.ledger.touch(&name, &run.position);
     let (host, verdict) = match (known, partition.hosts.get_mut(&name)) {
         (Some(_), Some(host)) => {
-            let verdict = hear(host, spot.at, run);
+            let verdict = hear(&name, host, spot.at, run);
             (host, verdict)
         }
         _ => {
             let (clock, verdict) = HostClock::first(spot.at, run.arrival, run.log);
+            let mut skew = Skew::default();
+            match verdict {
+                Verdict::Accepted => skew.accept(spot.at, run.arrival),
+                // One point is no jump yet.
+                Verdict::Late | Verdict::Quarantined => drop(skew.doubt(spot.at, run.arrival)),
+            }
             let depth = partition
                 .ledger
                 .graves
@@ -190,7 +197,7 @@ fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> 
             let host = partition
                 .hosts
                 .entry(Arc::clone(&name))
-                .or_insert(Host::new(clock, depth));
+                .or_insert(Host::new(clock, skew, depth));
             (host, verdict)
         }
     };

@@ -22,6 +22,8 @@ pub(crate) enum Reading {
     },
     /// The newest point says that the rule does not apply: no alert, and a recovery.
     Excluded,
+    /// The value does not fall, so it never reaches zero.
+    Never,
     /// No sample, which is fine for this rule.
     Nothing,
     /// Too few samples to say.
@@ -33,7 +35,7 @@ impl Reading {
     pub(crate) fn value(self) -> Option<f64> {
         match self {
             Self::Value(value) | Self::Counted { value, .. } => Some(value),
-            Self::Excluded | Self::Nothing | Self::Unknown => None,
+            Self::Excluded | Self::Never | Self::Nothing | Self::Unknown => None,
         }
     }
 
@@ -63,6 +65,16 @@ pub(crate) fn read(
         Gather::EachPoint | Gather::Step(_) => Reading::Unknown,
         _ => gathered(signal, rule, samples, at),
     }
+}
+
+/// Whether the newest point says that the rule does not apply, where a check apart says so.
+pub(crate) fn is_guarded(signal: &Signal, rule: &Rule, samples: &Samples, at: Timestamp) -> bool {
+    let Some(guard) = signal.guard else {
+        return false;
+    };
+    let newest = samples.window(at.minus(rule.reach()), at, guard);
+    let newest = newest.filter_map(|(_, cell)| cell.value()).last();
+    newest == Some(0.0)
 }
 
 /// The terms of a signal, and what its formula makes of them.
@@ -97,7 +109,7 @@ pub(crate) fn combined(
         match (reading, silent) {
             (Reading::Excluded, _) => return Reading::Excluded,
             (Reading::Value(value) | Reading::Counted { value, .. }, _) => values.push(value),
-            (Reading::Unknown, _) => silent = Some(Reading::Unknown),
+            (Reading::Unknown | Reading::Never, _) => silent = Some(Reading::Unknown),
             (Reading::Nothing, None) => silent = Some(Reading::Nothing),
             (Reading::Nothing, Some(_)) => {}
         }

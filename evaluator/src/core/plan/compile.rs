@@ -6,7 +6,7 @@ use super::whole::unit;
 use super::{Condition, PlanError, Rule, Rung, Signal, Source, place};
 use crate::core::expr::{Expr, Names, Shape};
 use model::{Priority, Span};
-use schemas::catalogue::{Level, Template, Threshold};
+use schemas::catalogue::{Level, Over, Template, Threshold};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// The check of a host-down rule.
@@ -25,6 +25,8 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
     let only_when = draft.only_when();
     let (title, title_ko) = draft.titles();
     draft.check_rest();
+    let against = draft.against();
+    draft.one_past(against);
     if !draft.errors.is_empty() {
         return Err(draft.errors);
     }
@@ -56,7 +58,9 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
         close_after: template.close_after,
         expire_after: template.expire_after.unwrap_or(expire),
         limits: template.limits(),
-        unit: unit(template, silence),
+        unit: unit(template, silence, against),
+        percent: template.unit.as_deref() == Some("percent"),
+        against,
         title,
         title_ko,
         runbook: template.runbook.clone(),
@@ -69,7 +73,7 @@ pub(super) struct Draft<'a> {
     pub(super) template: &'a Template,
     pub(super) checks: Vec<Check>,
     pub(super) names: Names,
-    signals: Vec<Signal>,
+    pub(super) signals: Vec<Signal>,
     pub(super) errors: Vec<PlanError>,
 }
 
@@ -115,7 +119,10 @@ impl<'a> Draft<'a> {
         let key = format!("levels.{priority}");
         let fires = self.fires(&key, level)?;
         let fires = self.at_least_three_intervals(&key, fires)?;
-        let recovers = self.recovers(level, fires);
+        let recovers = match self.is_trend(level) {
+            true => self.horizon(&key, level, fires)?,
+            false => self.recovers(level, fires),
+        };
         let signal = if self.is_silence() {
             if level.check.is_some() {
                 return self.refuse(
@@ -171,6 +178,23 @@ impl<'a> Draft<'a> {
             ),
             Condition::AtMost(threshold) => Condition::Above(threshold),
             Condition::Is(wanted) => Condition::Is(!wanted),
+        }
+    }
+
+    pub(super) fn is_trend(&self, level: &Level) -> bool {
+        level.over.or(self.template.over) == Some(Over::TimeUntilZero)
+    }
+
+    /// A trend recovers at 1.5 x its horizon.
+    fn horizon(&self, key: &str, level: &Level, fires: Condition) -> Compiled<Condition> {
+        match fires {
+            Condition::Below(secs) => Ok(Condition::Above(
+                level.until_above.map_or(1.5 * secs, Threshold::value),
+            )),
+            _ => self.refuse(
+                key,
+                "the time until zero can only be `below` something: `4h`",
+            ),
         }
     }
 

@@ -9,8 +9,8 @@ mod title;
 mod whole;
 
 pub(crate) use rule::{
-    COUNTER_GAP, Check, Condition, Gather, JOIN_WITHIN, Rule, Rung, Signal, Source, Term, Worst,
-    rung_slot,
+    Against, COUNTER_GAP, Check, Condition, Gather, JOIN_WITHIN, Rule, Rung, Signal, Source, Term,
+    Worst, rung_slot,
 };
 pub(crate) use template::{Resolved, TemplatePlan};
 pub(crate) use title::Facts;

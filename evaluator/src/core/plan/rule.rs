@@ -23,6 +23,9 @@ pub(crate) struct Rule {
     pub(crate) expire_after: Span,
     pub(crate) limits: BTreeMap<String, Priority>,
     pub(crate) unit: String,
+    /// The check gives percent.
+    pub(crate) percent: bool,
+    pub(crate) against: Against,
     pub(crate) title: Title,
     pub(crate) title_ko: Option<Title>,
     pub(crate) runbook: Option<String>,
@@ -97,8 +100,20 @@ pub(crate) enum Gather {
         fires: Condition,
         recovers: Condition,
     },
+    /// When the value reaches zero.
+    UntilZero,
     /// The time since the host's last point.
     Silence,
+}
+
+/// What a value is held against besides thresholds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Against {
+    Nothing,
+    /// The same hour a week ago: by how many percent it is more.
+    Weekday,
+    /// This hour in earlier weeks: by how many deviations it is more.
+    Hour,
 }
 
 /// Which of several values of one time is the worse.
@@ -163,6 +178,7 @@ impl std::fmt::Display for Gather {
             Self::OfTheLast { bad, samples, .. } => {
                 write!(f, "{bad} of the last {samples} samples")
             }
+            Self::UntilZero => f.write_str("time until zero"),
             Self::Silence => f.write_str("time since the last point"),
         }
     }
@@ -203,7 +219,7 @@ impl Rule {
             } => span.plus(self.intervals(COUNTER_GAP)),
             Gather::Window { span, .. } => span,
             Gather::OfTheLast { samples, .. } => self.intervals(2 * i64::from(samples)),
-            Gather::EachPoint | Gather::Step(_) | Gather::Silence => Span::ZERO,
+            Gather::EachPoint | Gather::Step(_) | Gather::UntilZero | Gather::Silence => Span::ZERO,
         }
     }
 

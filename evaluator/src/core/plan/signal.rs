@@ -54,12 +54,7 @@ impl Draft<'_> {
                 fires,
                 recovers,
             },
-            Over::TimeUntilZero => {
-                return self.refuse(
-                    &over_key,
-                    format!("`{over}` is not evaluated by this version"),
-                );
-            }
+            Over::TimeUntilZero => Gather::UntilZero,
         };
         self.shape_fits((&check_key, &over_key), &expr, fires, gather)?;
         self.is_short_enough(&over_key, gather)?;
@@ -78,11 +73,13 @@ impl Draft<'_> {
         };
         let across =
             |part: &expr::Term| part.measurement.is_some() || part.call == Some(expr::Call::Last);
+        let trend = gather == Gather::UntilZero;
+        let guard = if trend { self.guard()? } else { None };
         let joined = parts.iter().any(across);
         let mut terms = Vec::new();
         for part in parts {
             let gather = self.term_gather((&check_key, &over_key), &part, gather)?;
-            let check = self.check(part, formula.is_none().then_some(text));
+            let check = self.check(part, formula.is_none().then_some(text), trend);
             terms.push(Term { check, gather });
         }
         Ok(Signal {
@@ -90,7 +87,7 @@ impl Draft<'_> {
             terms,
             formula,
             text: text.to_owned(),
-            guard: None,
+            guard,
             joined,
             worst: fires.worst(),
         })
@@ -179,17 +176,45 @@ impl Draft<'_> {
                      measurement, needs a window such as `last of 5m`",
                 )
             }
+            // Its points follow the value: the newest of the last 3 intervals.
+            (Gather::UntilZero, _) => Ok(Gather::Window {
+                function: function.unwrap_or(Function::Last),
+                span: self.template.interval().max(self.template.every()).times(3),
+            }),
             (Gather::Window { span, .. }, Some(function)) => Ok(Gather::Window { function, span }),
             (over, _) => Ok(over),
         }
     }
 
+    /// The place of `only_when`, where values count although it does not hold.
+    fn guard(&mut self) -> Compiled<Option<usize>> {
+        let Some(text) = self.template.only_when.as_deref() else {
+            return Ok(None);
+        };
+        match Expr::parse(text, &mut self.names) {
+            Ok(expr) => {
+                let part = expr::Term {
+                    call: None,
+                    measurement: None,
+                    expr,
+                };
+                Ok(Some(self.check(part, Some(text), true)))
+            }
+            Err(error) => self.refuse("only_when", format!("`{text}`, {error}")),
+        }
+    }
+
     /// The place of a check. `text` is how it is written, where it stands alone.
-    fn check(&mut self, part: expr::Term, text: Option<&str>) -> usize {
+    fn check(&mut self, part: expr::Term, text: Option<&str>, always: bool) -> usize {
         let text = text.map_or_else(
             || format!("{:?} {:?}", part.measurement, part.expr),
             str::to_owned,
         );
+        let text = if always {
+            format!("always {text}")
+        } else {
+            text
+        };
         let known = self.checks.iter().position(|check| check.text == text);
         known.unwrap_or_else(|| {
             self.checks.push(Check {
@@ -197,7 +222,7 @@ impl Draft<'_> {
                 expr: part.expr,
                 text,
                 measurement: part.measurement,
-                always: false,
+                always,
             });
             self.checks.len() - 1
         })

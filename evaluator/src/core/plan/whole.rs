@@ -2,9 +2,12 @@
 
 use super::compile::{Draft, SILENCE};
 use super::title::Title;
-use super::{PlanError, place};
-use model::Span;
-use schemas::catalogue::Template;
+use super::{Against, Gather, PlanError, place};
+use model::{Priority, Span};
+use schemas::catalogue::{Over, Template};
+
+const SAME_WEEKDAY: &str = "same weekday";
+const HOUR_OF_WEEK: &str = "same hour of the week";
 
 impl Draft<'_> {
     /// The titles; errors are added.
@@ -24,6 +27,55 @@ impl Draft<'_> {
             .as_deref()
             .map(|text| read("title_ko", text));
         (title, title_ko)
+    }
+
+    /// What the values are held against; errors are added.
+    pub(super) fn against(&mut self) -> Against {
+        let template = self.template;
+        let Some(text) = template.compared_to.as_deref() else {
+            return Against::Nothing;
+        };
+        let windows = template
+            .levels
+            .iter()
+            .map(|(_, level)| level.over.or(template.over));
+        let mut refuse = |what: String| {
+            let place = place(&template.template, "compared_to");
+            self.errors.push(PlanError::new(place, what));
+        };
+        if windows
+            .into_iter()
+            .any(|over| !matches!(over, Some(Over::Window { .. })))
+        {
+            refuse("what is compared is a window: `over: sum of 1h`".to_owned());
+        }
+        match text.trim() {
+            SAME_WEEKDAY => Against::Weekday,
+            HOUR_OF_WEEK => {
+                if template.levels.iter().any(|(p, _)| p != Priority::P3) {
+                    refuse("what is only unusual is at most P3".to_owned());
+                }
+                Against::Hour
+            }
+            other => {
+                refuse(format!(
+                    "`{other}` is not one of `{SAME_WEEKDAY}` (percent more than an hour of a \
+                     week ago) and `{HOUR_OF_WEEK}` (deviations from earlier weeks)"
+                ));
+                Against::Nothing
+            }
+        }
+    }
+
+    /// A group has one past: levels of a trend or a comparison share check and window.
+    pub(super) fn one_past(&mut self, against: Against) {
+        let signals = &self.signals;
+        let trend = signals.iter().any(|s| s.gather == Gather::UntilZero);
+        if (trend || against != Against::Nothing) && signals.len() > 1 {
+            let what = "levels that look at the past have one check and one window";
+            let place = place(&self.template.template, "levels");
+            self.errors.push(PlanError::new(place, what));
+        }
     }
 
     /// What concerns the whole template.
@@ -59,11 +111,6 @@ impl Draft<'_> {
             "it must be longer than 0",
         );
         refuse(
-            template.compared_to.is_some(),
-            "compared_to",
-            "comparison with earlier times is not evaluated by this version",
-        );
-        refuse(
             silence && !any,
             "applies_to",
             "`time_since_last_point` is of a host: it goes with `measurement: any`. \
@@ -82,9 +129,15 @@ impl Draft<'_> {
     }
 }
 
-/// The unit of the values; silence is counted in seconds.
-pub(super) fn unit(template: &Template, silence: bool) -> String {
+/// The unit of the values; times are counted in seconds.
+pub(super) fn unit(template: &Template, silence: bool, against: Against) -> String {
+    let levels = template.levels.iter();
+    let mut overs = levels.map(|(_, level)| level.over).chain([template.over]);
+    let silence = silence || overs.any(|over| over == Some(Over::TimeUntilZero));
     match &template.unit {
+        _ if against == Against::Weekday => "percent".to_owned(),
+        _ if against == Against::Hour => "deviations".to_owned(),
+        Some(_) if silence => "seconds".to_owned(),
         Some(unit) => unit.clone(),
         None if silence => "seconds".to_owned(),
         None => String::new(),
