@@ -403,3 +403,33 @@ fn every_kind_has_a_json_schema_that_refuses_unknown_keys() {
     insta::assert_json_snapshot!("escalation_policy", json_schema(Kind::EscalationPolicy));
     insta::assert_json_snapshot!("template", json_schema(Kind::Template));
 }
+
+#[test]
+fn limits_and_home_cluster_of_a_tenant_are_read_and_left_out_where_nothing_is_said() {
+    let text = "tenant: acme\ncluster: b\nlimits: {points_per_s: 1000, series: 5000, tags: 8}\n";
+    let Some(Entry::Tenant(tenant)) = entries(text).pop() else {
+        panic!("a tenant");
+    };
+    let limits = Limits {
+        points_per_s: Some(1_000),
+        series: Some(5_000),
+        tags: Some(8),
+        ..Limits::default()
+    };
+    assert_eq!((tenant.cluster.as_str(), tenant.limits), ("b", limits));
+    let plain = encode_value(1, &Record::Entry(entries("tenant: acme\n").remove(0)));
+    let plain = String::from_utf8(plain).unwrap();
+    assert!(
+        !plain.contains("limits") && !plain.contains("cluster"),
+        "{plain}"
+    );
+}
+
+#[test]
+fn a_limit_that_no_line_can_keep_is_refused() {
+    for limits in ["series: 0", "bytes_per_s: 0", "line_bytes: 1000000"] {
+        let text = errors(&format!("tenant: acme\nlimits: {{{limits}}}\n"));
+        assert!(text.starts_with("acme.yaml:2:10"), "{text}");
+    }
+    assert!(errors("tenant: acme\nlimits: {lines: 3}\n").contains("lines"));
+}

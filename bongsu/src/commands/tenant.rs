@@ -7,7 +7,7 @@ use crate::print::{self, Table};
 use crate::tokens;
 use catalog::Request;
 use model::{TenantId, TopicName};
-use schemas::catalogue::{Catalogue, Contract, Entry, Evaluation, Tenant};
+use schemas::catalogue::{Catalogue, Contract, DEFAULT_CLUSTER, Entry, Evaluation, Limits, Tenant};
 use serde_json::json;
 
 pub(super) async fn run(global: &Global, command: Command) -> Outcome {
@@ -49,7 +49,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
                 None
             };
             let request = Request {
-                set: vec![Entry::Tenant(declared)],
+                set: vec![Entry::Tenant(Box::new(declared))],
                 ..Request::default()
             };
             let published = access.publish(&request).await?;
@@ -79,6 +79,8 @@ fn fresh(tenant: TenantId) -> Tenant {
         escalation_policy: "default".to_owned(),
         evaluation: Evaluation::default(),
         inventory: Vec::new(),
+        cluster: DEFAULT_CLUSTER.to_owned(),
+        limits: Limits::default(),
     }
 }
 

@@ -207,7 +207,17 @@ mod tests {
             "-a",
             "a-",
             "а",
+            "аcme",
+            "ａcme",
+            "acme\u{200b}",
+            "acme\n",
+            "acme\0",
+            "metrics.acme",
+            "bongsu.catalog",
+            "a/b",
+            "a:b",
             "a b",
+            &"a".repeat(250),
             &"a".repeat(41),
         ] {
             assert!(TenantId::parse(bad).is_err(), "{bad}");

@@ -206,6 +206,12 @@ fn check_tenant(tenant: &Tenant, flaws: &mut Flaws) {
             "a host has a name",
         );
     }
+    flaws.unless(
+        !tenant.cluster.is_empty() && tenant.cluster.len() <= 64,
+        "cluster",
+        "a cluster has a name of 1 to 64 characters",
+    );
+    tenant.limits.check(flaws);
 }
 
 fn check_shard(shard: &Shard, flaws: &mut Flaws) {

@@ -10,7 +10,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// A customer.
-    Tenant(Tenant),
+    Tenant(Box<Tenant>),
     /// An InfluxDB.
     Shard(Shard),
     /// Which shards hold which points.

@@ -142,7 +142,7 @@ pub fn decode_value(key: &[u8], value: &[u8]) -> Result<(u64, Record), RecordErr
         Key::Entry(kind, name) => (kind, name),
     };
     let (revision, spec) = match kind {
-        Kind::Tenant => entry(value, Entry::Tenant),
+        Kind::Tenant => entry(value, |spec| Entry::Tenant(Box::new(spec))),
         Kind::Shard => entry(value, Entry::Shard),
         Kind::Placement => entry(value, Entry::Placement),
         Kind::Template => entry(value, |spec| Entry::Template(Box::new(spec))),
@@ -181,7 +181,7 @@ impl Catalogue {
     /// Adds a declaration, or replaces the one of the same kind and name.
     pub fn insert(&mut self, entry: Entry) {
         match entry {
-            Entry::Tenant(spec) => drop(self.tenants.insert(spec.tenant.clone(), spec.into())),
+            Entry::Tenant(spec) => drop(self.tenants.insert(spec.tenant.clone(), Arc::from(spec))),
             Entry::Shard(spec) => drop(self.shards.insert(spec.shard.clone(), spec.into())),
             Entry::Placement(spec) => {
                 drop(self.placements.insert(spec.placement.clone(), spec.into()));
@@ -274,7 +274,9 @@ impl Catalogue {
         match kind {
             Kind::Tenant => {
                 let id = TenantId::parse(name).ok()?;
-                Some(Entry::Tenant(Tenant::clone(self.tenants.get(&id)?)))
+                Some(Entry::Tenant(Box::new(Tenant::clone(
+                    self.tenants.get(&id)?,
+                ))))
             }
             Kind::Shard => {
                 let id = ShardId::parse(name).ok()?;

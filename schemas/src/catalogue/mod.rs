@@ -6,6 +6,7 @@ mod check_all;
 mod entry;
 mod error;
 mod json_schema;
+mod limits;
 mod live;
 mod merge;
 mod over;
@@ -29,6 +30,7 @@ pub use check_all::check_catalogue;
 pub use entry::{Entry, Kind, Located, Places};
 pub use error::CatalogueError;
 pub use json_schema::{all_json_schemas, json_schema};
+pub use limits::Limits;
 pub use live::{Catalogue, Record, RecordError, decode_value, encode_value};
 pub use merge::{MergeError, extended_template, merged_template};
 pub use over::{Function, Over};
@@ -47,5 +49,5 @@ pub use step_target::StepTarget;
 pub use template::{
     AppliesTo, Expectation, Level, OneOrMany, Template, TemplateTest, Threshold, WhenMissing,
 };
-pub use tenant::{Contract, Evaluation, Sha256, Tenant, Token};
+pub use tenant::{Contract, DEFAULT_CLUSTER, Evaluation, Sha256, Tenant, Token};
 pub use yaml::parse_yaml;

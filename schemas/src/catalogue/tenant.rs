@@ -1,11 +1,15 @@
 //! `tenant:` — a customer, its tokens, its inventory and how it is evaluated.
 
+use super::Limits;
 use super::text::{self, shape, text_form};
 use model::{Span, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+
+/// The Kafka cluster of a tenant that names none.
+pub const DEFAULT_CLUSTER: &str = "default";
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -38,6 +42,12 @@ pub struct Tenant {
     /// Hosts that must report, the ones that never did included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<String>,
+    /// Name of its home Kafka cluster, as the configuration knows it.
+    #[serde(default = "default_name", skip_serializing_if = "is_default_name")]
+    pub cluster: String,
+    /// What its agents may write.
+    #[serde(default, skip_serializing_if = "Limits::is_default")]
+    pub limits: Limits,
 }
 
 /// When somebody is on duty.
@@ -121,5 +131,9 @@ const fn one() -> u32 {
 }
 
 fn default_name() -> String {
-    "default".to_owned()
+    DEFAULT_CLUSTER.to_owned()
+}
+
+fn is_default_name(name: &str) -> bool {
+    name == DEFAULT_CLUSTER
 }

@@ -82,7 +82,7 @@ fn read(document: &Node) -> Result<Entry, de::Misfit> {
         T::deserialize(document)
     }
     Ok(match kind {
-        Kind::Tenant => Entry::Tenant(typed(document)?),
+        Kind::Tenant => Entry::Tenant(Box::new(typed(document)?)),
         Kind::Shard => Entry::Shard(typed(document)?),
         Kind::Placement => Entry::Placement(typed(document)?),
         Kind::Template => Entry::Template(Box::new(typed(document)?)),
