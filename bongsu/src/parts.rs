@@ -3,11 +3,11 @@
 use crate::failure::{Exit, Failure, Outcome};
 use crate::settings::{Settings, default_data_dir};
 use runtime::Clock;
-use schemas::catalogue::Bundle;
+use schemas::catalogue::{Bundle, DEFAULT_CLUSTER};
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use stream::{Embedded, Kafka, KafkaConfig, Stream, StreamError, Verdict};
+use stream::{Clusters, Embedded, Kafka, KafkaConfig, Stream, StreamError, Verdict};
 
 /// Where the embedded parts of a process are kept.
 #[derive(Debug, Clone)]
@@ -132,6 +132,45 @@ pub(crate) fn kafka(config: &KafkaConfig, clock: &Clock) -> Outcome<Stream> {
         .map_err(|error| log_failure(&error))
 }
 
+/// The home cluster and all others that the configuration names.
+pub(crate) fn clusters(
+    settings: &Settings,
+    home: &KafkaConfig,
+    clock: &Clock,
+) -> Outcome<Clusters> {
+    let mut clusters = Clusters::new(DEFAULT_CLUSTER, kafka(home, clock)?);
+    for (name, config) in &settings.clusters {
+        if name == DEFAULT_CLUSTER {
+            return Err(Failure::new(
+                Exit::Usage,
+                format!(
+                    "configuration key `clusters.{name}`: the cluster of `kafka` has that name"
+                ),
+            ));
+        }
+        clusters = clusters.with(name.clone(), kafka(config, clock)?);
+    }
+    Ok(clusters)
+}
+
+/// The clusters as the router writes to them: what is not taken within the time of an answer is given up, and what
+/// waits is bounded by the router's own bytes.
+pub(crate) fn router_clusters(
+    settings: &Settings,
+    home: &KafkaConfig,
+    clock: &Clock,
+) -> Outcome<Clusters> {
+    let bounded = |config: &KafkaConfig| settings.router.producer(config);
+    let others = settings.clusters.iter();
+    let settings = Settings {
+        clusters: others
+            .map(|(name, config)| (name.clone(), bounded(config)))
+            .collect(),
+        ..settings.clone()
+    };
+    clusters(&settings, &bounded(home), clock)
+}
+
 /// Says whether evaluation can work with a bundle: nothing that it cannot is written to the catalogue.
 pub(crate) fn validate(bundle: &Bundle) -> Result<(), Vec<String>> {
     match evaluator::core::Plan::compile(bundle) {
@@ -166,6 +205,7 @@ pub(crate) fn catalog_failure(error: &catalog::CatalogError) -> Failure {
     match error {
         catalog::CatalogError::Log(error) => log_failure(error),
         catalog::CatalogError::Refused(_) => Failure::from_error(Exit::Findings, error),
+        catalog::CatalogError::Behind { .. } => Failure::from_error(Exit::Unreachable, error),
         _ => Failure::from_error(Exit::Failed, error),
     }
 }

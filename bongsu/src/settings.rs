@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use runtime::config::Layers;
 use runtime::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use stream::KafkaConfig;
 
@@ -18,6 +19,8 @@ pub(crate) struct Settings {
     pub(crate) log: Log,
     /// The Kafka cluster. Without one the embedded log is used, by `up` only.
     pub(crate) kafka: Option<KafkaConfig>,
+    /// More Kafka clusters by name, for tenants whose home they are; the one of `kafka` is `default`.
+    pub(crate) clusters: BTreeMap<String, KafkaConfig>,
     /// The router.
     pub(crate) router: router::Config,
     /// The consumer.

@@ -1,8 +1,15 @@
 //! Configuration of the router.
 
+use crate::core::limits::Limits;
 use model::Span;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use stream::KafkaConfig;
+
+/// Of the time for an acknowledgement, what stays for the answer.
+const ANSWER_MS: i64 = 200;
+/// The shortest time in which a broker can acknowledge at all.
+const SHORTEST_MS: i64 = 500;
 
 /// Configuration of the router.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -18,7 +25,25 @@ pub struct Config {
     pub line_bytes: usize,
     /// The most tags of a line.
     pub line_tags: usize,
-    /// Bytes of unpacked bodies that may be under way at once; over it requests are answered 429.
+    /// Bytes of line protocol that a tenant may send in a second; none for any number.
+    pub bytes_per_s: Option<u64>,
+    /// Lines that a tenant may send in a second; none for any number.
+    pub points_per_s: Option<u64>,
+    /// Different series that a tenant may send within `series_window`; lines of more are refused.
+    pub series: usize,
+    /// How long a series counts after its last line.
+    #[serde(with = "runtime::config::span")]
+    pub series_window: Span,
+    /// For how long a tenant may run ahead of its rates.
+    #[serde(with = "runtime::config::span")]
+    pub burst: Span,
+    /// Routers behind the load balancer; each lets its part of a tenant's rates through.
+    pub routers: u32,
+    /// How long a line may wait for others of its partition, to share a record.
+    #[serde(with = "runtime::config::span")]
+    pub pack_within: Span,
+    /// Bytes that the process may hold at once: bodies, open records, and what waits for the log. Over it requests
+    /// are answered 429. A tenant alone gets half of them, and a body may be an eighth of them.
     pub in_flight_bytes: usize,
     /// Requests that may be under way at once; over it they are answered 429.
     pub in_flight_requests: usize,
@@ -67,12 +92,54 @@ impl Default for Config {
             body_unpacked_bytes: 32 << 20,
             line_bytes: 64 << 10,
             line_tags: 64,
-            in_flight_bytes: 128 << 20,
+            bytes_per_s: None,
+            points_per_s: None,
+            series: 1_000_000,
+            series_window: Span::from_secs(3600),
+            burst: Span::from_secs(10),
+            routers: 1,
+            pack_within: Span::from_millis(50),
+            in_flight_bytes: 256 << 20,
             in_flight_requests: 1024,
             // Below the two seconds within which an agent shall know that the broker is gone.
             acknowledge_within: Span::from_millis(1800),
             body_within: Span::from_secs(10),
             read: ReadConfig::default(),
         }
+    }
+}
+
+impl Config {
+    /// What a tenant may write whose declaration says nothing.
+    pub(crate) fn limits(&self) -> Limits {
+        Limits {
+            bytes_per_s: self.bytes_per_s,
+            points_per_s: self.points_per_s,
+            series: self.series,
+            line_bytes: self.line_bytes,
+            line_tags: self.line_tags,
+            body_bytes: self.body_bytes,
+            body_unpacked_bytes: self.body_unpacked_bytes,
+        }
+    }
+
+    /// The settings of a Kafka client that appends for the router: a record that is not acknowledged when its requests
+    /// are answered 503 is given up, so that it comes late by little or not at all, and the client's queue holds as
+    /// much as the router may.
+    #[must_use]
+    pub fn producer(&self, kafka: &KafkaConfig) -> KafkaConfig {
+        let left = self.acknowledge_within.as_millis() - self.pack_within.as_millis();
+        let left = Span::from_millis((left - ANSWER_MS).max(SHORTEST_MS));
+        KafkaConfig {
+            delivery_timeout: kafka.delivery_timeout.min(left),
+            queue_bytes: u32::try_from(self.in_flight_bytes).unwrap_or(u32::MAX),
+            ..kafka.clone()
+        }
+    }
+
+    /// The largest body that the process can take from one tenant: beside it stand its packed form and its lines in
+    /// nanoseconds, and all of that must fit into the half that a tenant alone gets.
+    pub(crate) fn largest_body(&self) -> usize {
+        self.in_flight_bytes / 8
     }
 }

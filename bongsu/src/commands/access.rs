@@ -4,15 +4,15 @@ use crate::control::{Client, DoorLog};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, DataDir, Running};
 use crate::settings::Settings;
-use catalog::{Published, Request, publish, snapshot};
+use catalog::{Published, Request, publish_everywhere, snapshot};
 use runtime::Clock;
 use schemas::catalogue::Catalogue;
-use stream::Stream;
+use stream::Clusters;
 
 /// A way to the catalogue.
 pub(crate) enum Access {
-    /// The log itself, and how to call it.
-    Log(Stream),
+    /// The logs themselves.
+    Log(Clusters),
     /// Through the process that holds it.
     Process(Client),
 }
@@ -22,7 +22,7 @@ impl Access {
     pub(crate) async fn open(settings: &Settings) -> Outcome<Self> {
         let clock = Clock::system();
         if let Some(kafka) = &settings.kafka {
-            return parts::kafka(kafka, &clock).map(Self::Log);
+            return parts::clusters(settings, kafka, &clock).map(Self::Log);
         }
         if let Some(client) = running_process(settings).await? {
             return Ok(Self::Process(client.1));
@@ -38,7 +38,8 @@ impl Access {
             )
             .hint("name the brokers with --kafka, start `bongsu up`, or name its --data-dir"));
         }
-        parts::embedded_log(&dir, &clock).await.map(Self::Log)
+        let log = parts::embedded_log(&dir, &clock).await?;
+        Ok(Self::Log(log.into()))
     }
 
     /// The log, whoever holds it.
@@ -62,9 +63,11 @@ impl Access {
     /// Brings the catalogue to what is asked for.
     pub(crate) async fn publish(&self, request: &Request) -> Outcome<Published> {
         match self {
-            Self::Log(stream) => publish(stream, request, &parts::validate, &Clock::system())
-                .await
-                .map_err(|error| parts::catalog_failure(&error)),
+            Self::Log(clusters) => {
+                publish_everywhere(clusters, request, &parts::validate, &Clock::system())
+                    .await
+                    .map_err(|error| parts::catalog_failure(&error))
+            }
             Self::Process(client) => client.publish(request).await,
         }
     }

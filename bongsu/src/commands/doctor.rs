@@ -10,7 +10,7 @@ use model::{ShardId, TopicName};
 use runtime::{Clock, Secret};
 use schemas::catalogue::{Catalogue, Shard, check_catalogue};
 use std::collections::BTreeMap;
-use stream::{Stream, TopicInfo};
+use stream::{Clusters, TopicInfo};
 
 /// What was looked at, and what came out.
 struct Finding {
@@ -201,10 +201,22 @@ fn declared(catalogue: &Catalogue) -> Vec<Finding> {
     findings
 }
 
-async fn tenants(catalogue: &Catalogue, stream: &Stream) -> Vec<Finding> {
+async fn tenants(catalogue: &Catalogue, clusters: &Clusters) -> Vec<Finding> {
     let mut findings = Vec::new();
     for tenant in catalogue.tenants.values() {
         let topic = TopicName::metrics(&tenant.tenant, 1);
+        let Some(stream) = clusters.get(&tenant.cluster) else {
+            findings.push(Finding::bad(
+                "tenant",
+                tenant.tenant.as_str(),
+                format!(
+                    "its home is the cluster `{}`, which nobody here knows",
+                    tenant.cluster
+                ),
+                "name its brokers in the configuration, under `clusters`",
+            ));
+            continue;
+        };
         findings.push(match stream.partitions(&topic).await {
             Ok(Some(n)) if n == tenant.partitions => Finding::good(
                 "tenant",

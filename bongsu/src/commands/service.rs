@@ -9,15 +9,16 @@ use runtime::config::Layers;
 use runtime::{Context, Shutdown};
 use std::net::SocketAddr;
 use std::time::Duration;
-use stream::Stream;
+use stream::{KafkaConfig, Stream};
 
 /// How long a process may take from SIGTERM to its end.
 const DRAIN: Duration = Duration::from_secs(30);
 
 pub(super) async fn router(global: &Global, listen: Listen) -> Outcome {
     let process = Process::begin("router", global, listen.listen, |layers| layers).await?;
-    let (stream, catalog, ctx) = process.base();
-    let running = router::start(process.settings.router.clone(), stream, catalog, ctx)
+    let (_, catalog, ctx) = process.base();
+    let clusters = parts::router_clusters(&process.settings, &process.kafka, &ctx.clock)?;
+    let running = router::start(process.settings.router.clone(), clusters, catalog, ctx)
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
     process.live(Some(running.address())).await
@@ -74,6 +75,7 @@ pub(super) async fn notifier(global: &Global, run: NotifierRun) -> Outcome {
 struct Process {
     name: &'static str,
     settings: Settings,
+    kafka: KafkaConfig,
     stream: Stream,
     catalog: LiveCatalog,
     ctx: Context,
@@ -91,20 +93,21 @@ impl Process {
             layers = layers.with(&format!("{name}.listen"), address.to_string(), "--listen");
         }
         let settings = Settings::load(&layers)?;
-        let Some(kafka) = &settings.kafka else {
+        let Some(kafka) = settings.kafka.clone() else {
             return Err(Failure::new(Exit::Usage, format!("a {name} of its own needs a Kafka"))
                 .hint("name it with --kafka host:port; without one, `bongsu up` runs everything in one process"));
         };
         start_logs(&settings)?;
         let ctx = Context::new(Shutdown::new());
         stop_on_signal(&ctx);
-        let stream = parts::kafka(kafka, &ctx.clock)?;
+        let stream = parts::kafka(&kafka, &ctx.clock)?;
         let catalog = LiveCatalog::follow(stream.clone(), &ctx)
             .await
             .map_err(|error| parts::catalog_failure(&error))?;
         Ok(Self {
             name,
             settings,
+            kafka,
             stream,
             catalog,
             ctx,

@@ -235,9 +235,13 @@ impl Services {
         .await
         .map_err(|error| internal(&error))?;
         // The way in opens last, when all behind it stands.
+        let clusters = match &settings.kafka {
+            Some(kafka) => parts::router_clusters(settings, kafka, &base.clock)?,
+            None => stream.clone().into(),
+        };
         let router = router::start(
             settings.router.clone(),
-            stream.clone(),
+            clusters,
             catalog.clone(),
             parts[0].clone(),
         )

@@ -16,6 +16,17 @@ pub enum CatalogError {
         "others are changing the catalogue at the same time; what they wrote is kept, try again"
     )]
     Contended,
+    /// The home cluster has the revision, and others could not be brought to it.
+    #[error(
+        "revision {revision} is in force, but not in every cluster; once they answer, the same command brings them to it:\n{}",
+        .clusters.join("\n")
+    )]
+    Behind {
+        /// What the home cluster has.
+        revision: u64,
+        /// Each cluster that has not, and why.
+        clusters: Vec<String>,
+    },
     /// The process is stopping.
     #[error("stopped while the catalogue was being read")]
     Stopped,
@@ -26,7 +37,7 @@ impl CatalogError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Log(error) => error.verdict(),
-            Self::Contended => Verdict::Transient,
+            Self::Contended | Self::Behind { .. } => Verdict::Transient,
             Self::Refused(_) => Verdict::Poison,
             Self::Stopped => Verdict::Permanent,
         }

@@ -5,12 +5,15 @@
 
 mod error;
 mod follow;
+mod mirror;
 mod publish;
 mod snapshot;
 mod topics;
 
 pub use error::CatalogError;
 pub use follow::LiveCatalog;
-pub use publish::{Change, ChangeKind, Published, Request, Validate, declared, publish};
+pub use publish::{
+    Change, ChangeKind, Published, Request, Validate, declared, publish, publish_everywhere,
+};
 pub use snapshot::{MARKER_KEY, snapshot};
 pub use topics::{ensure_tenant_topics, ensure_topics, internal_topics};

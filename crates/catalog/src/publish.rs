@@ -6,6 +6,7 @@
 //! same revision, nothing is lost, and the later revision wins.
 
 use crate::CatalogError;
+use crate::mirror::mirror;
 use crate::snapshot::{BEGIN_KEY, MARKER_KEY, Snapshot, load, marker, revision_of, source};
 use crate::topics::{METRICS_RETENTION, ensure_tenant_topics, ensure_topics};
 use bytes::Bytes;
@@ -16,7 +17,7 @@ use schemas::catalogue::{
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
-use stream::{NewRecord, Stream, StreamError};
+use stream::{Clusters, NewRecord, Stream, StreamError};
 
 const ATTEMPTS: usize = 20;
 
@@ -96,24 +97,93 @@ pub struct Published {
     pub changes: Vec<Change>,
 }
 
-/// Brings the catalogue to what is asked for.
+/// Brings the catalogue of a single cluster to what is asked for.
 pub async fn publish(
     stream: &Stream,
     request: &Request,
     validate: &Validate,
     clock: &Clock,
 ) -> Result<Published, CatalogError> {
+    let clusters = Clusters::from(stream.clone());
+    publish_everywhere(&clusters, request, validate, clock).await
+}
+
+/// Brings the catalogue of every cluster to what is asked for: the home first, where publishers meet and revisions
+/// get their numbers, then the others to the same. Done when all have it; [`CatalogError::Behind`] names those that
+/// have not, and the next call, even one that changes nothing, brings them to it.
+pub async fn publish_everywhere(
+    clusters: &Clusters,
+    request: &Request,
+    validate: &Validate,
+    clock: &Clock,
+) -> Result<Published, CatalogError> {
+    let published = publish_at_home(clusters, request, validate, clock).await?;
+    if request.dry_run {
+        return Ok(published);
+    }
+    let mut behind = Vec::new();
+    for (name, stream) in clusters.others() {
+        if let Err(error) = bring(clusters.home(), name, stream).await {
+            behind.push(format!("{name} ({}): {error}", stream.describe()));
+        }
+    }
+    if behind.is_empty() {
+        return Ok(published);
+    }
+    Err(CatalogError::Behind {
+        revision: published.revision,
+        clusters: behind,
+    })
+}
+
+/// Brings another cluster to what the home has.
+async fn bring(home: &Stream, name: &str, stream: &Stream) -> Result<(), CatalogError> {
+    ensure_topics(stream).await?;
+    let catalogue = load(home).await?.catalogue;
+    ensure_tenant_topics(stream, name, &catalogue).await?;
+    mirror(home, stream).await
+}
+
+/// A tenant whose home nobody here can reach would lose its points.
+fn check_homes(after: &Catalogue, clusters: &Clusters) -> Result<(), CatalogError> {
+    let homeless = after
+        .tenants
+        .values()
+        .filter(|tenant| clusters.get(&tenant.cluster).is_none());
+    let flaws: Vec<String> = homeless
+        .map(|tenant| {
+            format!(
+                "tenant `{}`, `cluster`: the configuration names no cluster `{}` (key `clusters`)",
+                tenant.tenant, tenant.cluster
+            )
+        })
+        .collect();
+    if flaws.is_empty() {
+        Ok(())
+    } else {
+        Err(CatalogError::Refused(flaws))
+    }
+}
+
+async fn publish_at_home(
+    clusters: &Clusters,
+    request: &Request,
+    validate: &Validate,
+    clock: &Clock,
+) -> Result<Published, CatalogError> {
+    let stream = clusters.home();
     ensure_topics(stream).await?;
     for _ in 0..ATTEMPTS {
         let before = settled(stream).await?;
         let draft = Plan::make(&before, request, validate, before.catalogue.revision + 1)?;
+        check_homes(&draft.after, clusters)?;
         if request.dry_run {
             return Ok(Published {
                 revision: before.catalogue.revision,
                 changes: draft.changes,
             });
         }
-        ensure_tenant_topics(stream, &draft.after).await?;
+        ensure_tenant_topics(stream, clusters.home_name(), &draft.after).await?;
         if draft.is_empty() {
             return Ok(Published {
                 revision: before.catalogue.revision,

@@ -35,12 +35,14 @@ pub async fn ensure_topics(stream: &Stream) -> Result<(), CatalogError> {
     Ok(())
 }
 
-/// Makes the topics of the catalogue's tenants where they are missing.
+/// Makes the topics of the tenants whose home is the cluster of that name, where they are missing.
 pub async fn ensure_tenant_topics(
     stream: &Stream,
+    cluster: &str,
     catalogue: &Catalogue,
 ) -> Result<(), CatalogError> {
-    for tenant in catalogue.tenants.values() {
+    let tenants = catalogue.tenants.values();
+    for tenant in tenants.filter(|tenant| tenant.cluster == cluster) {
         let spec = TopicSpec {
             name: TopicName::metrics(&tenant.tenant, 1),
             partitions: tenant.partitions,

@@ -1,12 +1,14 @@
 //! Publishing and following over the embedded log.
 
-use catalog::{CatalogError, ChangeKind, LiveCatalog, Request, publish, snapshot};
+use catalog::{
+    CatalogError, ChangeKind, LiveCatalog, Request, publish, publish_everywhere, snapshot,
+};
 use model::{Span, TenantId};
 use runtime::{Clock, Context, Shutdown};
 use schemas::catalogue::{Bundle, Entry, Kind, parse_yaml};
 use std::sync::Arc;
 use std::time::Duration;
-use stream::{Embedded, NewRecord, Stream, TopicPartition};
+use stream::{Clusters, Embedded, NewRecord, Stream, TopicPartition};
 
 const NOC: &str = "
 contact: minji
@@ -210,4 +212,69 @@ async fn a_bundle_is_kept_as_long_as_a_log_may_name_it() {
         3,
         "the first has no log any more that names it"
     );
+}
+
+#[tokio::test]
+async fn every_cluster_has_the_same_revision_and_a_tenants_topic_is_in_its_home_alone() {
+    let (a, b) = (world().await, world().await);
+    let both = Clusters::new("default", a.stream.clone()).with("b", b.stream.clone());
+    let yaml = format!("{}---\ntenant: beta\ncluster: b\n", tenant("acme"));
+    let publish =
+        async |request: &Request| publish_everywhere(&both, request, &any, &a.clock).await;
+    let first = publish(&set(&yaml)).await.unwrap();
+    let same = async || {
+        let (here, there) = (
+            snapshot(&a.stream).await.unwrap(),
+            snapshot(&b.stream).await.unwrap(),
+        );
+        assert_eq!(here, there);
+        here.revision
+    };
+    assert_eq!(same().await, first.revision);
+    for (tenant, here, there) in [("acme", Some(1), None), ("beta", None, Some(1))] {
+        let topic = model::TopicName::metrics(&TenantId::parse(tenant).unwrap(), 1);
+        assert_eq!(a.stream.partitions(&topic).await.unwrap(), here, "{tenant}");
+        assert_eq!(
+            b.stream.partitions(&topic).await.unwrap(),
+            there,
+            "{tenant}"
+        );
+    }
+    let gone = Request {
+        remove: vec![(Kind::Tenant, "acme".to_owned())],
+        ..Request::default()
+    };
+    publish(&gone).await.unwrap();
+    same().await;
+    assert_eq!(snapshot(&b.stream).await.unwrap().tenants.len(), 1);
+}
+
+#[tokio::test]
+async fn a_cluster_that_missed_a_revision_is_brought_to_it_by_a_call_that_changes_nothing() {
+    let (a, b) = (world().await, world().await);
+    publish(&a.stream, &set(&tenant("acme")), &any, &a.clock)
+        .await
+        .unwrap();
+    publish(&a.stream, &set(&tenant("beta")), &any, &a.clock)
+        .await
+        .unwrap();
+    let both = Clusters::new("default", a.stream.clone()).with("b", b.stream.clone());
+    let nothing = publish_everywhere(&both, &set(&tenant("acme")), &any, &a.clock)
+        .await
+        .unwrap();
+    assert!(nothing.changes.is_empty());
+    let here = snapshot(&a.stream).await.unwrap();
+    assert_eq!(
+        (here.tenants.len(), &here),
+        (2, &snapshot(&b.stream).await.unwrap())
+    );
+}
+
+#[tokio::test]
+async fn a_tenant_whose_home_nobody_knows_is_refused() {
+    let world = world().await;
+    let request = set(&format!("{}cluster: far\n", tenant("acme")));
+    let refused = world.publish(&request).await;
+    assert!(matches!(refused, Err(CatalogError::Refused(why)) if why[0].contains("`far`")));
+    assert!(snapshot(&world.stream).await.unwrap().tenants.is_empty());
 }

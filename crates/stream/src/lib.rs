@@ -4,6 +4,7 @@
 //! as a member of a group comes as one closed enum, [`GroupEvent`].
 
 mod batch;
+mod clusters;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod embedded;
@@ -15,6 +16,7 @@ mod pump;
 mod record;
 
 pub use batch::{Batch, BatchBuilder, Record};
+pub use clusters::Clusters;
 pub use embedded::Embedded;
 pub use error::{StreamError, Verdict};
 pub use group::{

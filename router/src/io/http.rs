@@ -1,14 +1,16 @@
 //! `/api/v2/write` and `/write`, and the questions that InfluxDB's clients ask before they write.
 
 use super::answer::{Api, Refusal};
-use super::budget::{Budget, Share};
+use super::budget::Share;
+use super::intake::{Intake, Taken};
+use super::tenant::Tenant;
+use super::tenants::Tenants;
 use super::unpack::{packing_of, unpack};
-use super::{body, formats, produce};
+use super::{body, formats};
 use crate::config::Config;
-use crate::core::auth::{Tokens, token_of};
-use crate::core::pack::{Limits, Packed, pack};
+use crate::core::auth::token_of;
 use crate::core::precision::Precision;
-use crate::metrics::{Metrics, PointResult};
+use crate::metrics::Metrics;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
@@ -17,14 +19,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use model::{TenantId, TopicName};
-use runtime::Clock;
+use runtime::{Clock, Context};
 use schemas::packing::Packing;
 use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use stream::Stream;
-use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 /// What every request shares. A cheap handle.
 #[derive(Clone)]
@@ -32,12 +31,10 @@ pub(crate) struct Shared(Arc<Inner>);
 
 struct Inner {
     config: Config,
-    stream: Stream,
-    tokens: watch::Receiver<Arc<Tokens>>,
+    tenants: Arc<Tenants>,
+    intake: Intake,
     metrics: Metrics,
     clock: Clock,
-    requests: Semaphore,
-    bytes: Budget,
     said_that_targets_are_ignored: AtomicBool,
 }
 
@@ -55,31 +52,29 @@ pub(super) struct Parameters {
 }
 
 /// A request that arrived whole and belongs to somebody.
-pub(super) struct Received<'a> {
-    pub(super) tenant: TenantId,
+pub(super) struct Received {
+    pub(super) tenant: Arc<Tenant>,
     /// The body, unpacked.
     pub(super) text: Bytes,
     /// What the request holds of the process's memory.
-    pub(super) share: Share<'a>,
-    pub(super) _place: SemaphorePermit<'a>,
+    pub(super) share: Share,
+    pub(super) _place: Share,
 }
 
 impl Shared {
-    pub(crate) fn new(
+    /// Starts what stands behind the routes; it ends when the last request is answered.
+    pub(crate) fn start(
         config: Config,
-        stream: Stream,
-        tokens: watch::Receiver<Arc<Tokens>>,
+        tenants: Arc<Tenants>,
         metrics: Metrics,
-        clock: Clock,
+        ctx: &Context,
     ) -> Self {
         Self(Arc::new(Inner {
-            requests: Semaphore::new(config.in_flight_requests),
-            bytes: Budget::new(config.in_flight_bytes),
+            intake: Intake::start(&config, &ctx.clock, &ctx.tasks),
             config,
-            stream,
-            tokens,
+            tenants,
             metrics,
-            clock,
+            clock: Clock::clone(&ctx.clock),
             said_that_targets_are_ignored: AtomicBool::new(false),
         }))
     }
@@ -143,6 +138,7 @@ impl Shared {
         body: Body,
     ) -> Response {
         let watch = self.0.clock.stopwatch();
+        self.0.metrics.in_flight(self.0.tenants.held());
         let response = match self.write(&parameters, &headers, body).await {
             Ok(()) => StatusCode::NO_CONTENT.into_response(),
             Err(refusal) => refusal.response(api),
@@ -161,50 +157,81 @@ impl Shared {
     ) -> Result<(), Refusal> {
         let precision = Precision::parse(&parameters.precision)
             .map_err(|error| Refusal::Invalid(error.to_string()))?;
-        let received = self
-            .receive(parameters, headers, body, Packing::Identity)
-            .await?;
-        let packed = self
-            .take(&received.tenant, &received.text, precision)
-            .await?;
-        if packed.refused_lines > 0 {
-            Err(Refusal::partial(&packed))
+        let received = self.receive(parameters, headers, body, Packing::Identity);
+        let Received {
+            tenant,
+            text,
+            share,
+            _place,
+        } = received.await?;
+        let taken = self.take(&tenant, text, precision, share).await?;
+        if taken.refused_lines > 0 {
+            Err(Refusal::partial(&taken))
         } else {
             Ok(())
         }
     }
 
-    /// Finds out whose it is, and reads and unpacks the body within the limits. `unsaid` is how a body is packed
-    /// that does not say it.
+    /// Finds out whose it is, and reads and unpacks the body within the tenant's limits. `unsaid` is how a body is
+    /// packed that does not say it.
     pub(super) async fn receive(
         &self,
         parameters: &Parameters,
         headers: &HeaderMap,
         body: Body,
         unsaid: Packing,
-    ) -> Result<Received<'_>, Refusal> {
-        let inner = &*self.0;
-        let place = inner.requests.try_acquire().map_err(|_| Refusal::Busy)?;
+    ) -> Result<Received, Refusal> {
         let tenant = self.tenant(parameters, headers)?;
         let packing = packing_of(headers, unsaid)?;
         self.say_that_targets_are_ignored(parameters);
-        let mut share = inner.bytes.share();
-        let arriving = body::read(body, inner.config.body_bytes, &mut share);
-        let sent = tokio::time::timeout(inner.config.body_within.to_std(), arriving)
-            .await
-            .map_err(|_| Refusal::Slow)??;
-        let text = unpack(packing, sent, self.body_unpacked_bytes(), &mut share)?;
+        let read = self.read(&tenant, packing, body).await;
+        let (text, share, _place) = self.counted(&tenant, read)?;
         Ok(Received {
             tenant,
             text,
             share,
-            _place: place,
+            _place,
         })
     }
 
-    /// The largest body after decompression, in bytes.
-    pub(super) fn body_unpacked_bytes(&self) -> usize {
-        self.0.config.body_unpacked_bytes
+    async fn read(
+        &self,
+        tenant: &Tenant,
+        packing: Packing,
+        body: Body,
+    ) -> Result<(Bytes, Share, Share), Refusal> {
+        let inner = &*self.0;
+        let mut place = tenant.places.share();
+        place.grow(1)?;
+        inner.intake.admit(tenant)?;
+        let limits = tenant.terms().limits;
+        let mut share = tenant.bytes.share();
+        let arriving = body::read(body, limits.body_bytes, &mut share);
+        let sent = tokio::time::timeout(inner.config.body_within.to_std(), arriving)
+            .await
+            .map_err(|_| Refusal::Slow)??;
+        let text = unpack(packing, sent, limits.body_unpacked_bytes, &mut share)?;
+        Ok((text, share, place))
+    }
+
+    /// Takes the lines and waits for the log.
+    pub(super) async fn take(
+        &self,
+        tenant: &Arc<Tenant>,
+        text: Bytes,
+        precision: Precision,
+        share: Share,
+    ) -> Result<Taken, Refusal> {
+        let taken = self.0.intake.take(tenant, text, precision, share).await;
+        self.counted(tenant, taken)
+    }
+
+    /// Counts what was refused for a limit.
+    fn counted<T>(&self, tenant: &Tenant, outcome: Result<T, Refusal>) -> Result<T, Refusal> {
+        if let Some(limit) = outcome.as_ref().err().and_then(Refusal::limit) {
+            self.0.metrics.limited(&tenant.id, limit);
+        }
+        outcome
     }
 
     pub(super) fn clock(&self) -> &Clock {
@@ -215,7 +242,7 @@ impl Shared {
         &self.0.metrics
     }
 
-    fn tenant(&self, parameters: &Parameters, headers: &HeaderMap) -> Result<TenantId, Refusal> {
+    fn tenant(&self, parameters: &Parameters, headers: &HeaderMap) -> Result<Arc<Tenant>, Refusal> {
         let decode = |text: &str| String::from_utf8(STANDARD.decode(text).ok()?).ok();
         let said = headers
             .get(header::AUTHORIZATION)
@@ -224,65 +251,10 @@ impl Shared {
             Some(said) => token_of(said, decode),
             None => parameters.p.as_deref().map(Into::into),
         };
-        let tokens = Arc::clone(&self.0.tokens.borrow());
-        tokens
-            .tenant(token.as_deref())
-            .cloned()
+        self.0
+            .tenants
+            .of(token.as_deref())
             .map_err(|error| Refusal::Unauthorized(error.to_string()))
-    }
-
-    /// Scans, packs, appends, and waits for the log. What comes back has no packets any more.
-    pub(super) async fn take(
-        &self,
-        tenant: &TenantId,
-        text: &[u8],
-        precision: Precision,
-    ) -> Result<Packed, Refusal> {
-        let inner = &*self.0;
-        let topic = TopicName::metrics(tenant, 1);
-        // The question and the append share one deadline: an agent knows within two seconds.
-        let watch = inner.clock.stopwatch();
-        let within = inner.config.acknowledge_within.to_std();
-        let partitions = tokio::time::timeout(within, self.partitions(tenant, &topic))
-            .await
-            .map_err(|_| Refusal::Unavailable("the log does not answer in time".to_owned()))??;
-        let limits = Limits {
-            line_bytes: inner.config.line_bytes,
-            line_tags: inner.config.line_tags,
-        };
-        let mut packed = pack(text, precision, partitions, limits);
-        inner
-            .metrics
-            .points(tenant, PointResult::Rejected, packed.refused_lines);
-        let packets = std::mem::take(&mut packed.packets);
-        let (records, bytes) = (
-            packets.len(),
-            packets.iter().map(|packet| packet.bytes.len()).sum(),
-        );
-        let left = within.saturating_sub(watch.elapsed());
-        if let Err(refusal) = produce::append(&inner.stream, &topic, packets, left).await {
-            inner
-                .metrics
-                .points(tenant, PointResult::Unacknowledged, packed.lines);
-            return Err(refusal);
-        }
-        inner
-            .metrics
-            .points(tenant, PointResult::Accepted, packed.lines);
-        inner.metrics.appended(tenant, records, bytes);
-        Ok(packed)
-    }
-
-    async fn partitions(&self, tenant: &TenantId, topic: &TopicName) -> Result<u32, Refusal> {
-        let known =
-            self.0.stream.partitions(topic).await.map_err(|error| {
-                Refusal::Unavailable(format!("the log does not answer: {error}"))
-            })?;
-        known.ok_or_else(|| {
-            Refusal::Unavailable(format!(
-                "topic `{topic}` is missing; `bongsu tenant add {tenant}` makes it"
-            ))
-        })
     }
 
     fn say_that_targets_are_ignored(&self, parameters: &Parameters) {

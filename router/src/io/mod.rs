@@ -3,8 +3,13 @@
 mod answer;
 mod body;
 mod budget;
+pub(crate) mod clusters;
 mod formats;
 pub(crate) mod http;
-mod produce;
+mod intake;
+mod packing;
 pub(crate) mod read;
+mod tenant;
+pub(crate) mod tenants;
+mod ticket;
 mod unpack;

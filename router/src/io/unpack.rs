@@ -19,7 +19,7 @@ pub(super) fn unpack(
     packing: Packing,
     body: Bytes,
     most: usize,
-    share: &mut Share<'_>,
+    share: &mut Share,
 ) -> Result<Bytes, Refusal> {
     let mut grow = |bytes| share.grow(bytes).is_ok();
     let unpacked = match packing::unpack(packing, &body, most, &mut grow) {

@@ -65,13 +65,15 @@ async fn take(
         _place,
     } = received;
     let mut lines = Vec::new();
-    let decoded = decode(&text, shared.body_unpacked_bytes(), &mut lines)?;
+    let most = tenant.terms().limits.body_unpacked_bytes;
+    let decoded = decode(&text, most, &mut lines)?;
     drop(text);
     share.grow(lines.len())?;
-    let metrics = shared.metrics();
-    metrics.points(&tenant, PointResult::Rejected, decoded.rejected_points);
-    metrics.points(&tenant, PointResult::Stale, decoded.stale);
-    let packed = shared.take(&tenant, &lines, Precision::NANOS).await?;
+    let metrics = &tenant.metrics;
+    metrics.points(PointResult::Rejected, decoded.rejected_points);
+    metrics.points(PointResult::Stale, decoded.stale);
+    let taken = shared.take(&tenant, lines.into(), Precision::NANOS, share);
+    let packed = taken.await?;
     Ok(Outcome::new(decoded, &packed))
 }
 

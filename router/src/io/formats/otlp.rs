@@ -55,7 +55,7 @@ fn respond(encoding: Encoding, outcome: Result<Outcome, Refusal>) -> Response {
         }
         Err(refusal) => {
             let mut response = refusal.plain_response();
-            let status = encoding.status(refusal.parts().2);
+            let status = encoding.status(&refusal.parts().2);
             *response.body_mut() = Body::from(status);
             response.headers_mut().remove(header::CONTENT_LENGTH);
             response

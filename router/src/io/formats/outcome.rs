@@ -1,6 +1,6 @@
 //! What became of a request's points, and how it is said.
 
-use crate::core::pack::Packed;
+use super::super::intake::Taken;
 use schemas::points::Decoded;
 
 /// What became of a request's points.
@@ -20,7 +20,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     /// From what was read, and from what the limits of lines left of it.
-    pub(super) fn new(decoded: Decoded, packed: &Packed) -> Self {
+    pub(super) fn new(decoded: Decoded, packed: &Taken) -> Self {
         let mut named: Vec<String> = decoded.rejected.iter().map(ToString::to_string).collect();
         named.extend(packed.refused.iter().map(|refused| {
             let (reason, line) = (&refused.reason, &refused.line);

@@ -12,8 +12,9 @@ mod shards;
 
 use super::answer::{Api, Refusal};
 use super::budget::Budget;
+use super::tenants::Tenants;
 use crate::config::{Config, ReadConfig};
-use crate::core::auth::{Tokens, token_of};
+use crate::core::auth::token_of;
 use crate::metrics::Metrics;
 use answer::ReadError;
 use axum::http::{HeaderMap, header};
@@ -28,7 +29,7 @@ use schemas::catalogue::Catalogue;
 use schemas::packing::Packing;
 use shards::Shards;
 use std::sync::Arc;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 
 /// What every query shares. A cheap handle.
 #[derive(Clone)]
@@ -39,7 +40,7 @@ struct Inner {
     body_unpacked_bytes: usize,
     config: ReadConfig,
     catalog: LiveCatalog,
-    tokens: watch::Receiver<Arc<Tokens>>,
+    tenants: Arc<Tenants>,
     metrics: Metrics,
     clock: Clock,
     queries: Semaphore,
@@ -51,7 +52,7 @@ impl Reader {
     pub(crate) fn new(
         config: &Config,
         catalog: LiveCatalog,
-        tokens: watch::Receiver<Arc<Tokens>>,
+        tenants: Arc<Tenants>,
         metrics: Metrics,
         clock: Clock,
     ) -> Self {
@@ -60,11 +61,12 @@ impl Reader {
             body_bytes: read.query_bytes,
             body_unpacked_bytes: read.query_bytes,
             queries: Semaphore::new(read.queries),
-            bytes: Budget::new(read.query_bytes.saturating_mul(read.queries)),
+            // Nobody gets more than half.
+            bytes: Budget::new(read.query_bytes.saturating_mul(read.queries * 2)),
             shards: Shards::new(read.clone(), clock.clone()),
             config: read,
             catalog,
-            tokens,
+            tenants,
             metrics,
             clock,
         }))
@@ -90,10 +92,9 @@ impl Reader {
             Some(said) => token_of(said, decode),
             None => password.map(Into::into),
         };
-        let tokens = Arc::clone(&self.0.tokens.borrow());
-        let tenant = tokens.tenant(token.as_deref());
+        let tenant = self.0.tenants.of(token.as_deref());
         tenant
-            .cloned()
+            .map(|tenant| tenant.id.clone())
             .map_err(|error| Refusal::Unauthorized(error.to_string()))
     }
 

@@ -1,0 +1,5 @@
+//! The router in process: over HTTP into the embedded log.
+
+mod limits;
+mod packing;
+mod support;
