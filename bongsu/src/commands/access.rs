@@ -7,7 +7,7 @@ use crate::settings::Settings;
 use catalog::{Published, Request, publish_everywhere, snapshot};
 use runtime::Clock;
 use schemas::catalogue::Catalogue;
-use stream::Clusters;
+use stream::{Clusters, Stream};
 
 /// A way to the catalogue.
 pub(crate) enum Access {
@@ -45,7 +45,7 @@ impl Access {
     /// The log, whoever holds it.
     pub(crate) fn stream(&self) -> Stream {
         match self {
-            Self::Log(stream) => stream.clone(),
+            Self::Log(clusters) => clusters.home().clone(),
             Self::Process(client) => DoorLog::stream(client.clone()),
         }
     }
