@@ -8,6 +8,11 @@ mod error;
 mod io;
 mod metrics;
 
+/// The conservation account that the metadata of an offset commit holds, for whoever reads it.
+pub mod account {
+    pub use crate::core::{Account, Fates, ParseAccountError};
+}
+
 pub use app::{Running, start};
 pub use config::Config;
 pub use error::{RunError, StartError};

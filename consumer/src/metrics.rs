@@ -17,6 +17,8 @@ pub(crate) struct Metrics {
     account: IntGaugeVec,
     log_errors: IntCounterVec,
     shards: IntGaugeVec,
+    concurrency: IntGaugeVec,
+    concurrency_changes: IntCounterVec,
     /// Bytes read and not yet stored.
     pub(crate) buffered: IntGauge,
     /// Partitions that are paused because the buffer is full.
@@ -67,7 +69,8 @@ impl Metrics {
             ),
             account: gauges(
                 "bongsu_consumer_account_lines",
-                "Lines up to the committed offset, by fate; read = stored + dead_lettered.",
+                "Lines up to the committed offset, by fate; copies = stored + dead_lettered + \
+                 handed_off, and copies is read times the replicas.",
                 &["tenant", "partition", "fate"],
             ),
             log_errors: counter(
@@ -79,6 +82,16 @@ impl Metrics {
                 "bongsu_consumer_shard_info",
                 "Always 1: what each shard said that it is.",
                 &["shard", "product"],
+            ),
+            concurrency: gauges(
+                "bongsu_consumer_shard_concurrency",
+                "Writes that may be in flight to a shard at once.",
+                &["shard"],
+            ),
+            concurrency_changes: counter(
+                "bongsu_consumer_shard_concurrency_changes_total",
+                "Changes of the writes that may be in flight, by reason.",
+                &["shard", "reason"],
             ),
             buffered: gauge(
                 "bongsu_consumer_buffered_bytes",
@@ -126,12 +139,26 @@ impl Metrics {
         self.shards.with_label_values(&[shard, product]).set(1);
     }
 
+    pub(crate) fn concurrency(&self, shard: &str, writes: usize) {
+        self.concurrency
+            .with_label_values(&[shard])
+            .set(writes as i64);
+    }
+
+    pub(crate) fn concurrency_changed(&self, shard: &str, reason: &str) {
+        self.concurrency_changes
+            .with_label_values(&[shard, reason])
+            .inc();
+    }
+
     pub(crate) fn account(&self, tenant: &TenantId, partition: u32, account: &Account) {
         let partition = partition.to_string();
         for (fate, lines) in [
             ("read", account.read),
-            ("stored", account.stored),
-            ("dead_lettered", account.dead_lettered),
+            ("copies", account.copies),
+            ("stored", account.fates.stored),
+            ("dead_lettered", account.fates.dead_lettered),
+            ("handed_off", account.fates.handed_off),
         ] {
             self.account
                 .with_label_values(&[tenant.as_str(), &partition, fate])
@@ -144,7 +171,7 @@ impl Metrics {
         let partition = partition.to_string();
         // A label that was never set is no loss.
         drop(self.lag.remove_label_values(&[tenant.as_str(), &partition]));
-        for fate in ["read", "stored", "dead_lettered"] {
+        for fate in ["read", "copies", "stored", "dead_lettered", "handed_off"] {
             drop(
                 self.account
                     .remove_label_values(&[tenant.as_str(), &partition, fate]),

@@ -78,6 +78,7 @@ fn fresh(tenant: TenantId) -> Tenant {
         tokens: Vec::new(),
         escalation_policy: "default".to_owned(),
         evaluation: Evaluation::default(),
+        retention: None,
         inventory: Vec::new(),
         cluster: DEFAULT_CLUSTER.to_owned(),
         limits: Limits::default(),

@@ -58,6 +58,14 @@ impl Bisection {
         }
     }
 
+    /// The store took the good ones of the current lines and named the bad ones.
+    pub fn named(&mut self) {
+        self.todo.pop();
+        if let Some(right) = self.todo.last_mut() {
+            right.bad_if_left_is_good = false;
+        }
+    }
+
     /// The current lines were refused. A line that was alone is bad, and is returned.
     pub fn refused(&mut self, refusal: Refusal) -> Option<usize> {
         let part = self.todo.pop()?;

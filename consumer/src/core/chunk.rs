@@ -1,5 +1,6 @@
 //! Lines on their way to one shard, and where each came from.
 
+use super::Fates;
 use bytes::Bytes;
 use std::io::Write as _;
 use std::ops::Range;
@@ -115,17 +116,20 @@ impl Chunk {
         &self.shares
     }
 
-    /// The share of each batch split by fate, when the lines in `dead` (rising) were dead-lettered
-    /// and all others stored: batch, stored, dead-lettered.
-    pub fn fates(&self, dead: &[usize]) -> Vec<(u64, u64, u64)> {
+    /// The share of each batch split by fate, when the lines in `dead` (rising) were dead-lettered,
+    /// those from `handed` on handed off, and all others stored.
+    pub fn fates(&self, dead: &[usize], handed: usize) -> Vec<(u64, Fates)> {
         let (mut dead, mut end) = (dead.iter().peekable(), 0);
         let fate = |share: &Share| {
+            let start = end;
             end += share.lines;
-            let mut lost = 0;
+            let mut fates = Fates::default();
             while dead.next_if(|line| (**line as u64) < end).is_some() {
-                lost += 1;
+                fates.dead_lettered += 1;
             }
-            (share.batch, share.lines - lost, lost)
+            fates.handed_off = end - start.max(end.min(handed as u64));
+            fates.stored = share.lines - fates.sum();
+            (share.batch, fates)
         };
         self.shares.iter().map(fate).collect()
     }
@@ -162,12 +166,19 @@ mod tests {
     #[test]
     fn fates_are_told_apart_by_batch() {
         let chunk = chunk();
-        for (dead, expected) in [
-            (&[][..], [(1, 2, 0), (2, 1, 0), (4, 1, 0)]),
-            (&[1], [(1, 1, 1), (2, 1, 0), (4, 1, 0)]),
-            (&[0, 1, 3], [(1, 0, 2), (2, 1, 0), (4, 0, 1)]),
+        for (dead, handed, expected) in [
+            (&[][..], 4, [(1, 2, 0, 0), (2, 1, 0, 0), (4, 1, 0, 0)]),
+            (&[1], 4, [(1, 1, 1, 0), (2, 1, 0, 0), (4, 1, 0, 0)]),
+            (&[0, 1, 3], 4, [(1, 0, 2, 0), (2, 1, 0, 0), (4, 0, 1, 0)]),
+            (&[0], 1, [(1, 0, 1, 1), (2, 0, 0, 1), (4, 0, 0, 1)]),
+            (&[], 0, [(1, 0, 0, 2), (2, 0, 0, 1), (4, 0, 0, 1)]),
         ] {
-            assert_eq!(chunk.fates(dead), expected);
+            let found: Vec<_> = chunk
+                .fates(dead, handed)
+                .into_iter()
+                .map(|(batch, f)| (batch, f.stored, f.dead_lettered, f.handed_off))
+                .collect();
+            assert_eq!(found, expected);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! One partition that is being read: its lines on their way into chunks by shard, and how far it is
 //! done.
 
-use super::{Account, Chunk, Fate, Filling, Position, Watermark};
+use super::{Account, Chunk, Fates, Filling, Position, Watermark};
 use bytes::Bytes;
 use model::{ShardId, Timestamp};
 use placement::Route;
@@ -179,7 +179,9 @@ impl Partition {
                 }
             }
         }
-        let done = self.watermark.seal(batch, lines, bytes, next_offset);
+        let done = self
+            .watermark
+            .seal(batch, (lines, lines), bytes, next_offset);
         (bad, done)
     }
 
@@ -237,8 +239,8 @@ impl Partition {
     }
 
     /// Lines of a batch have their fate. Returns the bytes of the batch when it is done with that.
-    pub fn settle(&mut self, batch: u64, fate: Fate, lines: u64) -> usize {
-        self.watermark.settle(batch, fate, lines)
+    pub fn settle(&mut self, batch: u64, fates: Fates) -> usize {
+        self.watermark.settle(batch, fates)
     }
 
     /// The lane's shard is gone: what it sent back and what waits in it is placed again, in order.

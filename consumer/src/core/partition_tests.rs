@@ -4,7 +4,7 @@ use super::*;
 use model::TenantId;
 use placement::PlacementMap;
 use proptest::prelude::*;
-use schemas::catalogue::{Catalogue, Epoch, EpochStart, Placement, Shard};
+use schemas::catalogue::{Catalogue, Epoch, EpochStart, Placement, Shard, ShardProduct};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,6 +25,8 @@ fn route(per_tenant: u32, shards: &[&str]) -> Route {
             token_file: None,
             create_buckets: true,
             zone: None,
+            product: ShardProduct::Auto,
+            database: "bongsu".to_owned(),
         };
         catalogue.shards.insert(shard, Arc::new(spec));
     }
@@ -68,9 +70,17 @@ fn text(chunk: &Chunk) -> String {
 
 fn store(partition: &mut Partition, lane: usize, chunk: &Chunk) {
     partition.landed(lane);
-    for (batch, stored, _) in chunk.fates(&[]) {
-        partition.settle(batch, Fate::Stored, stored);
+    for (batch, fates) in chunk.fates(&[], chunk.len()) {
+        partition.settle(batch, fates);
     }
+}
+
+fn dead_letter(partition: &mut Partition, batch: u64) {
+    let fates = Fates {
+        dead_lettered: 1,
+        ..Fates::default()
+    };
+    partition.settle(batch, fates);
 }
 
 #[test]
@@ -171,10 +181,14 @@ fn a_bad_line_holds_its_record_until_it_has_its_fate() {
     let chunk = partition.take(0, true).unwrap();
     store(&mut partition, 0, &chunk);
     assert_eq!(partition.position(), None);
-    partition.settle(bad[0].batch, Fate::DeadLettered, 1);
+    dead_letter(&mut partition, bad[0].batch);
     let account = partition.position().unwrap().account;
     assert_eq!(
-        (account.read, account.stored, account.dead_lettered),
+        (
+            account.read,
+            account.fates.stored,
+            account.fates.dead_lettered
+        ),
         (3, 2, 1)
     );
 }
@@ -234,7 +248,7 @@ proptest! {
             let value: String = lines.iter().enumerate().map(line).collect();
             for letter in read(&mut partition, offset as i64, &value) {
                 bad += 1;
-                partition.settle(letter.batch, Fate::DeadLettered, 1);
+                dead_letter(&mut partition, letter.batch);
             }
             good += lines.iter().filter(|(_, is_bad)| !is_bad).count() as u64;
         }
@@ -255,6 +269,6 @@ proptest! {
         let position = partition.position().unwrap();
         prop_assert!(partition.is_done());
         prop_assert_eq!(position.next_offset, records.len() as i64);
-        prop_assert_eq!((position.account.stored, position.account.dead_lettered), (good, bad));
+        prop_assert_eq!((position.account.fates.stored, position.account.fates.dead_lettered), (good, bad));
     }
 }

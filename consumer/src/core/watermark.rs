@@ -1,16 +1,7 @@
 //! How far a partition may be committed: behind every line that has its fate, and no further.
 
-use super::Account;
+use super::{Account, Fates};
 use std::collections::VecDeque;
-
-/// What became of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// The store holds them.
-    Stored,
-    /// The dead-letter topic holds them.
-    DeadLettered,
-}
 
 /// A position that may be committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +13,7 @@ pub struct Position {
 }
 
 /// Batches in the order in which they were read, each done when every line of it has a fate. The
-/// condition of a commit and the account are one: lines read = stored + dead-lettered.
+/// condition of a commit and the account are one: every line has a fate in each of its places.
 #[derive(Debug)]
 pub struct Watermark {
     position: Option<Position>,
@@ -74,13 +65,20 @@ impl Watermark {
         self.first + self.batches.len() as u64 - 1
     }
 
-    /// All of the batch was read: its lines, its size, and the offset behind it. True when it is
-    /// done already, because it had no lines.
-    pub fn seal(&mut self, batch: u64, lines: u64, bytes: usize, next_offset: i64) -> bool {
+    /// All of the batch was read: its lines and the fates that they must have, its size, and the
+    /// offset behind it. True when it is done already, because it had no lines.
+    pub fn seal(
+        &mut self,
+        batch: u64,
+        (lines, copies): (u64, u64),
+        bytes: usize,
+        next_offset: i64,
+    ) -> bool {
         let Some(state) = self.state(batch) else {
             return false;
         };
         state.account.read = lines;
+        state.account.copies = copies;
         state.bytes = bytes;
         state.next_offset = next_offset;
         state.sealed = true;
@@ -90,14 +88,22 @@ impl Watermark {
     }
 
     /// Lines of a batch have their fate. Returns the batch's bytes when it is done with that.
-    pub fn settle(&mut self, batch: u64, fate: Fate, lines: u64) -> usize {
-        let Some(state) = self.state(batch).filter(|_| lines > 0) else {
+    pub fn settle(&mut self, batch: u64, fates: Fates) -> usize {
+        let Some(state) = self.state(batch).filter(|_| fates.sum() > 0) else {
             return 0;
         };
-        match fate {
-            Fate::Stored => state.account.stored += lines,
-            Fate::DeadLettered => state.account.dead_lettered += lines,
-        }
+        state.account.fates += fates;
+        let freed = if state.is_done() { state.bytes } else { 0 };
+        self.advance();
+        freed
+    }
+
+    /// Lines of a batch go to more places, or to fewer, than when it was sealed.
+    pub fn copies(&mut self, batch: u64, more: i64) -> usize {
+        let Some(state) = self.state(batch) else {
+            return 0;
+        };
+        state.account.copies = state.account.copies.saturating_add_signed(more);
         let freed = if state.is_done() { state.bytes } else { 0 };
         self.advance();
         freed
@@ -125,24 +131,43 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const fn stored(lines: u64) -> Fates {
+        Fates {
+            stored: lines,
+            dead_lettered: 0,
+            handed_off: 0,
+        }
+    }
+
+    const fn dead(lines: u64) -> Fates {
+        Fates {
+            stored: 0,
+            dead_lettered: lines,
+            handed_off: 0,
+        }
+    }
+
     #[test]
     fn the_position_stays_behind_the_oldest_line_without_a_fate() {
         let mut watermark = Watermark::new(Account::default());
         let batches: Vec<_> = (0..3).map(|_| watermark.begin(0)).collect();
         for (batch, next) in batches.iter().zip([10, 25, 30]) {
-            assert!(!watermark.seal(*batch, 2, 100, next));
+            assert!(!watermark.seal(*batch, (2, 2), 100, next));
         }
-        assert_eq!(watermark.settle(batches[2], Fate::Stored, 2), 100);
-        assert_eq!(watermark.settle(batches[1], Fate::Stored, 1), 0);
+        assert_eq!(watermark.settle(batches[2], stored(2)), 100);
+        assert_eq!(watermark.settle(batches[1], stored(1)), 0);
         assert_eq!(watermark.position(), None);
-        assert_eq!(watermark.settle(batches[0], Fate::Stored, 2), 100);
+        assert_eq!(watermark.settle(batches[0], stored(2)), 100);
         assert_eq!(watermark.position().unwrap().next_offset, 10);
-        assert_eq!(watermark.settle(batches[1], Fate::DeadLettered, 1), 100);
+        assert_eq!(watermark.settle(batches[1], dead(1)), 100);
         let position = watermark.position().unwrap();
         assert_eq!(position.next_offset, 30);
         assert!(position.account.is_balanced() && watermark.is_done());
         assert_eq!(
-            (position.account.stored, position.account.dead_lettered),
+            (
+                position.account.fates.stored,
+                position.account.fates.dead_lettered
+            ),
             (5, 1)
         );
     }
@@ -151,7 +176,7 @@ mod tests {
     fn a_batch_without_lines_moves_the_position() {
         let mut watermark = Watermark::new(Account::default());
         let batch = watermark.begin(3);
-        assert!(watermark.seal(batch, 0, 0, 7));
+        assert!(watermark.seal(batch, (0, 0), 0, 7));
         let position = watermark.position().unwrap();
         assert_eq!(
             (position.next_offset, position.account.lost_records),
@@ -163,10 +188,10 @@ mod tests {
     fn lines_that_are_done_before_the_batch_is_read_out_do_not_move_it() {
         let mut watermark = Watermark::new(Account::default());
         let batch = watermark.begin(0);
-        assert_eq!(watermark.settle(batch, Fate::Stored, 1), 0);
+        assert_eq!(watermark.settle(batch, stored(1)), 0);
         assert_eq!(watermark.position(), None);
-        assert!(!watermark.seal(batch, 2, 10, 5));
-        assert_eq!(watermark.settle(batch, Fate::Stored, 1), 10);
+        assert!(!watermark.seal(batch, (2, 2), 10, 5));
+        assert_eq!(watermark.settle(batch, stored(1)), 10);
         assert_eq!(watermark.position().unwrap().next_offset, 5);
     }
 
@@ -180,7 +205,7 @@ mod tests {
             let mut left = sizes.clone();
             for (n, lines) in sizes.iter().enumerate() {
                 let batch = watermark.begin(0);
-                watermark.seal(batch, *lines, 1, n as i64 + 1);
+                watermark.seal(batch, (*lines, *lines), 1, n as i64 + 1);
             }
             let mut random = order | 1;
             while left.iter().any(|lines| *lines > 0) {
@@ -188,8 +213,8 @@ mod tests {
                 let batch = (random >> 33) as usize % left.len();
                 if left[batch] > 0 {
                     left[batch] -= 1;
-                    let fate = if random % 3 == 0 { Fate::DeadLettered } else { Fate::Stored };
-                    watermark.settle(batch as u64, fate, 1);
+                    let fates = if random % 3 == 0 { dead(1) } else { stored(1) };
+                    watermark.settle(batch as u64, fates);
                 }
                 let done = left.iter().take_while(|lines| **lines == 0).count();
                 let next = watermark.position().map_or(0, |position| position.next_offset);

@@ -1,6 +1,6 @@
 //! What the group's loop is told.
 
-use crate::core::{Chunk, Position};
+use crate::core::{Chunk, Fates, Position};
 use stream::{GroupEvent, StreamError};
 
 /// Everything that the loop reacts to.
@@ -66,8 +66,8 @@ pub(crate) enum Report {
 /// What became of a chunk.
 #[derive(Debug)]
 pub(crate) enum Outcome {
-    /// Every line has its fate: batch, stored, dead-lettered.
-    Done(Vec<(u64, u64, u64)>),
+    /// Every line has its fate, by batch.
+    Done(Vec<(u64, Fates)>),
     /// Its shard is not in the catalogue any more.
     Homeless(Chunk),
     /// The work was stopped; the lines are read again by whoever gets the partition.

@@ -48,6 +48,8 @@ enum Why {
 /// What the store finally said to a range of lines.
 enum Answer {
     Taken,
+    /// Taken but for these lines of the range.
+    Named(Vec<influx::BadLine>),
     Refused {
         refusal: Refusal,
         kind: &'static str,
@@ -105,8 +107,16 @@ impl Job {
         let mut bisection = Bisection::new(self.chunk.len());
         let (mut dead, mut letters) = (Vec::new(), Vec::new());
         while let Some(lines) = bisection.current() {
-            match self.send(lines, tools).await {
+            match self.send(lines.clone(), tools).await {
                 Answer::Taken => bisection.taken(),
+                Answer::Named(bad) => {
+                    for bad in bad {
+                        let line = lines.start + bad.line;
+                        dead.push(line);
+                        letters.push(self.letter(line, "refused", bad.reason));
+                    }
+                    bisection.named();
+                }
                 Answer::Refused {
                     refusal,
                     kind,
@@ -123,7 +133,7 @@ impl Job {
             }
         }
         tools.dead_letters.write(letters).await;
-        let fates = self.chunk.fates(&dead);
+        let fates = self.chunk.fates(&dead, self.chunk.len());
         let stored = self.chunk.len() - dead.len();
         tools.metrics.stored(&self.tenant, stored as u64);
         Outcome::Done(fates)
@@ -153,6 +163,7 @@ impl Job {
             };
             let (why, after, reason) = match self.write(&entry, &payload, tools).await {
                 WriteVerdict::Stored => return Answer::Taken,
+                WriteVerdict::Named { bad } => return Answer::Named(bad),
                 WriteVerdict::Partial { reason } => {
                     return Answer::refused(Refusal::Lines, "refused", reason);
                 }
@@ -188,12 +199,17 @@ impl Job {
             Ok(shard) => shard,
             Err(reason) => return misconfigured(reason.clone()),
         };
-        let Ok(_permit) = entry.permits.acquire().await else {
+        let spread = tools
+            .backoff
+            .first
+            .mul_f64((random() % 1024) as f64 / 256.0);
+        let Ok(pass) = entry.gate.enter(spread).await else {
             return misconfigured("the shard is closed".to_owned());
         };
-        match self.write_once(shard, payload, tools).await {
+        let verdict = match self.write_once(shard, payload, tools).await {
             WriteVerdict::NoBucket { .. } => {
-                match shard.ensure_bucket(self.tenant.as_str()).await {
+                let retention = tools.shards.borrow().retention(&self.tenant);
+                match shard.ensure_bucket(self.tenant.as_str(), retention).await {
                     Ok(()) => self.write_once(shard, payload, tools).await,
                     Err(error) => WriteVerdict::NoBucket {
                         reason: error.to_string(),
@@ -201,7 +217,9 @@ impl Job {
                 }
             }
             other => other,
-        }
+        };
+        pass.answered(&verdict);
+        verdict
     }
 
     async fn write_once(&self, shard: &Shard, payload: &Payload, tools: &Tools) -> WriteVerdict {

@@ -3,6 +3,7 @@
 mod commit;
 mod deadletter;
 mod event;
+mod gate;
 mod lane;
 mod part;
 mod reading;

@@ -7,7 +7,7 @@ use super::lane::{Job, Watch};
 use super::part::{Part, records_of};
 use super::start;
 use super::worker::{Drain, Worker};
-use crate::core::{BadLine, Fate};
+use crate::core::{BadLine, Chunk, Fates};
 use stream::{Assigned, Batch, GroupEvent, Revoked, StreamError, TopicPartition};
 use tokio::time::Instant;
 
@@ -30,7 +30,13 @@ impl Worker {
                 outcome,
             } => self.on_landed(part, lane, outcome),
             Report::DeadLettered { part, lines } => {
-                let fates = lines.into_iter().map(|(batch, lines)| (batch, 0, lines));
+                let fates = lines.into_iter().map(|(batch, lines)| {
+                    let fates = Fates {
+                        dead_lettered: lines,
+                        ..Fates::default()
+                    };
+                    (batch, fates)
+                });
                 self.settle(part, fates.collect());
             }
             Report::Committed { done } => {
@@ -205,15 +211,7 @@ impl Worker {
         let mut jobs = Vec::new();
         for lane in 0..part.core.lanes() {
             if let Some(chunk) = part.core.take(lane, part.draining) {
-                jobs.push(Job {
-                    part: id,
-                    lane,
-                    source: part.source.clone(),
-                    tenant: part.tenant.clone(),
-                    shard: part.core.shard(lane).clone(),
-                    chunk,
-                    stop: part.stop.clone(),
-                });
+                jobs.push(job(part, lane, chunk));
             } else if part.core.is_waiting(lane) && !part.lingering[lane] {
                 part.lingering[lane] = true;
                 let deadline = Instant::now() + self.config.linger.to_std();
@@ -239,15 +237,7 @@ impl Worker {
             };
             part.lingering[lane] = false;
             if let Some(chunk) = part.core.take(lane, true) {
-                let job = Job {
-                    part: id,
-                    lane,
-                    source: part.source.clone(),
-                    tenant: part.tenant.clone(),
-                    shard: part.core.shard(lane).clone(),
-                    chunk,
-                    stop: part.stop.clone(),
-                };
+                let job = job(part, lane, chunk);
                 self.launch(job);
             }
         }
@@ -270,15 +260,14 @@ impl Worker {
         self.pump(id);
     }
 
-    /// Lines have their fate: batch, stored, dead-lettered.
-    fn settle(&mut self, id: u64, fates: Vec<(u64, u64, u64)>) {
+    /// Lines have their fate, by batch.
+    fn settle(&mut self, id: u64, fates: Vec<(u64, Fates)>) {
         let Some(part) = self.parts.get_mut(&id) else {
             return;
         };
         let mut freed = 0;
-        for (batch, stored, dead) in fates {
-            freed += part.core.settle(batch, Fate::Stored, stored);
-            freed += part.core.settle(batch, Fate::DeadLettered, dead);
+        for (batch, fates) in fates {
+            freed += part.core.settle(batch, fates);
         }
         let flows = self.budget.give(id, freed);
         self.flow(flows);
@@ -347,5 +336,17 @@ impl Worker {
         self.metrics.lost(&part.tenant, gone);
         let beginning = part.beginning_at(Some(*earliest));
         self.begin(vec![beginning]);
+    }
+}
+
+fn job(part: &Part, lane: usize, chunk: Chunk) -> Job {
+    Job {
+        part: part.id,
+        lane,
+        source: part.source.clone(),
+        tenant: part.tenant.clone(),
+        shard: part.core.shard(lane).clone(),
+        chunk,
+        stop: part.stop.clone(),
     }
 }

@@ -1,13 +1,14 @@
 //! Handles on the shards of the catalogue.
 
+use super::gate::Gate;
 use crate::Config;
-use influx::{Embedded, HttpShard, Shard};
-use model::ShardId;
+use crate::metrics::Metrics;
+use influx::{Dialect, Embedded, HttpShard, Shard};
+use model::{ShardId, Span, TenantId};
 use runtime::Secret;
-use schemas::catalogue::{Catalogue, Shard as Spec};
+use schemas::catalogue::{Catalogue, Shard as Spec, ShardProduct, Tenant};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What the catalogue calls the store inside of the process.
 const EMBEDDED: &str = "embedded";
@@ -32,25 +33,39 @@ impl ShardSource {
     }
 
     /// Opens every shard of the catalogue; what has not changed since `before` is kept.
-    pub(crate) fn open(&self, catalogue: &Catalogue, before: &Shards, config: &Config) -> Shards {
+    pub(crate) fn open(
+        &self,
+        catalogue: &Catalogue,
+        before: &Shards,
+        config: &Config,
+        metrics: &Metrics,
+    ) -> Shards {
         let open = |(id, spec): (&ShardId, &Arc<Spec>)| {
             let token = self.token(spec);
-            let known = before.0.get(id);
+            let known = before.entries.get(id);
             match known.filter(|known| known.spec == *spec && known.token == token) {
                 Some(known) => (id.clone(), known.clone()),
-                None => (id.clone(), self.entry(id, spec, token, known, config)),
+                None => (
+                    id.clone(),
+                    self.entry(id, (spec, token), known, config, metrics),
+                ),
             }
         };
-        Shards(catalogue.shards.iter().map(open).collect())
+        let retention =
+            |(id, tenant): (&TenantId, &Arc<Tenant>)| Some((id.clone(), tenant.retention?));
+        Shards {
+            entries: catalogue.shards.iter().map(open).collect(),
+            retentions: catalogue.tenants.iter().filter_map(retention).collect(),
+        }
     }
 
     fn entry(
         &self,
         id: &ShardId,
-        spec: &Arc<Spec>,
-        token: Result<Option<Secret>, String>,
+        (spec, token): (&Arc<Spec>, Result<Option<Secret>, String>),
         known: Option<&Entry>,
         config: &Config,
+        metrics: &Metrics,
     ) -> Entry {
         let shard = token
             .clone()
@@ -63,9 +78,9 @@ impl ShardSource {
             spec: Arc::clone(spec),
             token,
             shard,
-            permits: known.map_or_else(
-                || Arc::new(Semaphore::new(config.writes_per_shard)),
-                |known| Arc::clone(&known.permits),
+            gate: known.map_or_else(
+                || Gate::new(id.clone(), config.writes_per_shard, metrics.clone()),
+                |known| known.gate.clone(),
             ),
         }
     }
@@ -86,8 +101,20 @@ impl ShardSource {
             let store = store.ok_or("only `bongsu up` has an embedded store: give a URL")?;
             return Ok(Shard::embedded(store));
         }
-        let token = token.ok_or("the shard has no `token_file`")?;
+        let dialect = match spec.product {
+            ShardProduct::Auto => None,
+            ShardProduct::V1 => Some(Dialect::V1),
+            ShardProduct::V2 => Some(Dialect::V2),
+            ShardProduct::V3 => Some(Dialect::V3),
+        };
+        // The others may be run without any.
+        let optional = matches!(dialect, Some(Dialect::V1 | Dialect::V3));
+        let token = token
+            .or_else(|| optional.then(|| Secret::new("")))
+            .ok_or("the shard has no `token_file`")?;
         let http = HttpShard {
+            database: spec.database.clone(),
+            dialect,
             create_buckets: spec.create_buckets,
             gzip: config.gzip,
             connect_timeout: config.connect_timeout.to_std(),
@@ -100,7 +127,11 @@ impl ShardSource {
 
 /// The shards of one revision of the catalogue.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Shards(BTreeMap<ShardId, Entry>);
+pub(crate) struct Shards {
+    entries: BTreeMap<ShardId, Entry>,
+    /// How long the points of tenants are kept, where that has an end.
+    retentions: BTreeMap<TenantId, Span>,
+}
 
 /// One shard, or why it cannot be used at the moment.
 #[derive(Debug, Clone)]
@@ -109,28 +140,34 @@ pub(crate) struct Entry {
     token: Result<Option<Secret>, String>,
     /// The handle.
     pub(crate) shard: Result<Shard, String>,
-    /// Writes that may be in flight.
-    pub(crate) permits: Arc<Semaphore>,
+    /// Lets writes through.
+    pub(crate) gate: Gate,
 }
 
 impl Shards {
     /// A shard of the catalogue.
     pub(crate) fn get(&self, id: &ShardId) -> Option<&Entry> {
-        self.0.get(id)
+        self.entries.get(id)
+    }
+
+    /// How long a tenant's points are to be kept; none for ever.
+    pub(crate) fn retention(&self, tenant: &TenantId) -> Option<Span> {
+        self.retentions.get(tenant).copied()
     }
 
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ShardId, &Entry)> {
-        self.0.iter()
+        self.entries.iter()
     }
 
     /// Whether these are the same handles.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
-        self.0.len() == other.0.len()
+        self.retentions == other.retentions
+            && self.entries.len() == other.entries.len()
             && self
-                .0
+                .entries
                 .iter()
-                .zip(&other.0)
+                .zip(&other.entries)
                 .all(|((id, entry), (other_id, other))| {
                     id == other_id && entry.spec == other.spec && entry.token == other.token
                 })

@@ -219,7 +219,9 @@ impl Worker {
     /// Opens what is new in the catalogue or has another token.
     fn open_shards(&mut self) {
         let before = Arc::clone(&self.shards.borrow());
-        let opened = self.source.open(&self.catalogue, &before, &self.config);
+        let opened = self
+            .source
+            .open(&self.catalogue, &before, &self.config, &self.metrics);
         if opened.is_same(&before) {
             return;
         }

@@ -24,7 +24,7 @@ async fn a_restart_goes_on_at_the_commit_with_its_account() {
         lines(0, 20).lines().collect::<Vec<_>>(),
         "nothing is read twice"
     );
-    assert_eq!(account(&world, 0).await.stored, 20);
+    assert_eq!(account(&world, 0).await.fates.stored, 20);
     assert!(second.stop().await);
 }
 
@@ -107,7 +107,7 @@ async fn two_consumers_share_the_partitions_and_one_takes_over_from_the_other() 
     }
     for partition in 0..4 {
         world.all_committed(partition).await;
-        assert_eq!(account(&world, partition).await.stored, 200);
+        assert_eq!(account(&world, partition).await.fates.stored, 200);
     }
     assert_eq!(shard.distinct(), sorted(&lines(0, 800)));
     assert!(second.stop().await);

@@ -19,7 +19,7 @@ async fn lines_are_stored_once_and_then_committed() {
     assert_eq!(shard.taken().len(), 101, "nothing is sent twice");
     assert_eq!(shard.buckets(), ["acme"]);
     let account = account(&world, 0).await;
-    assert_eq!((account.read, account.stored), (101, 101));
+    assert_eq!((account.read, account.fates.stored), (101, 101));
     assert!(
         consumer.ctx.health.is_ready(),
         "{:?}",
@@ -159,9 +159,59 @@ async fn a_bad_line_is_dead_lettered_once_with_its_origin_and_the_good_ones_are_
         }
         let account = account(&world, 0).await;
         assert_eq!(
-            (account.read, account.stored, account.dead_lettered),
+            (
+                account.read,
+                account.fates.stored,
+                account.fates.dead_lettered
+            ),
             (95, 93, 2)
         );
+        assert!(consumer.stop().await);
+    }
+}
+
+/// 10,000 lines in one write, k of them bad: each bad one is dead-lettered once, within the bound of
+/// requests, and every good one stored.
+#[tokio::test]
+async fn bad_lines_of_ten_thousand_are_found_within_the_bound() {
+    const N: usize = 10_000;
+    for k in [1, 7, N] {
+        let (world, shard) = (World::new().await, Fake::start(Mode::Partial).await);
+        world.place(1, 1, &[("s1", &shard.url)]).await;
+        let line = |v: usize| match v * k % N < k {
+            true => format!("m,host=poison v={v} {v}\n"),
+            false => format!("m,host=h{} v={v} {v}\n", v % 10),
+        };
+        let offset = world.append(0, &(0..N).map(line).collect::<String>()).await;
+        let whole = consumer::Config {
+            batch_lines: N,
+            batch_bytes: 2_000_000,
+            write_timeout: model::Span::from_secs(10),
+            ..config()
+        };
+        let consumer = world.start_with(whole, ShardSource::servers()).await;
+        world.all_committed(0).await;
+        assert_eq!(shard.distinct().len(), N - k);
+        let letters = world.dead_letters().await;
+        let mut keys: Vec<_> = letters.iter().map(|letter| letter.key.clone()).collect();
+        keys.sort();
+        keys.dedup();
+        assert_eq!((letters.len(), keys.len()), (k, k), "each once");
+        assert!(
+            keys[0].starts_with(&format!("acme/0/{offset}/")),
+            "{}",
+            keys[0]
+        );
+        assert_eq!(letters[0].header("shard"), "s1");
+        let bound = 2.0 * k as f64 * ((N as f64).log2() + 1.0);
+        assert!(
+            shard.requests() as f64 <= bound,
+            "{k}: {}",
+            shard.requests()
+        );
+        let account = account(&world, 0).await;
+        assert_eq!(account.fates.dead_lettered, k as u64);
+        assert!(account.is_balanced(), "{account}");
         assert!(consumer.stop().await);
     }
 }

@@ -27,11 +27,13 @@ pub(crate) fn refuse(url: &str, reason: impl ToString) -> InfluxError {
 
 pub(crate) fn write_client(config: &HttpShard) -> Result<reqwest::Client, InfluxError> {
     runtime::tls::install_provider();
-    let mut token = HeaderValue::from_str(&format!("Token {}", config.token.expose()))
-        .map_err(|_| InfluxError::Client("the token holds a character no header may".into()))?;
-    token.set_sensitive(true);
     let mut headers = HeaderMap::new();
-    headers.insert(AUTHORIZATION, token);
+    if !config.token.expose().is_empty() {
+        let mut token = HeaderValue::from_str(&format!("Token {}", config.token.expose()))
+            .map_err(|_| InfluxError::Client("the token holds a character no header may".into()))?;
+        token.set_sensitive(true);
+        headers.insert(AUTHORIZATION, token);
+    }
     headers.insert(
         CONTENT_TYPE,
         HeaderValue::from_static("text/plain; charset=utf-8"),

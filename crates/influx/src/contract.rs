@@ -53,7 +53,7 @@ pub async fn unauthorized(shard: &Shard, bucket: &str) {
 
 /// A shard that may not make buckets names the one that is missing.
 pub async fn buckets_made_elsewhere(shard: &Shard, bucket: &str) {
-    let error = shard.ensure_bucket(bucket).await.unwrap_err();
+    let error = shard.ensure_bucket(bucket, None).await.unwrap_err();
     assert!(matches!(error, InfluxError::NoBucket { .. }), "{error}");
 }
 
@@ -196,7 +196,7 @@ impl Case {
     }
 
     async fn make_bucket(&self) {
-        self.shard.ensure_bucket(&self.bucket).await.unwrap();
+        self.shard.ensure_bucket(&self.bucket, None).await.unwrap();
     }
 
     async fn write(&self, body: &str, lines: usize) -> WriteVerdict {

@@ -3,6 +3,7 @@
 //! A [`Shard`] is one place that keeps points: a server spoken to over HTTP, or [`Embedded`]. What
 //! it answered to a write comes as a [`WriteVerdict`], never as an error to guess from.
 
+mod buckets;
 mod client;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -15,14 +16,17 @@ mod point;
 mod product;
 mod read;
 mod shard;
+mod tagged;
 mod verdict;
+mod writing;
 
 pub use embedded::{Embedded, EmbeddedOptions};
 pub use error::InfluxError;
 pub use http::HttpShard;
 pub use payload::Payload;
 pub use point::{FieldValue, Point};
-pub use product::Product;
+pub use product::{Dialect, Product};
 pub use read::{Form, ReadAnswer, ReadShard};
 pub use shard::Shard;
-pub use verdict::{Answer, Retry, WriteVerdict, classify};
+pub use tagged::TENANT_TAG;
+pub use verdict::{Answer, BadLine, Retry, WriteVerdict, classify};

@@ -24,10 +24,30 @@ pub enum Product {
     Embedded,
 }
 
+/// How a server is spoken to, and what its statuses mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dialect {
+    /// InfluxDB 1: a tenant is a database.
+    V1,
+    /// InfluxDB 2: a tenant is a bucket.
+    V2,
+    /// InfluxDB 3: a shard is a database, a tenant is a tag in it.
+    V3,
+}
+
 impl Product {
+    /// How it is spoken to.
+    pub fn dialect(&self) -> Dialect {
+        match self {
+            Self::V1 { .. } => Dialect::V1,
+            Self::V2 { .. } | Self::Embedded => Dialect::V2,
+            Self::V3 { .. } => Dialect::V3,
+        }
+    }
+
     /// Reads the headers `X-Influxdb-Version` and `X-Influxdb-Build` of an answer to `/ping`. A
-    /// build from source may have no number; then it is taken for version 2, whose write path is
-    /// the one used.
+    /// build from source may have no number; then it is taken for version 2, whose write path most
+    /// stand-ins speak.
     pub fn from_headers(version: Option<&str>, build: Option<&str>) -> Self {
         let version = version.unwrap_or("unknown").to_owned();
         let number = version.trim_start_matches('v');

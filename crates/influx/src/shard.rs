@@ -3,7 +3,7 @@
 use crate::http::Http;
 use crate::{Embedded, HttpShard, InfluxError, Payload, Point, Product, WriteVerdict};
 use bytes::Bytes;
-use model::Timestamp;
+use model::{Span, Timestamp};
 use std::sync::Arc;
 
 /// A shard. A cheap handle.
@@ -41,10 +41,15 @@ impl Shard {
         }
     }
 
-    /// Sees to it that the bucket exists, where this shard may make buckets.
-    pub async fn ensure_bucket(&self, bucket: &str) -> Result<(), InfluxError> {
+    /// Sees to it that the bucket exists, where this shard may make buckets. It is made with that
+    /// retention, or to keep its points for ever; one that is there is left as it is.
+    pub async fn ensure_bucket(
+        &self,
+        bucket: &str,
+        retention: Option<Span>,
+    ) -> Result<(), InfluxError> {
         match &self.0 {
-            Kind::Http(http) => http.ensure_bucket(bucket).await,
+            Kind::Http(http) => http.ensure_bucket(bucket, retention).await,
             Kind::Embedded(store) => store.ensure_bucket(bucket).await,
         }
     }

@@ -1,6 +1,16 @@
 //! What an answer to a write means. Pure: the whole table is tested below.
 
+use crate::Dialect;
 use std::time::Duration;
+
+/// A line that the store named as one it can never take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadLine {
+    /// Which line of the body, from 0.
+    pub line: usize,
+    /// What the store said about it.
+    pub reason: String,
+}
 
 /// What became of the lines of one write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +22,11 @@ pub enum WriteVerdict {
     Partial {
         /// What the store said.
         reason: String,
+    },
+    /// These lines can never be stored; all others are. Rising, each line once, never empty.
+    Named {
+        /// The lines.
+        bad: Vec<BadLine>,
     },
     /// At least one line is not line protocol, and nothing was stored.
     Rejected {
@@ -89,7 +104,8 @@ pub struct Answer<'a> {
 const REASON_CHARS: usize = 1_000;
 
 /// Decides. The order of the checks follows the table of statuses in the design of the data plane.
-pub fn classify(answer: &Answer<'_>) -> WriteVerdict {
+/// `lines` is how many lines were sent.
+pub fn classify(dialect: Dialect, answer: &Answer<'_>, lines: usize) -> WriteVerdict {
     let said = Said::read(answer.body);
     let reason = said.reason(answer.status);
     let later = |why| WriteVerdict::Later {
@@ -102,7 +118,14 @@ pub fn classify(answer: &Answer<'_>) -> WriteVerdict {
         // Only an answer in InfluxDB's own form may condemn lines: a proxy's page says nothing of
         // them.
         400 | 422 if said.foreign => later(Retry::Misconfigured),
+        // Version 3 says it of limits, such as one database too many, and never of a line.
+        422 if dialect == Dialect::V3 => later(Retry::Misconfigured),
         422 => WriteVerdict::Partial { reason },
+        400 if dialect == Dialect::V3 => match named(answer.body, lines) {
+            Some(bad) => WriteVerdict::Named { bad },
+            None if said.text.contains("partial write") => WriteVerdict::Partial { reason },
+            None => WriteVerdict::Rejected { reason },
+        },
         400 if said.text.contains("partial write") => WriteVerdict::Partial { reason },
         400 => WriteVerdict::Rejected { reason },
         401 | 403 => later(Retry::Unauthorized),
@@ -152,6 +175,39 @@ impl Said {
     }
 }
 
+/// The lines that version 3 names in `data`. None when it names none, or one that was not sent: then
+/// the numbers cannot be trusted.
+fn named(body: &str, lines: usize) -> Option<Vec<BadLine>> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    if !body.get("error")?.as_str()?.contains("partial write") {
+        return None;
+    }
+    let each = |item: &serde_json::Value| {
+        let number = usize::try_from(item.get("line_number")?.as_u64()?).ok()?;
+        let said = item
+            .get("error_message")
+            .and_then(serde_json::Value::as_str);
+        let said: String = said
+            .unwrap_or("refused")
+            .chars()
+            .take(REASON_CHARS)
+            .collect();
+        Some(BadLine {
+            line: number.checked_sub(1).filter(|line| *line < lines)?,
+            reason: format!("status 400: {said}"),
+        })
+    };
+    let mut bad: Vec<_> = body
+        .get("data")?
+        .as_array()?
+        .iter()
+        .map(each)
+        .collect::<Option<_>>()?;
+    bad.sort_by_key(|bad| bad.line);
+    bad.dedup_by_key(|bad| bad.line);
+    (!bad.is_empty()).then_some(bad)
+}
+
 /// RFC 9110, 10.2.3: a number of seconds, or an instant.
 fn retry_after(answer: &Answer<'_>) -> Option<Duration> {
     let text = answer.retry_after?.trim();
@@ -164,150 +220,5 @@ fn retry_after(answer: &Answer<'_>) -> Option<Duration> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn verdict(status: u16, body: &str) -> String {
-        let answer = Answer {
-            status,
-            body,
-            retry_after: None,
-            date: None,
-        };
-        match classify(&answer) {
-            WriteVerdict::Stored => "stored".to_owned(),
-            WriteVerdict::Partial { .. } => "partial".to_owned(),
-            WriteVerdict::Rejected { .. } => "rejected".to_owned(),
-            WriteVerdict::TooLarge { .. } => "too large".to_owned(),
-            WriteVerdict::NoBucket { .. } => "no bucket".to_owned(),
-            WriteVerdict::Later { why, .. } => format!("later, {}", why.label()),
-        }
-    }
-
-    /// Bodies as InfluxDB 2.7.12 gave them, and 1.8 and 3 document them.
-    const TABLE: &[(u16, &str, &str)] = &[
-        (204, "", "stored"),
-        (
-            400,
-            r#"{"code":"invalid","message":"unable to parse 'bad': missing fields"}"#,
-            "rejected",
-        ),
-        (400, "", "rejected"),
-        (
-            400,
-            r#"{"error":"partial write: field type conflict: dropped=1"}"#,
-            "partial",
-        ),
-        (
-            400,
-            r#"{"error":"partial write of line protocol occurred","data":[{"line_number":2}]}"#,
-            "partial",
-        ),
-        (
-            400,
-            "<html><title>400 Bad Request</title></html>",
-            "later, misconfigured",
-        ),
-        (
-            401,
-            r#"{"code":"unauthorized","message":"unauthorized access"}"#,
-            "later, unauthorized",
-        ),
-        (
-            403,
-            r#"{"code":"forbidden","message":"insufficient permissions for write"}"#,
-            "later, unauthorized",
-        ),
-        (
-            404,
-            r#"{"code":"not found","message":"bucket \"acme\" not found"}"#,
-            "no bucket",
-        ),
-        (
-            404,
-            r#"{"error":"database not found: \"acme\""}"#,
-            "no bucket",
-        ),
-        (
-            404,
-            r#"{"code":"not found","message":"organization name \"x\" not found"}"#,
-            "later, misconfigured",
-        ),
-        (404, "404 page not found", "later, misconfigured"),
-        (
-            404,
-            "<html>no such bucket or host</html>",
-            "later, misconfigured",
-        ),
-        (
-            413,
-            r#"{"code":"request too large","message":"unable to read data"}"#,
-            "too large",
-        ),
-        (413, "<html>413</html>", "too large"),
-        (
-            422,
-            r#"{"code":"unprocessable entity","message":"partial write: dropped=1"}"#,
-            "partial",
-        ),
-        (429, "", "later, busy"),
-        (503, "", "later, busy"),
-        (
-            500,
-            r#"{"code":"internal error","message":"cache-max-memory exceeded"}"#,
-            "later, failed",
-        ),
-        (502, "<html>bad gateway</html>", "later, failed"),
-        (504, "", "later, failed"),
-        (200, "<html>please log in</html>", "later, misconfigured"),
-        (301, "", "later, misconfigured"),
-        (405, "", "later, misconfigured"),
-        (415, "", "later, misconfigured"),
-    ];
-
-    #[test]
-    fn every_status_means_what_the_table_says() {
-        for (status, body, expected) in TABLE {
-            assert_eq!(verdict(*status, body), *expected, "{status} {body}");
-        }
-    }
-
-    #[test]
-    fn a_wait_is_read_as_seconds_or_as_an_instant() {
-        let now = Some("Sun, 06 Nov 1994 08:49:37 GMT");
-        for (text, date, expected) in [
-            ("7", None, Some(7)),
-            (" 120 ", None, Some(120)),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", now, Some(30)),
-            ("Sun, 06 Nov 1994 08:49:00 GMT", now, None),
-            ("Sun, 06 Nov 1994 08:50:07 GMT", None, None),
-            ("soon", now, None),
-            ("-1", now, None),
-        ] {
-            let answer = Answer {
-                status: 503,
-                body: "",
-                retry_after: Some(text),
-                date,
-            };
-            let WriteVerdict::Later { after, .. } = classify(&answer) else {
-                panic!("503 is retried");
-            };
-            assert_eq!(after, expected.map(Duration::from_secs), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_reason_names_the_status_and_is_bounded() {
-        let answer = Answer {
-            status: 500,
-            body: &"x".repeat(5_000),
-            retry_after: None,
-            date: None,
-        };
-        let WriteVerdict::Later { reason, .. } = classify(&answer) else {
-            panic!("500 is retried");
-        };
-        assert!(reason.starts_with("status 500: xxx") && reason.len() < 1_100);
-    }
-}
+#[path = "verdict_tests.rs"]
+mod tests;

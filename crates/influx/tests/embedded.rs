@@ -36,7 +36,7 @@ async fn what_was_stored_is_there_after_a_new_start() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("points.sqlite");
     let shard = Shard::embedded(&Embedded::open(&path).await.unwrap());
-    shard.ensure_bucket("acme").await.unwrap();
+    shard.ensure_bucket("acme", None).await.unwrap();
     assert_eq!(write(&shard, now().as_nanos()).await, WriteVerdict::Stored);
     // A second process that opens the file now sees what a kill would leave: nothing was closed.
     let again = Shard::embedded(&Embedded::open(&path).await.unwrap());
@@ -58,7 +58,7 @@ async fn points_past_the_retention_are_refused_and_swept() {
     };
     let store = Embedded::open_with(&dir.path().join("points.sqlite"), options).await;
     let shard = Shard::embedded(&store.unwrap());
-    shard.ensure_bucket("acme").await.unwrap();
+    shard.ensure_bucket("acme", None).await.unwrap();
     assert_eq!(write(&shard, 100 * HOUR).await, WriteVerdict::Stored);
     let verdict = write(&shard, 98 * HOUR).await;
     assert!(

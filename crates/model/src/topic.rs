@@ -62,6 +62,22 @@ impl TopicName {
         Self(format!("bongsu.handoff.{shard}").into())
     }
 
+    /// What every topic of [`TopicName::handoff`] starts with, and that of its state.
+    pub const HANDOFF_PREFIX: &'static str = "bongsu.handoff.";
+
+    /// How far each lane of the handoff is drained.
+    pub fn handoff_state() -> Self {
+        Self(Arc::from("bongsu.handoff.state"))
+    }
+
+    /// The shard that the points of a handoff topic wait for; none for any other topic.
+    pub fn handoff_shard(&self) -> Option<ShardId> {
+        let shard = self.0.strip_prefix(Self::HANDOFF_PREFIX)?;
+        ShardId::parse(shard)
+            .ok()
+            .filter(|shard| shard.as_str() != "state")
+    }
+
     /// Takes a name that a broker listed: `[a-zA-Z0-9._-]{1,249}`, not `.` or `..` (Kafka's own rule).
     pub fn listed(name: &str) -> Result<Self, InvalidName> {
         let legal = (1..=249).contains(&name.len())
@@ -146,6 +162,14 @@ mod tests {
             let topic = TopicName::metrics(&acme, incarnation);
             assert_eq!(topic.role(), TopicRole::Metrics(acme.clone(), incarnation));
         }
+    }
+
+    #[test]
+    fn the_shard_is_read_back_from_its_handoff_topic() {
+        let shard = ShardId::parse("s-1").unwrap();
+        assert_eq!(TopicName::handoff(&shard).handoff_shard(), Some(shard));
+        assert_eq!(TopicName::handoff_state().handoff_shard(), None);
+        assert_eq!(TopicName::alerts().handoff_shard(), None);
     }
 
     #[test]

@@ -36,6 +36,8 @@ pub(crate) fn catalogue(per_tenant: u32, epochs: Vec<Epoch>) -> Catalogue {
             token_file: None,
             create_buckets: true,
             zone: None,
+            product: schemas::catalogue::ShardProduct::Auto,
+            database: "bongsu".to_owned(),
         };
         catalogue.shards.insert(shard(id), Arc::new(spec));
     }

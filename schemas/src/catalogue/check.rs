@@ -199,6 +199,14 @@ fn check_tenant(tenant: &Tenant, flaws: &mut Flaws) {
         "evaluation.lateness",
         what,
     );
+    let longest = Span::from_secs(60 * 366 * 24 * 3600);
+    flaws.unless(
+        tenant
+            .retention
+            .is_none_or(|span| (Span::from_secs(3600)..=longest).contains(&span)),
+        "retention",
+        "points are kept for 1h to 60 years, or for ever without the key",
+    );
     for (n, host) in tenant.inventory.iter().enumerate() {
         flaws.unless(
             !host.is_empty(),
@@ -215,6 +223,16 @@ fn check_tenant(tenant: &Tenant, flaws: &mut Flaws) {
 }
 
 fn check_shard(shard: &Shard, flaws: &mut Flaws) {
+    flaws.unless(
+        shard.shard.as_str() != "state",
+        "shard",
+        "`state` is the name of a topic beside the shards' own (`bongsu.handoff.state`): take another",
+    );
+    flaws.unless(
+        !shard.database.is_empty(),
+        "database",
+        "a database has a name",
+    );
     let is_http = |prefix| {
         shard
             .url

@@ -43,7 +43,7 @@ pub use schedule::{
     Day, Every, EveryUnit, HolidayCalendar, Hours, Layer, OnHolidays, Schedule, ScheduleOverride,
     Team, Turn,
 };
-pub use shard::{Epoch, EpochStart, Placement, Shard};
+pub use shard::{Epoch, EpochStart, Placement, Shard, ShardProduct};
 pub use shipped::shipped_templates;
 pub use step_target::StepTarget;
 pub use template::{

@@ -32,6 +32,33 @@ pub struct Shard {
     /// shard without one is a domain of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
+    /// Which InfluxDB it is.
+    #[serde(default, skip_serializing_if = "ShardProduct::is_auto")]
+    pub product: ShardProduct,
+    /// On InfluxDB 3 the database of all its tenants; the others have a bucket or database a tenant.
+    #[serde(default = "bongsu", skip_serializing_if = "is_bongsu")]
+    pub database: String,
+}
+
+/// Which InfluxDB a shard is: it decides how points are written and what an answer means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ShardProduct {
+    /// What it says that it is, asked when it is first used.
+    #[default]
+    Auto,
+    /// InfluxDB 1.
+    V1,
+    /// InfluxDB 2.
+    V2,
+    /// InfluxDB 3.
+    V3,
+}
+
+impl ShardProduct {
+    fn is_auto(&self) -> bool {
+        *self == Self::Auto
+    }
 }
 
 /// Which shards hold the points of which time. Exactly one is in force, with the name `default`.
@@ -172,6 +199,10 @@ by_id!(
 
 fn bongsu() -> String {
     "bongsu".to_owned()
+}
+
+fn is_bongsu(name: &str) -> bool {
+    name == "bongsu"
 }
 
 const fn yes() -> bool {

@@ -39,6 +39,15 @@ pub struct Tenant {
     /// How its points are evaluated.
     #[serde(default)]
     pub evaluation: Evaluation,
+    /// How long its points are kept, from an hour on; without it for ever. Buckets are made with it,
+    /// and one that exists is left as it is.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "text::option"
+    )]
+    #[schemars(with = "Option<shape::Duration>")]
+    pub retention: Option<Span>,
     /// Hosts that must report, the ones that never did included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inventory: Vec<String>,
