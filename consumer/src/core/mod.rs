@@ -17,4 +17,4 @@ pub use bisect::{Bisection, Refusal};
 pub use budget::{Budget, Flow};
 pub use chunk::{Chunk, Filling, LineRef, Share};
 pub use partition::{BadLine, InputRecord, Limits, Partition};
-pub use watermark::{Position, Watermark};
+pub use watermark::{Position, Read, Watermark};

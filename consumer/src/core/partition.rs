@@ -1,7 +1,7 @@
 //! One partition that is being read: its lines on their way into chunks by shard, and how far it is
 //! done.
 
-use super::{Account, Chunk, Fates, Filling, Position, Watermark};
+use super::{Account, Chunk, Fates, Filling, Position, Read, Watermark};
 use bytes::Bytes;
 use model::{ShardId, Timestamp};
 use placement::Route;
@@ -44,10 +44,12 @@ pub struct BadLine {
     pub reason: String,
 }
 
-/// Lines on their way to one shard: at most one request at a time, in the order of the log.
+/// Lines on their way to one shard: at most one request at a time, in the order of the log. Each
+/// replica has its own, so that a slow one holds no other.
 #[derive(Debug)]
 struct Lane {
     shard: ShardId,
+    replica: u32,
     filling: Filling,
     full: VecDeque<Chunk>,
     in_flight: bool,
@@ -60,8 +62,10 @@ pub struct Partition {
     route: Route,
     /// Lanes only grow: their numbers are held by requests in flight.
     lanes: Vec<Lane>,
-    /// The lane of each of the route's shards.
+    /// The lane of each of the route's shards and of each replica in it.
     lane_of: Vec<usize>,
+    /// Replicas in force.
+    replicas: usize,
     watermark: Watermark,
     /// Records that are gone, to be counted with the next batch.
     lost_records: u64,
@@ -93,6 +97,7 @@ impl Partition {
         let mut partition = Self {
             limits,
             lane_of: Vec::new(),
+            replicas: 1,
             lanes: Vec::new(),
             watermark: Watermark::new(account),
             lost_records: 0,
@@ -105,19 +110,29 @@ impl Partition {
     /// Where lines go from now on. Those that wait in a lane stay there.
     pub fn set_route(&mut self, route: Route) {
         self.lane_of.clear();
+        self.replicas = route.most_replicas().max(1);
         for shard in route.shards() {
-            let known = self.lanes.iter().position(|lane| lane.shard == *shard);
-            self.lane_of.push(known.unwrap_or(self.lanes.len()));
-            if known.is_none() {
-                self.lanes.push(Lane {
-                    shard: shard.clone(),
-                    filling: Filling::default(),
-                    full: VecDeque::new(),
-                    in_flight: false,
-                });
+            for replica in 0..self.replicas as u32 {
+                let lane = self.lane(shard, replica);
+                self.lane_of.push(lane);
             }
         }
         self.route = route;
+    }
+
+    fn lane(&mut self, shard: &ShardId, replica: u32) -> usize {
+        let is_it = |lane: &Lane| lane.shard == *shard && lane.replica == replica;
+        let known = self.lanes.iter().position(is_it);
+        known.unwrap_or_else(|| {
+            self.lanes.push(Lane {
+                shard: shard.clone(),
+                replica,
+                filling: Filling::default(),
+                full: VecDeque::new(),
+                in_flight: false,
+            });
+            self.lanes.len() - 1
+        })
     }
 
     /// How many lanes there are; they are numbered from 0.
@@ -128,6 +143,11 @@ impl Partition {
     /// The shard of a lane.
     pub fn shard(&self, lane: usize) -> &ShardId {
         &self.lanes[lane].shard
+    }
+
+    /// Which replica of its points a lane carries, from 0.
+    pub fn replica(&self, lane: usize) -> u32 {
+        self.lanes[lane].replica
     }
 
     /// Up to where all is done.
@@ -154,20 +174,25 @@ impl Partition {
         next_offset: i64,
     ) -> (Vec<BadLine>, bool) {
         let batch = self.watermark.begin(std::mem::take(&mut self.lost_records));
-        let (mut lines, mut bad) = (0, Vec::new());
+        let mut bad = Vec::new();
         let mut scratch = Vec::new();
+        let mut read = Read {
+            replicas: self.replicas as u32,
+            ..Read::default()
+        };
         for record in records {
             let made = lines_of_record(record.value, &mut scratch);
             if let Some(letter) = made.avro.and_then(|avro| bad_avro(batch, &record, avro)) {
-                lines += 1;
+                read.lines += 1;
                 bad.push(letter);
             }
             for line in schemas::line::scan(made.lines) {
-                lines += 1;
+                read.lines += 1;
                 match line {
                     Ok(line) => {
                         let origin = (record.offset, line.number() as u32);
-                        self.place(batch, origin, &line, record.timestamp.as_nanos());
+                        read.copies +=
+                            self.place(batch, origin, &line, record.timestamp.as_nanos());
                     }
                     Err(rejected) => bad.push(BadLine {
                         batch,
@@ -179,34 +204,39 @@ impl Partition {
                 }
             }
         }
-        let done = self
-            .watermark
-            .seal(batch, (lines, lines), bytes, next_offset);
+        // A line that is none has no place, and one fate.
+        read.copies += bad.len() as u64;
+        let done = self.watermark.seal(batch, read, bytes, next_offset);
         (bad, done)
     }
 
+    /// Puts a line into the lane of each of its replicas, and says how many those are.
     fn place(
         &mut self,
         batch: u64,
         origin: (i64, u32),
         line: &schemas::line::Line<'_>,
         log_time: i64,
-    ) {
+    ) -> u64 {
         let own = line.timestamp();
-        let shard = self.route.shard(own.unwrap_or(log_time), || line.host());
-        let lane = &mut self.lanes[self.lane_of[shard]];
-        let raw = line.raw();
-        let fits = lane.filling.lines() < self.limits.lines
-            && lane.filling.bytes() + raw.len() < self.limits.bytes;
-        if !fits && lane.filling.lines() > 0 {
-            lane.full.push_back(lane.filling.seal());
+        let shards = self.route.replicas(own.unwrap_or(log_time), || line.host());
+        for (replica, shard) in shards.iter().enumerate() {
+            let lane = &mut self.lanes[self.lane_of[shard * self.replicas + replica]];
+            let raw = line.raw();
+            let fits = lane.filling.lines() < self.limits.lines
+                && lane.filling.bytes() + raw.len() < self.limits.bytes;
+            if !fits && lane.filling.lines() > 0 {
+                lane.full.push_back(lane.filling.seal());
+            }
+            match own {
+                Some(_) => lane.filling.push(batch, origin, raw, None),
+                None => {
+                    let bare = line.without_timestamp();
+                    lane.filling.push(batch, origin, bare, Some(log_time));
+                }
+            }
         }
-        match own {
-            Some(_) => lane.filling.push(batch, origin, raw, None),
-            None => lane
-                .filling
-                .push(batch, origin, line.without_timestamp(), Some(log_time)),
-        }
+        shards.len() as u64
     }
 
     /// Whether a lane has lines to send and none in flight. With `all`, a chunk that is not full
@@ -243,7 +273,8 @@ impl Partition {
         self.watermark.settle(batch, fates)
     }
 
-    /// The lane's shard is gone: what it sent back and what waits in it is placed again, in order.
+    /// The lane's shard is gone: what it sent back and what waits in it is placed again, in order, in
+    /// all places that the lines have now. Where they are already, they overwrite themselves.
     pub fn replace(&mut self, lane: usize, sent_back: Chunk) {
         let mut chunks = std::mem::take(&mut self.lanes[lane].full);
         chunks.push_front(sent_back);
@@ -259,7 +290,8 @@ impl Partition {
                     // It was scanned when it was read, and has had a timestamp since.
                     for scanned in schemas::line::scan(&raw).flatten() {
                         let origin = (origin.offset, origin.number);
-                        self.place(share.batch, origin, &scanned, 0);
+                        let copies = self.place(share.batch, origin, &scanned, 0);
+                        self.watermark.copies(share.batch, copies as i64 - 1);
                     }
                 }
             }

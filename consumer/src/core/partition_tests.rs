@@ -15,6 +15,10 @@ const LIMITS: Limits = Limits {
 const LOG_TIME: i64 = 1_700_000_000_000_000_000;
 
 fn route(per_tenant: u32, shards: &[&str]) -> Route {
+    route_of(per_tenant, 1, shards)
+}
+
+fn route_of(per_tenant: u32, replicas: u32, shards: &[&str]) -> Route {
     let id = |name: &&str| ShardId::parse(name).unwrap();
     let mut catalogue = Catalogue::default();
     for shard in shards.iter().map(id) {
@@ -33,7 +37,7 @@ fn route(per_tenant: u32, shards: &[&str]) -> Route {
     let placement = Placement {
         placement: "default".to_owned(),
         shards_per_tenant: per_tenant,
-        replicas: 1,
+        replicas,
         epochs: vec![Epoch {
             from: EpochStart::Beginning,
             shards: shards.iter().map(|shard| (id(shard), 1.0)).collect(),
@@ -226,6 +230,53 @@ fn lines_of_a_shard_that_is_gone_are_placed_again_in_order() {
         .collect();
     assert_eq!(all, expected);
     assert_eq!(partition.position().unwrap().next_offset, 5);
+}
+
+#[test]
+fn a_line_goes_to_each_of_its_replicas_in_a_lane_of_its_own() {
+    let mut partition = partition(route_of(1, 2, &["s1", "s2", "s3"]));
+    let bad = read(&mut partition, 0, "m,host=a v=1 1\nno line\n");
+    dead_letter(&mut partition, bad[0].batch);
+    let lanes: Vec<_> = (0..partition.lanes())
+        .filter(|lane| partition.is_waiting(*lane))
+        .collect();
+    assert_eq!(lanes.len(), 2);
+    assert_ne!(partition.shard(lanes[0]), partition.shard(lanes[1]));
+    let mut replicas: Vec<_> = lanes.iter().map(|lane| partition.replica(*lane)).collect();
+    replicas.sort_unstable();
+    assert_eq!(replicas, [0, 1]);
+    let first = partition.take(lanes[0], true).unwrap();
+    store(&mut partition, lanes[0], &first);
+    assert_eq!(partition.position(), None, "one of two is not everywhere");
+    let second = partition.take(lanes[1], true).unwrap();
+    assert_eq!(text(&first), text(&second));
+    store(&mut partition, lanes[1], &second);
+    let account = partition.position().unwrap().account;
+    assert_eq!((account.read, account.copies, account.replicas), (2, 3, 2));
+    assert_eq!((account.fates.stored, account.fates.dead_lettered), (2, 1));
+    assert!(account.is_balanced());
+}
+
+#[test]
+fn a_replica_whose_shard_is_gone_is_placed_again_and_the_account_balances() {
+    let mut partition = partition(route_of(1, 2, &["s1", "s2"]));
+    read(&mut partition, 0, "m,host=a v=1 1\nm,host=a v=2 1\n");
+    let gone = (0..partition.lanes())
+        .find(|lane| partition.is_waiting(*lane) && partition.shard(*lane).as_str() == "s2")
+        .unwrap();
+    let sent_back = partition.take(gone, true).unwrap();
+    partition.set_route(route_of(1, 2, &["s1", "s3"]));
+    partition.landed(gone);
+    partition.replace(gone, sent_back);
+    for lane in 0..partition.lanes() {
+        while let Some(chunk) = partition.take(lane, true) {
+            assert_ne!(partition.shard(lane).as_str(), "s2");
+            store(&mut partition, lane, &chunk);
+        }
+    }
+    let position = partition.position().unwrap();
+    assert!(partition.is_done() && position.account.is_balanced());
+    assert_eq!(position.account.read, 2);
 }
 
 proptest! {

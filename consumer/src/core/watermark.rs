@@ -12,6 +12,17 @@ pub struct Position {
     pub account: Account,
 }
 
+/// What a batch held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Read {
+    /// Lines.
+    pub lines: u64,
+    /// Fates that they must have.
+    pub copies: u64,
+    /// Replicas in force.
+    pub replicas: u32,
+}
+
 /// Batches in the order in which they were read, each done when every line of it has a fate. The
 /// condition of a commit and the account are one: every line has a fate in each of its places.
 #[derive(Debug)]
@@ -67,18 +78,13 @@ impl Watermark {
 
     /// All of the batch was read: its lines and the fates that they must have, its size, and the
     /// offset behind it. True when it is done already, because it had no lines.
-    pub fn seal(
-        &mut self,
-        batch: u64,
-        (lines, copies): (u64, u64),
-        bytes: usize,
-        next_offset: i64,
-    ) -> bool {
+    pub fn seal(&mut self, batch: u64, read: Read, bytes: usize, next_offset: i64) -> bool {
         let Some(state) = self.state(batch) else {
             return false;
         };
-        state.account.read = lines;
-        state.account.copies = copies;
+        state.account.read = read.lines;
+        state.account.copies = read.copies;
+        state.account.replicas = read.replicas;
         state.bytes = bytes;
         state.next_offset = next_offset;
         state.sealed = true;
@@ -98,15 +104,11 @@ impl Watermark {
         freed
     }
 
-    /// Lines of a batch go to more places, or to fewer, than when it was sealed.
-    pub fn copies(&mut self, batch: u64, more: i64) -> usize {
-        let Some(state) = self.state(batch) else {
-            return 0;
-        };
-        state.account.copies = state.account.copies.saturating_add_signed(more);
-        let freed = if state.is_done() { state.bytes } else { 0 };
-        self.advance();
-        freed
+    /// Lines of a batch must have so many fates more than when it was sealed.
+    pub fn copies(&mut self, batch: u64, more: i64) {
+        if let Some(state) = self.state(batch) {
+            state.account.copies = state.account.copies.saturating_add_signed(more);
+        }
     }
 
     fn state(&mut self, batch: u64) -> Option<&mut BatchState> {
@@ -131,6 +133,14 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const fn read(lines: u64) -> Read {
+        Read {
+            lines,
+            copies: lines,
+            replicas: 1,
+        }
+    }
+
     const fn stored(lines: u64) -> Fates {
         Fates {
             stored: lines,
@@ -152,7 +162,7 @@ mod tests {
         let mut watermark = Watermark::new(Account::default());
         let batches: Vec<_> = (0..3).map(|_| watermark.begin(0)).collect();
         for (batch, next) in batches.iter().zip([10, 25, 30]) {
-            assert!(!watermark.seal(*batch, (2, 2), 100, next));
+            assert!(!watermark.seal(*batch, read(2), 100, next));
         }
         assert_eq!(watermark.settle(batches[2], stored(2)), 100);
         assert_eq!(watermark.settle(batches[1], stored(1)), 0);
@@ -176,7 +186,7 @@ mod tests {
     fn a_batch_without_lines_moves_the_position() {
         let mut watermark = Watermark::new(Account::default());
         let batch = watermark.begin(3);
-        assert!(watermark.seal(batch, (0, 0), 0, 7));
+        assert!(watermark.seal(batch, read(0), 0, 7));
         let position = watermark.position().unwrap();
         assert_eq!(
             (position.next_offset, position.account.lost_records),
@@ -190,7 +200,7 @@ mod tests {
         let batch = watermark.begin(0);
         assert_eq!(watermark.settle(batch, stored(1)), 0);
         assert_eq!(watermark.position(), None);
-        assert!(!watermark.seal(batch, (2, 2), 10, 5));
+        assert!(!watermark.seal(batch, read(2), 10, 5));
         assert_eq!(watermark.settle(batch, stored(1)), 10);
         assert_eq!(watermark.position().unwrap().next_offset, 5);
     }
@@ -205,7 +215,7 @@ mod tests {
             let mut left = sizes.clone();
             for (n, lines) in sizes.iter().enumerate() {
                 let batch = watermark.begin(0);
-                watermark.seal(batch, (*lines, *lines), 1, n as i64 + 1);
+                watermark.seal(batch, read(*lines), 1, n as i64 + 1);
             }
             let mut random = order | 1;
             while left.iter().any(|lines| *lines > 0) {

@@ -126,7 +126,6 @@ fn bundle(template: Template, lateness: Span) -> Result<Bundle, Vec<PlanError>> 
     let content = BundleContent {
         templates: vec![template],
         overrides: Vec::new(),
-        retention: None,
         inventory: Vec::new(),
         tick: TICK,
         lateness,

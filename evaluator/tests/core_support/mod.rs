@@ -21,7 +21,6 @@ pub fn bundle(revision: u64, yaml: &str, lateness: i64) -> Bundle {
     let mut content = BundleContent {
         templates: Vec::new(),
         overrides: Vec::new(),
-        retention: None,
         inventory: Vec::new(),
         tick: Span::from_secs(10),
         lateness: Span::from_secs(lateness),
