@@ -113,6 +113,13 @@ fn drain(
     let mut text = Vec::new();
     loop {
         ask(grow, STEP)?;
+        if text.capacity() - text.len() < STEP {
+            // Twice as much each time, but no room that may never be filled.
+            let more = text
+                .capacity()
+                .clamp(STEP, (most + STEP).saturating_sub(text.len()).max(STEP));
+            text.reserve_exact(more);
+        }
         let read = (&mut decoder)
             .take(STEP as u64)
             .read_to_end(&mut text)

@@ -1,10 +1,12 @@
 //! The HTTP skeleton of every service: health, metrics, a bound on requests, and a drain.
 
+use crate::http_head::HeadListener;
 use crate::{Health, Metrics, OnEnd, Tasks};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::serve::ListenerExt;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -56,7 +58,8 @@ impl HttpServer {
         let order = tasks.shutdown().clone();
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         tasks.spawn(name, OnEnd::StopsTheProcess, async move {
-            axum::serve(self.listener, service)
+            // What a tap is for is the address of the other side, which only taps hand on.
+            axum::serve(HeadListener(self.listener).tap_io(|_| ()), service)
                 .with_graceful_shutdown(async move { order.begun().await })
                 .await
         });

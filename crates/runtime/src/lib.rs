@@ -5,6 +5,7 @@ pub mod clock;
 pub mod config;
 pub mod health;
 pub mod http;
+mod http_head;
 pub mod secret;
 
 pub mod tasks;

@@ -26,28 +26,28 @@ pub(super) fn key_value(message: &[u8]) -> Result<(&str, Cow<'_, str>), Undecoda
     Ok((key, text(value)?))
 }
 
+/// The one value that it has; of several, which no sender writes, the last.
 fn text(any: &[u8]) -> Result<Cow<'_, str>, Undecodable> {
-    let mut text = Cow::Borrowed("");
-    for field in fields(any) {
-        text = match field? {
-            (1, found) => Cow::Borrowed(found.text()?),
-            (2, found) => Cow::Borrowed(if found.varint()? != 0 {
-                "true"
-            } else {
-                "false"
-            }),
-            (3, found) => Cow::Owned(found.int64()?.to_string()),
-            (4, found) => Cow::Owned(double(found.double()?)),
-            (5 | 6, _) => {
-                let mut out = String::new();
-                write_json(any, 0, &mut out)?;
-                return Ok(Cow::Owned(out));
-            }
-            (7, found) => Cow::Owned(STANDARD.encode(found.bytes()?)),
-            _ => text,
-        };
-    }
-    Ok(text)
+    let Some(field) = fields(any).last() else {
+        return Ok(Cow::Borrowed(""));
+    };
+    Ok(match field? {
+        (1, found) => Cow::Borrowed(found.text()?),
+        (2, found) => Cow::Borrowed(if found.varint()? != 0 {
+            "true"
+        } else {
+            "false"
+        }),
+        (3, found) => Cow::Owned(found.int64()?.to_string()),
+        (4, found) => Cow::Owned(double(found.double()?)),
+        (5 | 6, _) => {
+            let mut out = String::new();
+            write_json(any, 0, &mut out)?;
+            Cow::Owned(out)
+        }
+        (7, found) => Cow::Owned(STANDARD.encode(found.bytes()?)),
+        _ => Cow::Borrowed(""),
+    })
 }
 
 fn double(value: f64) -> String {

@@ -159,6 +159,36 @@ fn what_lies_too_deep_or_is_no_request_is_refused_whole() {
     );
 }
 
+/// Found by fuzzing: the list was read by the one function and the number behind it by the other, for ever.
+#[test]
+fn a_value_that_is_several_at_once_is_the_last() {
+    let list = [5 << 3 | 2, 2, 1 << 3 | 2, 0];
+    for (last, tag) in [
+        (&[3 << 3, 7][..], ",k=7"),
+        (&[15 << 3, 7], ""),
+        (&list, ",k=[null]"),
+    ] {
+        let value = [&list[..], last].concat();
+        let (mut pair, mut point) = (vec![1 << 3 | 2, 1, b'k'], Vec::new());
+        bytes(2, &value, &mut pair);
+        bytes(7, &pair, &mut point);
+        // as_int = 1
+        point.extend([6 << 3 | 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+        let mut data = Vec::new();
+        bytes(1, &point, &mut data);
+        let mut message = Vec::new();
+        bytes(1, b"m", &mut message);
+        bytes(5, &data, &mut message);
+        for number in [2, 2, 1] {
+            let inner = std::mem::take(&mut message);
+            bytes(number, &inner, &mut message);
+        }
+        let mut out = Vec::new();
+        decode_protobuf(&message, 1 << 20, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), format!("m{tag} gauge=1\n"));
+    }
+}
+
 #[test]
 fn answers_are_in_the_encoding_of_the_request() {
     assert_eq!(Encoding::Protobuf.response(0, ""), b"");

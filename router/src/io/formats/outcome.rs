@@ -36,6 +36,11 @@ impl Outcome {
         }
     }
 
+    /// Points that the log has, and markers, of which nothing is to be stored.
+    pub(super) fn dealt_with(&self) -> usize {
+        self.taken + self.stale
+    }
+
     /// What to say of points that were not taken while the others were; none when there are none.
     pub(super) fn partial(&self) -> Option<String> {
         if self.rejected == 0 {

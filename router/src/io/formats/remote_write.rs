@@ -1,8 +1,9 @@
 //! Prometheus remote write. Which version a request speaks is in its `Content-Type`.
 //!
 //! A sample that is NaN is Prometheus' "nothing was observed" (a summary's quantile without observations) and comes
-//! with every scrape. It is rejected and named, but the answer stays 200: at a 4xx Prometheus counts the whole
-//! request as failed, though its other samples were taken.
+//! with every scrape. It is rejected and named, but the answer stays 200 and counts it as dealt with, as it does
+//! stale markers: at a 4xx Prometheus gives the whole request up, and at a lower count it calls for an
+//! investigation with every scrape.
 
 use super::super::answer::Refusal;
 use super::super::http::{Parameters, Shared};
@@ -15,7 +16,8 @@ use schemas::packing::Packing;
 use schemas::points::{Decoded, Undecodable};
 use schemas::remote_write::{Naming, decode_v1, decode_v2};
 
-/// How many samples were dealt with: stored, and stale markers. Histograms and exemplars never are; the specification wants it said.
+/// How many samples were dealt with, as version 2.0 wants it said; a sender of 1.0 that saw it would expect all of 2.0.
+/// Histograms and exemplars are never taken.
 const SAMPLES: &str = "x-prometheus-remote-write-samples-written";
 const NONE: [&str; 2] = [
     "x-prometheus-remote-write-histograms-written",
@@ -31,19 +33,20 @@ pub(super) async fn write(
     body: Body,
 ) -> Response {
     let understood = reader(&headers).and_then(|reader| Ok((reader, naming(&parameters)?)));
-    let (reader, naming) = match understood {
+    let ((reader, counted), naming) = match understood {
         Ok(understood) => understood,
-        Err(refusal) => return respond(Err(refusal)),
+        Err(refusal) => return respond(Err(refusal), true),
     };
     let decode = move |text: &[u8], most, out: &mut Vec<u8>| reader(text, naming, most, out);
     let request = (&parameters, &headers, body);
+    let respond = |outcome| respond(outcome, counted);
     super::answer(&shared, request, Packing::Snappy, &decode, respond).await
 }
 
-/// The reader of what the request says that it is.
-fn reader(headers: &HeaderMap) -> Result<Reader, Refusal> {
+/// The reader of what the request says that it is, and whether its sender wants a count.
+fn reader(headers: &HeaderMap) -> Result<(Reader, bool), Refusal> {
     let Some(said) = headers.get(header::CONTENT_TYPE) else {
-        return Ok(decode_v1);
+        return Ok((decode_v1, false));
     };
     let said = said.to_str().unwrap_or("?");
     let mut parts = said.split(';').map(str::trim);
@@ -53,8 +56,8 @@ fn reader(headers: &HeaderMap) -> Result<Reader, Refusal> {
     let message = parts.find_map(|part| part.strip_prefix("proto="));
     match message {
         _ if !protobuf => {}
-        None | Some("prometheus.WriteRequest") => return Ok(decode_v1),
-        Some("io.prometheus.write.v2.Request") => return Ok(decode_v2),
+        None | Some("prometheus.WriteRequest") => return Ok((decode_v1, false)),
+        Some("io.prometheus.write.v2.Request") => return Ok((decode_v2, true)),
         Some(_) => {}
     }
     let said: String = said.chars().take(100).collect();
@@ -77,23 +80,27 @@ fn naming(parameters: &Parameters) -> Result<Naming, Refusal> {
     }
 }
 
-fn respond(outcome: Result<Outcome, Refusal>) -> Response {
-    let (mut response, taken) = match &outcome {
-        Ok(outcome) => {
-            let response = match outcome.partial() {
-                None => StatusCode::NO_CONTENT.into_response(),
-                Some(partial) if outcome.only_nan => (StatusCode::OK, partial).into_response(),
-                Some(partial) => (StatusCode::BAD_REQUEST, partial).into_response(),
-            };
-            // A marker is dealt with; Prometheus takes "none written" for a receiver of version 1.
-            (response, outcome.taken + outcome.stale)
-        }
+fn respond(outcome: Result<Outcome, Refusal>, counted: bool) -> Response {
+    let (mut response, dealt_with) = match &outcome {
+        Ok(outcome) => match outcome.partial() {
+            None => (StatusCode::NO_CONTENT.into_response(), outcome.dealt_with()),
+            Some(partial) if outcome.only_nan => {
+                let all = outcome.dealt_with() + outcome.rejected;
+                ((StatusCode::OK, partial).into_response(), all)
+            }
+            Some(partial) => {
+                let response = (StatusCode::BAD_REQUEST, partial).into_response();
+                (response, outcome.dealt_with())
+            }
+        },
         Err(refusal) => (refusal.plain_response(), 0),
     };
-    let headers = response.headers_mut();
-    headers.insert(SAMPLES, HeaderValue::from(taken));
-    for none in NONE {
-        headers.insert(none, HeaderValue::from_static("0"));
+    if counted {
+        let headers = response.headers_mut();
+        headers.insert(SAMPLES, HeaderValue::from(dealt_with));
+        for none in NONE {
+            headers.insert(none, HeaderValue::from_static("0"));
+        }
     }
     response
 }
@@ -104,29 +111,23 @@ mod tests {
 
     #[test]
     fn the_content_type_names_the_version() {
-        let v1: Reader = decode_v1;
-        let v2: Reader = decode_v2;
-        for (said, wanted) in [
-            (None, Some(v1)),
-            (Some("application/x-protobuf"), Some(v1)),
+        for (said, counted) in [
+            (None, Some(false)),
+            (Some("application/x-protobuf"), Some(false)),
             (
                 Some("application/x-protobuf;proto=prometheus.WriteRequest"),
-                Some(v1),
+                Some(false),
             ),
             (
                 Some("Application/X-Protobuf; proto=io.prometheus.write.v2.Request"),
-                Some(v2),
+                Some(true),
             ),
             (Some("application/x-protobuf;proto=other"), None),
             (Some("application/json"), None),
         ] {
             let header = said.map(|said| (header::CONTENT_TYPE, said.parse().unwrap()));
             let found = reader(&header.into_iter().collect()).ok();
-            assert_eq!(
-                found.map(|f| f as usize),
-                wanted.map(|f| f as usize),
-                "{said:?}"
-            );
+            assert_eq!(found.map(|(_, counted)| counted), counted, "{said:?}");
         }
     }
 }
