@@ -143,6 +143,7 @@ impl Shared {
             Ok(()) => StatusCode::NO_CONTENT.into_response(),
             Err(refusal) => refusal.response(api),
         };
+        self.0.metrics.in_flight(self.0.tenants.held());
         self.0
             .metrics
             .answered(response.status().as_u16(), watch.elapsed());

@@ -1,5 +1,6 @@
 //! The router in process: over HTTP into the embedded log.
 
+mod hostile;
 mod limits;
 mod packing;
 mod support;
