@@ -149,11 +149,14 @@ impl Backlog {
     async fn watch(&self, contender: &mut Contender, follow: &Follow) -> Result<Figures> {
         let ends = block_in_place(|| follow.ends())?;
         let joined = tokio::time::timeout(JOIN, async {
+            // From before the last question that was answered no: the broker may take its time.
+            let mut before = contender.look()?;
             loop {
-                let before = contender.look()?;
+                let asked = contender.look()?;
                 if block_in_place(|| follow.is_stable())? {
                     return anyhow::Ok(before);
                 }
+                before = asked;
                 tokio::time::sleep(LOOK).await;
             }
         });

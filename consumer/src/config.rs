@@ -61,8 +61,8 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8187)),
             group: "bongsu-consumer".to_owned(),
-            buffer_bytes: 24 << 20,
-            prefetch_bytes: 8 << 20,
+            buffer_bytes: 16 << 20,
+            prefetch_bytes: 4 << 20,
             batch_lines: 5_000,
             batch_bytes: 1_000_000,
             linger: Span::from_millis(50),
