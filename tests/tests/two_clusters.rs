@@ -1,0 +1,154 @@
+//! Two real Kafka clusters under one router: a tenant's points go to its home, and a cluster that is gone costs
+//! its own tenants alone.
+
+// The tests are the outside world: they have real clocks of their own.
+#![allow(clippy::disallowed_methods)]
+
+use reqwest::{Response, StatusCode};
+use std::time::{Duration, Instant};
+use tests::workdir::Workdir;
+use tests::{Bongsu, Kafka, wait, web};
+
+const SOON: Duration = Duration::from_secs(30);
+/// Within which an agent shall know that its broker is gone.
+const ANSWERED: Duration = Duration::from_secs(2);
+const CATALOGUE: &str = "\
+contact: kim
+name: Kim
+email: kim@example.org
+---
+escalation_policy: default
+steps: [{notify: [kim]}]
+---
+tenant: near
+---
+tenant: far
+cluster: b
+";
+
+struct World {
+    a: Kafka,
+    b: Kafka,
+    folder: Workdir,
+    brokers: String,
+}
+
+impl World {
+    async fn start() -> Self {
+        let (a, b) = tokio::join!(Kafka::start(), Kafka::start());
+        let folder = Workdir::new("two-clusters");
+        let brokers = a.brokers();
+        folder.write("bongsu.yaml", &settings(&b));
+        folder.write("catalogue.yaml", CATALOGUE);
+        Self {
+            a,
+            b,
+            folder,
+            brokers,
+        }
+    }
+
+    /// A command over both clusters.
+    fn run(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let config = self.folder.join("bongsu.yaml").display().to_string();
+        let both = ["--config", &config, "--kafka", &self.brokers];
+        tokio::task::block_in_place(|| Bongsu::run(&[&both, arguments].concat(), &[]))
+    }
+
+    fn token(&self, tenant: &str) -> String {
+        let said = self.run(&["tenant", "add", tenant, "-o", "json"]).unwrap();
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["token"].as_str().unwrap().to_owned()
+    }
+
+    fn router(&self) -> tests::bongsu::Builder {
+        Bongsu::service("router")
+            .file("bongsu.yaml", settings(&self.b))
+            .arg("--config")
+            .arg("{dir}/bongsu.yaml")
+            .arg("--kafka")
+            .arg(&self.brokers)
+            .arg("--listen")
+            .arg("127.0.0.1:{port}")
+    }
+}
+
+fn settings(b: &Kafka) -> String {
+    format!("clusters:\n  b: {{brokers: [\"{}\"]}}\n", b.brokers())
+}
+
+async fn write(router: &Bongsu, token: &str, line: &str) -> Response {
+    let request = web::client().post(format!("{}/api/v2/write", router.url()));
+    let request = request.header("authorization", format!("Token {token}"));
+    request.body(line.to_owned()).send().await.unwrap()
+}
+
+async fn is_taken(router: &Bongsu, token: &str, line: &str) {
+    wait::holds(format!("`{line}` is taken"), SOON, async || {
+        write(router, token, line).await.status() == StatusCode::NO_CONTENT
+    })
+    .await;
+}
+
+async fn asked(router: &Bongsu, path: &str) -> StatusCode {
+    let answer = web::client().get(format!("{}{path}", router.url())).send();
+    answer.await.unwrap().status()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenants_points_go_to_its_home_and_a_cluster_that_is_gone_costs_its_own_tenants_alone() {
+    let world = World::start().await;
+    let file = world.folder.join("catalogue.yaml").display().to_string();
+    world.run(&["apply", "-f", &file]).unwrap();
+    let (near, far) = (world.token("near"), world.token("far"));
+    let router = world.router().start().await;
+    is_taken(&router, &near, "m,host=a v=1 1").await;
+    is_taken(&router, &far, "m,host=b v=2 2").await;
+    let in_a = world.a.read("metrics.near", 1, SOON).await.unwrap();
+    let in_b = world.b.read("metrics.far", 1, SOON).await.unwrap();
+    assert_eq!(
+        (in_a[0].text(), in_b[0].text()),
+        ("m,host=a v=1 1\n".into(), "m,host=b v=2 2\n".into())
+    );
+    let elsewhere = world.a.read_all("metrics.far").await.unwrap_or_default();
+    assert!(elsewhere.is_empty(), "`far` has points in a: {elsewhere:?}");
+    same_catalogue(&world);
+
+    world.b.pause();
+    let asked_at = Instant::now();
+    let answer = write(&router, &far, "m,host=b v=3 3").await;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(asked_at.elapsed() < ANSWERED, "{:?}", asked_at.elapsed());
+    assert!(answer.headers().contains_key("retry-after"));
+    let unharmed = write(&router, &near, "m,host=a v=4 4").await;
+    assert_eq!(unharmed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(asked(&router, "/readyz").await, StatusCode::OK);
+    let behind = world
+        .run(&["tenant", "add", "late"])
+        .unwrap_err()
+        .to_string();
+    assert!(behind.contains("not in every cluster"), "{behind}");
+
+    world.a.pause();
+    wait::holds("no cluster answers", SOON, async || {
+        asked(&router, "/readyz").await == StatusCode::SERVICE_UNAVAILABLE
+    })
+    .await;
+    assert_eq!(asked(&router, "/livez").await, StatusCode::OK);
+
+    world.a.resume();
+    world.b.resume();
+    is_taken(&router, &far, "m,host=b v=5 5").await;
+    is_taken(&router, &near, "m,host=a v=6 6").await;
+    world.run(&["apply", "-f", &file]).unwrap();
+    same_catalogue(&world);
+}
+
+/// Whether both clusters have the same tenants.
+fn same_catalogue(world: &World) {
+    let of = |brokers: &str| {
+        let list = ["--kafka", brokers, "tenant", "list", "-o", "json"];
+        tokio::task::block_in_place(|| Bongsu::run(&list, &[])).unwrap()
+    };
+    assert_eq!(of(&world.brokers), of(&world.b.brokers()));
+}
