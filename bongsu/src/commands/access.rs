@@ -42,6 +42,14 @@ impl Access {
         Ok(Self::Log(log.into()))
     }
 
+    /// All logs that can be reached; through a process its own.
+    pub(crate) fn clusters(&self) -> Clusters {
+        match self {
+            Self::Log(clusters) => clusters.clone(),
+            Self::Process(_) => self.stream().into(),
+        }
+    }
+
     /// The log, whoever holds it.
     pub(crate) fn stream(&self) -> Stream {
         match self {

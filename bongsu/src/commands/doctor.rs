@@ -1,16 +1,23 @@
 //! `bongsu doctor`: asks every dependency whether it is well, and says what to do where it is not.
 
+mod account;
+
 use super::{Access, settings};
 use crate::cli::Global;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use crate::settings::Settings;
 use catalog::internal_topics;
+use jiff::SignedDuration;
 use model::{ShardId, TopicName};
+use oncall::uncovered;
 use runtime::{Clock, Secret};
 use schemas::catalogue::{Catalogue, Shard, check_catalogue};
 use std::collections::BTreeMap;
 use stream::{Clusters, TopicInfo};
+
+/// How far ahead the duty is looked at.
+const DUTY_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// What was looked at, and what came out.
 struct Finding {
@@ -85,34 +92,35 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             return vec![Finding::bad("log", "log", failure.cause, advice)];
         }
     };
-    if let Access::Log(stream) = &access {
-        match stream.topics().await {
-            Ok(topics) => {
-                findings.push(Finding::good(
-                    "log",
-                    stream.describe(),
-                    format!("{} topics", topics.len()),
-                ));
-                findings.extend(internal(&topics));
-            }
-            Err(error) => {
-                let advice = "check the address with --kafka, and that the broker runs";
-                findings.push(Finding::bad(
-                    "log",
-                    stream.describe(),
-                    error.to_string(),
-                    advice,
-                ));
-                return findings;
-            }
+    let clusters = access.clusters();
+    let stream = clusters.home();
+    match stream.topics().await {
+        Ok(topics) => {
+            findings.push(Finding::good(
+                "log",
+                stream.describe(),
+                format!("{} topics", topics.len()),
+            ));
+            findings.extend(internal(&topics));
+        }
+        Err(error) => {
+            let advice = "check the address with --kafka, and that the broker runs";
+            findings.push(Finding::bad(
+                "log",
+                stream.describe(),
+                error.to_string(),
+                advice,
+            ));
+            return findings;
         }
     }
     match access.catalogue().await {
         Ok(catalogue) => {
             findings.extend(declared(&catalogue));
-            if let Access::Log(stream) = &access {
-                findings.extend(tenants(&catalogue, stream).await);
-            }
+            findings.extend(tenants(&catalogue, &clusters).await);
+            let group = &settings.consumer.group;
+            findings.extend(account::accounts(&catalogue, &clusters, group).await);
+            findings.extend(duty(&catalogue));
             findings.extend(shards(&catalogue).await);
         }
         Err(failure) => findings.push(Finding::bad(
@@ -197,6 +205,41 @@ fn declared(catalogue: &Catalogue) -> Vec<Finding> {
                 "declare the policy, or name another in the tenant",
             ));
         }
+    }
+    findings
+}
+
+/// Hours of the next 14 days in which an escalation policy reaches nobody.
+fn duty(catalogue: &Catalogue) -> Vec<Finding> {
+    let now = i128::from(Clock::system().now_nanos());
+    match jiff::Timestamp::from_nanosecond(now) {
+        Ok(now) => duty_from(catalogue, now),
+        Err(error) => vec![Finding::bad(
+            "oncall",
+            "clock",
+            error.to_string(),
+            "set the clock of this machine",
+        )],
+    }
+}
+
+fn duty_from(catalogue: &Catalogue, now: jiff::Timestamp) -> Vec<Finding> {
+    let (end, hour) = (now + DUTY_AHEAD, SignedDuration::from_hours(1));
+    let mut findings = Vec::new();
+    for (name, policy) in &catalogue.escalation_policies {
+        let gaps = uncovered(catalogue, policy, (now, end), hour);
+        findings.push(match gaps.first() {
+            None => Finding::good("oncall", name, "reaches somebody for the next 14 days"),
+            Some((from, to)) => Finding::bad(
+                "oncall",
+                name,
+                format!(
+                    "reaches nobody in {} spans of the next 14 days, first from {from} to {to}",
+                    gaps.len()
+                ),
+                "`bongsu oncall gaps` lists them; fill the rotation, or add an override or a step",
+            ),
+        });
     }
     findings
 }
@@ -329,5 +372,40 @@ async fn notifier(settings: &Settings) -> Finding {
             "does not answer",
             "start it, or name its address in `notifier.listen`",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::catalogue::parse_yaml;
+
+    /// A policy whose only step is a schedule that begins then.
+    fn policy_with_a_schedule_from(begin: &str) -> Catalogue {
+        let text = format!(
+            "schedule: noc\ntime_zone: Asia/Seoul\n\
+             layers: [{{layer: all, people: [kim], from: {begin}}}]\n---\n\
+             escalation_policy: noc\nsteps: [{{notify: ['schedule:noc']}}]\n"
+        );
+        let mut catalogue = Catalogue::default();
+        for entry in parse_yaml("test", &text).unwrap() {
+            catalogue.insert(entry.value);
+        }
+        catalogue
+    }
+
+    #[test]
+    fn a_policy_that_reaches_nobody_is_a_finding() {
+        let now: jiff::Timestamp = "2026-01-10T00:00:00Z".parse().unwrap();
+        let codes = |begin| {
+            let findings = duty_from(&policy_with_a_schedule_from(begin), now);
+            let each = findings
+                .iter()
+                .map(|f| (f.code, f.what.clone(), f.state.is_ok()));
+            each.collect::<Vec<_>>()
+        };
+        let finding = |well| vec![("oncall", "noc".to_owned(), well)];
+        assert_eq!(codes("2026-01-05T09:00"), finding(true));
+        assert_eq!(codes("2026-01-20T09:00"), finding(false));
     }
 }

@@ -1,0 +1,156 @@
+//! The commands of the data plane beside a running `bongsu up`, which alone may open its log.
+
+// The tests are the outside world: they have real clocks.
+#![allow(clippy::disallowed_methods)]
+
+use std::time::{Duration, SystemTime};
+
+use reqwest::StatusCode;
+use serde_json::Value;
+use tests::workdir::Workdir;
+use tests::{Bongsu, ports, wait, web};
+
+const SOON: Duration = Duration::from_secs(20);
+
+struct Up {
+    bongsu: Bongsu,
+    data: String,
+    token: String,
+    _folder: Workdir,
+}
+
+impl Up {
+    async fn start() -> Self {
+        let folder = Workdir::new("commands");
+        let data = folder.join("data").display().to_string();
+        let bongsu = Bongsu::service("up")
+            .arg("--data-dir")
+            .arg(&data)
+            .env("BONGSU_ROUTER__LISTEN", "127.0.0.1:{port}")
+            .env(
+                "BONGSU_NOTIFIER__LISTEN",
+                format!("127.0.0.1:{}", ports::free()),
+            )
+            .start()
+            .await;
+        let token = std::fs::read_to_string(folder.join("data/default.token"));
+        Self {
+            bongsu,
+            data,
+            token: token.expect("`up` wrote its token").trim().to_owned(),
+            _folder: folder,
+        }
+    }
+
+    /// What a command prints, as rows.
+    fn rows(&self, command: &[&str]) -> Vec<Value> {
+        let more = ["--data-dir", &self.data, "-o", "json"];
+        let text = Bongsu::run(&[command, &more].concat(), &[]).expect("the command succeeds");
+        serde_json::from_str(&text).expect("it prints rows as JSON")
+    }
+
+    async fn write(&self, lines: &str) {
+        let url = format!("{}/api/v2/write?bucket=any&org=any", self.bongsu.url());
+        let request = web::client().post(url).body(lines.to_owned());
+        let token = format!("Token {}", self.token);
+        let answer = request.header("authorization", token).send().await;
+        let status = answer.expect("the router answers").status();
+        assert_eq!(status, StatusCode::NO_CONTENT);
+    }
+
+    /// The rows of a command once they are `many`.
+    async fn rows_of(&self, many: usize, command: &[&str]) -> Vec<Value> {
+        let rows = wait::until(SOON, async || {
+            let rows = self.rows(command);
+            Ok((rows.len() == many).then_some(rows))
+        });
+        rows.await
+            .unwrap_or_else(|error| panic!("{command:?}: {error:#}\n{}", self.bongsu.log()))
+    }
+
+    /// The state of each finding of `doctor` with that code.
+    fn doctor(&self, code: &str) -> Vec<String> {
+        let rows = self.rows(&["doctor"]);
+        let rows = rows.iter().filter(|row| row["check"] == code);
+        rows.map(|row| format!("{}: {}", row["state"], row["detail"]))
+            .collect()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_reach_the_log_of_a_running_up() {
+    let up = Up::start().await;
+
+    // The embedded store keeps a month.
+    let since = SystemTime::UNIX_EPOCH
+        .elapsed()
+        .expect("it is later than 1970");
+    let now = since.as_nanos();
+    let line = &*format!("cpu,host=web-1 v=1 {now}");
+    let wrong = &*format!("cpu,host=web-1 v=\"one\" {}", now + 1);
+    let placed = up.rows(&["route", "explain", "--tenant", "default", line]);
+    assert_eq!(
+        (&placed[0]["shard"], &placed[0]["host"]),
+        (&"main".into(), &"web-1".into())
+    );
+    assert_eq!(up.rows(&["shard", "list"])[0]["shard"], "main");
+    assert_eq!(up.rows(&["resolve", "default"])[0]["shard"], "main");
+    assert_eq!(up.rows(&["dlq", "list"]), Vec::<Value>::new());
+
+    let tap = Bongsu::service("tap")
+        .arg("default")
+        .arg("-n")
+        .arg("1")
+        .arg("--data-dir")
+        .arg(&up.data)
+        .start_unready();
+    wait::holds("tap listens", SOON, async || {
+        tap.log().contains("from now on")
+    })
+    .await;
+    up.write(line).await;
+    wait::holds("tap shows the line", SOON, async || {
+        tap.log().contains(line)
+    })
+    .await;
+
+    // The field is a number in the store now: it never takes a text.
+    up.write(wrong).await;
+    let letters = up.rows_of(1, &["dlq", "list"]).await;
+    let id = letters[0]["id"]
+        .as_str()
+        .expect("a letter has an id")
+        .to_owned();
+    let letter = &up.rows(&["dlq", "show", &id])[0];
+    assert_eq!(
+        (&letter["tenant"], &letter["shard"]),
+        (&"default".into(), &"main".into())
+    );
+    assert_eq!(letter["line"], wrong);
+
+    let replay = ["dlq", "replay", &id];
+    let results = |rows: Vec<Value>| rows[0]["result"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        results(up.rows(&[&replay[..], &["--dry-run"]].concat())),
+        "would be put back"
+    );
+    assert_eq!(results(up.rows(&replay)), "put back");
+    assert_eq!(results(up.rows(&replay)), "was put back before");
+    // It is judged anew, and is as wrong as before.
+    let again = up.rows_of(1, &["dlq", "list"]).await;
+    assert_ne!(again[0]["id"], letters[0]["id"]);
+    assert_eq!(up.rows(&["dlq", "list", "--all"]).len(), 2);
+
+    let account = "read 3, to be held 3 = stored 1 + dead-lettered 2 + handed off 0";
+    wait::holds("the account tells every line's fate", SOON, async || {
+        up.doctor("account")
+            .iter()
+            .any(|told| told == &format!("\"ok\": \"{account}\""))
+    })
+    .await;
+    assert_eq!(up.doctor("lag"), ["\"ok\": \"0 records\""]);
+    assert_eq!(
+        up.doctor("oncall"),
+        ["\"ok\": \"reaches somebody for the next 14 days\""]
+    );
+}
