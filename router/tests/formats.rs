@@ -133,6 +133,33 @@ async fn otlp_is_answered_in_its_encoding_and_says_what_was_not_taken() {
 }
 
 #[tokio::test]
+async fn an_agent_of_version_1_may_ask_for_its_database_before_it_writes() {
+    let world = world(Config::default()).await;
+    let url = format!("{}/query", world.url);
+    for (query, status) in [
+        ("CREATE DATABASE \"telegraf\"", StatusCode::OK),
+        ("create database telegraf;", StatusCode::OK),
+        ("CREATE DATABASE x; DROP DATABASE y", StatusCode::FORBIDDEN),
+    ] {
+        let request = world.http.post(&url).form(&[("q", query)]);
+        let answer = request.basic_auth("any", Some(TOKEN)).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{query}");
+        let text = answer.text().await.unwrap();
+        assert!(
+            status != StatusCode::OK || text == r#"{"results":[{"statement_id":0}]}"#,
+            "{text}"
+        );
+    }
+    let unknown = world.http.post(&url).form(&[("q", "CREATE DATABASE x")]);
+    let answer = unknown
+        .basic_auth("any", Some("other"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn json_metrics_are_lines_in_nanoseconds_and_bad_ones_are_named() {
     let world = world(Config::default()).await;
     let body = br#"{"metrics":[{"name":"m","tags":{"host":"a"},"fields":{"v":1},"timestamp":7},

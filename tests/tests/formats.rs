@@ -164,7 +164,7 @@ async fn telegraf_and_opentelemetry_are_stored_whichever_way_they_write() {
     );
     let old = format!(
         "[[outputs.influxdb]]\nurls = [\"{url}\"]\nusername = \"any\"\npassword = \"{token}\"\n\
-         database = \"ignored\"\nskip_database_creation = true\n"
+         database = \"ignored\"\n"
     );
     for (name, output) in [("json", json), ("old", old)] {
         let lines = format!("m,host=web-1,way={name} v=1.5\nm,host=web-2,way={name} v=2.5\n");

@@ -27,6 +27,20 @@ pub enum Own {
     RetentionPolicies,
 }
 
+/// Whether a query does nothing but create a database, as Telegraf's `outputs.influxdb` asks before it writes. Which
+/// one it names decides nothing.
+pub fn creates_database(text: &str) -> bool {
+    let statement = text.trim().trim_end_matches(';');
+    let mut words = statement.split_ascii_whitespace();
+    let next = |word: Option<&str>, wanted: &str| {
+        word.is_some_and(|word| word.eq_ignore_ascii_case(wanted))
+    };
+    next(words.next(), "create")
+        && next(words.next(), "database")
+        && words.next().is_some()
+        && !statement.contains(';')
+}
+
 /// Checks the statements of a tenant. `now` is what `now()` means, in nanoseconds since 1970.
 pub fn check(text: &str, tenant: &TenantId, now: i64) -> Result<InfluxQl, Refused> {
     let words = tokens(text);
