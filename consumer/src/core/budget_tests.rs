@@ -1,3 +1,5 @@
+//! The budget's shares over any run of takings and givings.
+
 use super::*;
 use proptest::prelude::*;
 use std::collections::HashSet;
