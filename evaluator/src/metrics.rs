@@ -109,7 +109,7 @@ impl Metrics {
     /// What a step counted or found; events are counted when they are acknowledged.
     pub(crate) fn action(&self, action: &Action) {
         match action {
-            Action::Emit(_) => {}
+            Action::Emit(_) | Action::Derive(_) => {}
             Action::Find(finding) => self
                 .findings
                 .with_label_values(&[finding.kind.as_str()])

@@ -16,6 +16,7 @@ const RULES: &str = "template: cpu\ntitle: \"CPU of {host}\"\napplies_to: {measu
 const GOLDEN: &[(u8, &str)] = &[
     (1, include_str!("golden/state-v1.txt")),
     (2, include_str!("golden/state-v2.txt")),
+    (3, include_str!("golden/state-v3.txt")),
 ];
 
 fn begun() -> Log {

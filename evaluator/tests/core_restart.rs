@@ -57,7 +57,7 @@ applies_to: {measurement: cpu}
 one_alert_per: [host, core]
 check: idle
 over: 2 of the last 3 samples
-every: 10s
+every: 60s
 interval: 10s
 levels: {P3: {below: 50}}
 ---
@@ -67,13 +67,22 @@ applies_to: {measurement: cpu}
 one_alert_per: [host]
 check: delta(idle) - last(pair:a)
 over: delta of 40s
-every: 10s
+every: 60s
 interval: 10s
 levels:
   P2: {above: 20}
   P3: {above: 0, check: change(idle), over: each point}
 when_missing: fine
 close_after: 2m
+---
+template: usage
+title: "{measurement}"
+applies_to: {measurement: bongsu_usage}
+one_alert_per: [tenant, measurement]
+check: points
+over: sum of 10m
+levels: {P3: {above: 1}}
+when_missing: fine
 ---
 template: trend
 title: "{host}"
@@ -157,7 +166,7 @@ impl Bundles {
         let actions = step(partition, input, &self.plans);
         actions
             .into_iter()
-            .filter(|action| matches!(action, Action::Emit(_)))
+            .filter(|action| matches!(action, Action::Emit(_) | Action::Derive(_)))
             .collect()
     }
 
@@ -375,7 +384,7 @@ thread_local! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 30, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
 
     #[test]
     fn a_restart_from_any_saved_state_gives_the_same_events(

@@ -1,6 +1,7 @@
 //! A line applied to its host: which groups it is a sample of.
 
 use super::clock::{HostClock, Verdict};
+use super::derived::STANDARD_TAGS;
 use super::group::{Group, GroupKey};
 use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
@@ -9,8 +10,9 @@ use super::part::Slot;
 use super::plan::{Rule, TemplatePlan};
 use super::row::{Row, row_of};
 use super::samples::Added;
+use super::usage::TENANT;
 use model::{SeriesKey, Timestamp};
-use schemas::line::Line;
+use schemas::line::{FieldValue, Line};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -21,6 +23,8 @@ pub(crate) struct Spot<'a> {
     pub(crate) host: Cow<'a, str>,
     pub(crate) measurement: Cow<'a, str>,
     pub(crate) series: SeriesKey,
+    /// It is a sum over the tenant's partitions, of which so many have not reported.
+    derived: Option<usize>,
     /// All tags, `host` among them.
     tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }
@@ -43,7 +47,34 @@ impl<'a> Spot<'a> {
             measurement,
             series: line.series(),
             tags,
+            derived: None,
         }
+    }
+
+    /// A sum over the tenant's partitions, of which so many have not reported. It has no host.
+    pub(crate) fn of_tenant(line: &'a Line<'a>, arrival: Timestamp, missing: usize) -> Self {
+        Self {
+            line,
+            at: line.timestamp().map_or(arrival, Timestamp::from_nanos),
+            host: Cow::Borrowed(TENANT),
+            measurement: line.measurement(),
+            series: line.series(),
+            tags: line.tags().collect(),
+            derived: Some(missing),
+        }
+    }
+
+    /// What the event of a sum says besides its numbers.
+    pub(crate) fn note(&self) -> Option<String> {
+        let missing = self.derived?;
+        let mut note = String::new();
+        if let Some(FieldValue::Text(example)) = self.line.field("example") {
+            note.push_str(&example);
+        }
+        if missing > 0 {
+            note.push_str(&format!(" ({missing} partitions have not reported)"));
+        }
+        (!note.is_empty()).then_some(note)
     }
 
     pub(crate) fn tag(&self, key: &str) -> Option<&str> {
@@ -56,6 +87,7 @@ impl<'a> Spot<'a> {
     /// The tags of those keys; none when one is missing.
     fn group(&self, keys: &[String]) -> Option<Vec<(String, String)>> {
         keys.iter()
+            .filter(|key| self.derived.is_none() || *key != "host")
             .map(|key| Some((key.clone(), self.tag(key)?.to_owned())))
             .collect()
     }
@@ -94,13 +126,20 @@ pub(crate) fn apply(
         Verdict::Accepted => {}
     }
     let plan = Arc::clone(&run.plan);
+    if plan.reads_derived() && spot.derived.is_none() {
+        for (n, tag) in STANDARD_TAGS.into_iter().enumerate() {
+            host.tags_seen |= u8::from(spot.tag(tag).is_some()) << n;
+        }
+    }
     let tags: Vec<(&str, &str)> = spot
         .tags
         .iter()
         .map(|(key, value)| (key.as_ref(), value.as_ref()))
         .collect();
     for template in plan.candidates(&spot.measurement) {
-        let own = template.is_meant(&spot.measurement) && template.matches(&tags);
+        // A tenant is no host, so what is of any point of a host is not of it.
+        let of_hosts = spot.derived.is_some() && template.measurement().is_none();
+        let own = !of_hosts && template.is_meant(&spot.measurement) && template.matches(&tags);
         if !own && !template.joins(&spot.measurement) {
             continue;
         }
@@ -214,6 +253,9 @@ fn take(
 ) {
     if spot.at >= group.newest {
         group.env = spot.tag("env").map(str::to_owned);
+    }
+    if spot.derived.is_some() {
+        group.note = spot.note();
     }
     if row.says_something() {
         group.newest = group.newest.max(spot.at);

@@ -80,7 +80,7 @@ impl EventOf<'_> {
             env: group.env.clone(),
             title: rule.title.fill(&facts),
             title_ko: rule.title_ko.as_ref().map(|title| title.fill(&facts)),
-            why: self.why(cause, shown) + &self.held(kind),
+            why: self.why(cause, shown) + &self.held(kind) + &self.note(),
             runbook: rule.runbook.clone(),
         }))
     }
@@ -95,6 +95,12 @@ impl EventOf<'_> {
             AlertKind::Held => "; held back: it only watches in its first 3 weeks".to_owned(),
             _ => String::new(),
         }
+    }
+
+    /// What the sum over partitions says besides numbers.
+    fn note(&self) -> String {
+        let note = self.group.note.as_deref();
+        note.map_or_else(String::new, |note| format!(": {note}"))
     }
 
     fn numbers(&self, cause: Cause) -> (Option<f64>, Option<f64>) {

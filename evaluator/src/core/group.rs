@@ -67,6 +67,8 @@ pub(crate) struct Group {
     pub(crate) flaps: Flaps,
     pub(crate) trend: Option<Box<Trend>>,
     pub(crate) season: Option<Box<Season>>,
+    /// What its latest point says besides numbers, where it is a sum over partitions.
+    pub(crate) note: Option<String>,
 }
 
 impl Group {
@@ -92,6 +94,7 @@ impl Group {
             flaps: Flaps::default(),
             trend: None,
             season: None,
+            note: None,
         }
     }
 
@@ -162,6 +165,7 @@ impl Group {
         self.flaps.encode(to);
         to.option(self.trend.as_ref(), |to, trend| trend.encode(to));
         to.option(self.season.as_ref(), |to, season| season.encode(to));
+        to.option(self.note.as_deref(), Writer::text);
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -193,6 +197,10 @@ impl Group {
                 from.option(Season::decode)?.map(Box::new),
             ),
         };
+        let note = match from.version {
+            1 | 2 => None,
+            _ => from.option(Reader::text)?.map(str::to_owned),
+        };
         Ok(Self {
             rule: None,
             context,
@@ -213,6 +221,7 @@ impl Group {
             flaps,
             trend,
             season,
+            note,
         })
     }
 }

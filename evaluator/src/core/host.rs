@@ -7,6 +7,7 @@ use super::judge::{Judged, Scene, grid_point, retire};
 use super::plan::{Chosen, Plan, Resolved, Rule, TemplatePlan};
 use super::position::Position;
 use super::skew::Skew;
+use super::usage::{TENANT, Usage};
 use model::{Span, TenantId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ impl<'a> Run<'a> {
     /// Takes what was judged. A missing `env` is told once per group, with its first event.
     pub(crate) fn take(&mut self, host: &str, group: &mut Group, judged: Judged) {
         let Some(event) = judged.event else { return };
-        if event.env.is_none() && !group.env_told {
+        if event.env.is_none() && !group.env_told && host != TENANT {
             group.env_told = true;
             self.outcome.actions.push(Action::Find(Finding {
                 kind: FindingKind::MissingTag,
@@ -87,6 +88,10 @@ pub(crate) struct Host {
     pub(crate) clock: HostClock,
     pub(crate) skew: Skew,
     pub(crate) groups: BTreeMap<GroupKey, Group>,
+    /// Which tags of the tenant's standard its points have had, one bit each.
+    pub(crate) tags_seen: u8,
+    /// What was counted of the tenant; of the host that stands for it only.
+    pub(crate) usage: Option<Box<Usage>>,
     /// In how many parts it is saved: 2 to this power.
     pub(crate) depth: u8,
     /// What the host's clock shows when its next grid point closes.
@@ -101,6 +106,8 @@ impl Host {
             clock,
             skew,
             groups: BTreeMap::new(),
+            tags_seen: 0,
+            usage: None,
             depth,
             due: clock.heard_event,
             scheduled: None,
@@ -115,9 +122,12 @@ impl Host {
             .groups
             .values()
             .filter_map(|group| closes(group, lateness));
-        self.due = closes
-            .min()
-            .unwrap_or_else(|| self.clock.heard_event.plus(FORGET_AFTER));
+        // What stands for the tenant is never forgotten.
+        let forgotten = match self.usage {
+            Some(_) => Timestamp::from_nanos(i64::MAX),
+            None => self.clock.heard_event.plus(FORGET_AFTER),
+        };
+        self.due = closes.min().unwrap_or(forgotten);
     }
 
     /// Its clock, and how often a jump of it was adopted.
@@ -152,7 +162,7 @@ impl Host {
 
     /// Whether nothing is known of it any more.
     pub(crate) fn is_forgotten(&self, log: Timestamp) -> bool {
-        self.groups.is_empty() && self.clock.silence(log) >= FORGET_AFTER
+        self.usage.is_none() && self.groups.is_empty() && self.clock.silence(log) >= FORGET_AFTER
     }
 
     /// Judges all grid points that the host's clock has closed.

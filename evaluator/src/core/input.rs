@@ -27,6 +27,15 @@ pub enum Payload<'a> {
         /// Its content's hash, hex.
         hash: &'a str,
     },
+    /// No value, header `bongsu: derived`: what a partition reports of a grid point.
+    Derived {
+        /// The grid point.
+        at: Timestamp,
+        /// The partition.
+        from: u32,
+        /// Line protocol.
+        lines: &'a str,
+    },
     /// No value and no header that is known. It still moves log time.
     Unknown,
 }
@@ -36,10 +45,23 @@ pub enum Payload<'a> {
 pub enum Action {
     /// Say this on `bongsu.alerts`.
     Emit(Box<AlertEvent>),
+    /// Report this in the tenant's first partition.
+    Derive(Derived),
     /// Something is wrong with what the tenant sends; a record of its own, not an alert.
     Find(Finding),
     /// Add to a counter.
     Count(Counter),
+}
+
+/// What a partition reports of a grid point, for rules that span the tenant's partitions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Derived {
+    /// The grid point.
+    pub at: Timestamp,
+    /// The partition that reports it.
+    pub from: u32,
+    /// `bongsu_census`, `bongsu_usage` and `bongsu_findings` as line protocol.
+    pub lines: String,
 }
 
 /// Something that is wrong with what a tenant sends.

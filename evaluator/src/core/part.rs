@@ -10,6 +10,7 @@ use super::group::{Group, GroupKey};
 use super::host::Host;
 use super::position::Position;
 use super::skew::Skew;
+use super::usage::Usage;
 use model::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -89,7 +90,17 @@ pub(crate) struct Piece {
     /// The depth of the smallest share that is saved of its host.
     pub(crate) deepest: u8,
     /// None: the host was forgotten.
-    pub(crate) state: Option<(HostClock, Skew, BTreeMap<GroupKey, Group>)>,
+    pub(crate) state: Option<Held>,
+}
+
+/// What a part holds of its host.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) clock: HostClock,
+    pub(crate) skew: Skew,
+    pub(crate) tags_seen: u8,
+    pub(crate) usage: Option<Box<Usage>>,
+    pub(crate) groups: BTreeMap<GroupKey, Group>,
 }
 
 fn head(kind: Kind, offset: i64) -> Writer {
@@ -171,6 +182,10 @@ fn encode_share(
     to.signed(host.clock.heard_event.as_nanos());
     to.signed(host.clock.heard_log.as_nanos());
     host.skew.encode(&mut to);
+    to.byte(host.tags_seen);
+    // Once for the host, in its first share.
+    let usage = host.usage.as_ref().filter(|_| slot.prefix == 0);
+    to.option(usage, |to, usage| usage.encode(to));
     to.list(groups.iter(), |to, (key, group)| {
         key.encode(to);
         group.encode(to);
@@ -210,9 +225,14 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
         let newest = from.option(Reader::signed)?.map(Timestamp::from_nanos);
         let heard_event = Timestamp::from_nanos(from.signed()?);
         let heard_log = Timestamp::from_nanos(from.signed()?);
-        let skew = match from.version {
-            1 => Skew::default(),
-            _ => Skew::decode(&mut from)?,
+        let (skew, tags_seen, usage) = match from.version {
+            1 => (Skew::default(), 0, None),
+            2 => (Skew::decode(&mut from)?, 0, None),
+            _ => (
+                Skew::decode(&mut from)?,
+                from.byte()?,
+                from.option(Usage::decode)?.map(Box::new),
+            ),
         };
         let groups = from.list(|from| Ok((GroupKey::decode(from)?, Group::decode(from)?)))?;
         let clock = HostClock {
@@ -225,7 +245,13 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
             applied,
             slot,
             deepest: depth,
-            state: Some((clock, skew, groups.into_iter().collect())),
+            state: Some(Held {
+                clock,
+                skew,
+                tags_seen,
+                usage,
+                groups: groups.into_iter().collect(),
+            }),
         }
     } else {
         return Err(CodecError::Kind("part of a host"));

@@ -7,6 +7,7 @@ use super::part::{Slot, encode_checkpoint, encode_gone, encode_host};
 use super::plan::Plan;
 use super::position::Position;
 use super::restore::Waiting;
+use super::usage::TENANT;
 use model::{TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -73,7 +74,8 @@ impl Partition {
 
     /// Hosts that are known.
     pub fn hosts(&self) -> usize {
-        self.hosts.len()
+        let tenant = usize::from(self.hosts.contains_key(TENANT));
+        self.hosts.len() - tenant
     }
 
     /// Groups that are known.

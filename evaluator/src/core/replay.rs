@@ -1,7 +1,7 @@
 //! A file as a log: its order is the log's, arrival is the running maximum of the event times,
 //! ticks come every 10 s of that time and end 30 s after the last point.
 
-use super::input::{Action, Input, Payload};
+use super::input::{Action, Derived, Input, Payload};
 use super::partition::Partition;
 use super::plan::{Plan, Plans};
 use super::step::step;
@@ -123,7 +123,24 @@ impl Replay {
             arrival,
             payload,
         };
-        step(&mut self.partition, input, &self.plans)
+        let mut actions = step(&mut self.partition, input, &self.plans);
+        // The file is the tenant's only partition: what it reports comes next.
+        let reports: Vec<Derived> = actions
+            .extract_if(.., |action| matches!(action, Action::Derive(_)))
+            .filter_map(|action| match action {
+                Action::Derive(derived) => Some(derived),
+                _ => None,
+            })
+            .collect();
+        for report in reports {
+            let payload = Payload::Derived {
+                at: report.at,
+                from: report.from,
+                lines: &report.lines,
+            };
+            actions.extend(self.record(arrival, payload));
+        }
+        actions
     }
 }
 

@@ -4,7 +4,7 @@ use super::codec::CodecError;
 use super::group::{Group, GroupKey};
 use super::host::{Host, Run};
 use super::ledger::Grave;
-use super::part::{Piece, Slot, decode_checkpoint, decode_piece, offset_of};
+use super::part::{Held, Piece, Slot, decode_checkpoint, decode_piece, offset_of};
 use super::partition::Partition;
 use super::plan::Plans;
 use super::position::Position;
@@ -158,7 +158,7 @@ impl Partition {
             let name = Arc::clone(&piece.host);
             self.ledger.inherit(&name);
             self.ledger.touch(&name, &run.position);
-            let Some((clock, skew, groups)) = piece.state else {
+            let Some(held) = piece.state else {
                 let grave = Grave {
                     at: piece.applied,
                     depth: piece.deepest,
@@ -170,10 +170,15 @@ impl Partition {
             let host = self
                 .hosts
                 .entry(Arc::clone(&name))
-                .or_insert_with(|| Host::new(clock, skew, piece.deepest));
-            debug_assert_eq!(host.clock, clock, "shares of one host agree once they meet");
+                .or_insert_with(|| Host::new(held.clock, held.skew, piece.deepest));
+            debug_assert_eq!(
+                host.clock, held.clock,
+                "shares of one host agree once they meet"
+            );
             host.depth = host.depth.max(piece.deepest);
-            host.groups.extend(groups);
+            host.tags_seen |= held.tags_seen;
+            host.usage = host.usage.take().or(held.usage);
+            host.groups.extend(held.groups);
             host.adopt(&name, run);
             self.schedule(&name);
         }
@@ -213,13 +218,20 @@ fn split(piece: Piece, leaves: &[Slot], deepest: u8) -> Vec<Piece> {
         return vec![piece];
     }
     let share = |leaf: &Slot| {
-        let state = piece.state.as_ref().map(|(clock, skew, groups)| {
-            let inside: BTreeMap<GroupKey, Group> = groups
+        let state = piece.state.as_ref().map(|held| {
+            let inside: BTreeMap<GroupKey, Group> = held
+                .groups
                 .iter()
                 .filter(|(key, _)| leaf.holds(key))
                 .map(|(key, group)| (key.clone(), group.clone()))
                 .collect();
-            (*clock, skew.clone(), inside)
+            Held {
+                clock: held.clock,
+                skew: held.skew.clone(),
+                tags_seen: held.tags_seen,
+                usage: held.usage.clone().filter(|_| leaf.prefix == 0),
+                groups: inside,
+            }
         });
         Piece {
             host: Arc::clone(&piece.host),

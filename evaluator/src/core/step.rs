@@ -2,11 +2,14 @@
 
 use super::apply::{Spot, apply, hear};
 use super::clock::{HostClock, Passed, Verdict};
+use super::derived::{judge_waiting, report, take_report};
 use super::host::{Host, Run};
 use super::input::{Action, Finding, FindingKind, Input, Outcome, Payload, Tally};
+use super::inventory::take_inventory;
 use super::partition::Partition;
 use super::plan::{Plan, Plans};
 use super::skew::Skew;
+use super::usage::{TENANT, Usage};
 use model::Span;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,7 +35,9 @@ pub fn step(partition: &mut Partition, input: Input<'_>, plans: &Plans) -> Vec<A
             run.log = partition.log.now();
             if passed == Passed::Tick {
                 fire_timers(partition, &mut run);
+                judge_waiting(partition, &mut run);
             }
+            report(partition, &mut run);
             apply_payload(partition, input, plans, &mut run);
             outcome = run.outcome;
         }
@@ -40,7 +45,14 @@ pub fn step(partition: &mut Partition, input: Input<'_>, plans: &Plans) -> Vec<A
         None => {
             partition.log.advance(input.arrival, FIRST_TICK);
             match mark(partition, input, plans, &mut outcome) {
-                Marked::Next(plan) => partition.plan = Some(plan),
+                Marked::Next(plan) => {
+                    partition.plan = Some(Arc::clone(&plan));
+                    let place = (&tenant, partition.number);
+                    let mut run = Run::new(place, plan, input, position, outcome);
+                    run.log = partition.log.now();
+                    take_inventory(partition, None, &mut run);
+                    outcome = run.outcome;
+                }
                 Marked::Nothing => {}
             }
         }
@@ -52,6 +64,7 @@ pub fn step(partition: &mut Partition, input: Input<'_>, plans: &Plans) -> Vec<A
 fn apply_payload(partition: &mut Partition, input: Input<'_>, plans: &Plans, run: &mut Run<'_>) {
     match input.payload {
         Payload::Lines(body) => apply_lines(partition, body, run),
+        Payload::Derived { at, from, lines } => take_report(partition, (at, from, lines), run),
         Payload::Tick | Payload::BundleMark { .. } | Payload::Unknown => {
             if let Marked::Next(plan) = mark(partition, input, plans, &mut run.outcome) {
                 take_up(partition, plan, run);
@@ -76,7 +89,7 @@ fn mark(partition: &Partition, input: Input<'_>, plans: &Plans, outcome: &mut Ou
             outcome.tallies.add(Tally::UnknownRecord, 1);
             return Marked::Nothing;
         }
-        Payload::Lines(_) | Payload::Tick => return Marked::Nothing,
+        Payload::Lines(_) | Payload::Tick | Payload::Derived { .. } => return Marked::Nothing,
     };
     let Some(plan) = plans.get(revision, hash) else {
         outcome.tallies.add(Tally::ForgedMark, 1);
@@ -108,7 +121,7 @@ fn mark(partition: &Partition, input: Input<'_>, plans: &Plans, outcome: &mut Ou
 /// Judges by another bundle from here on.
 fn take_up(partition: &mut Partition, plan: Arc<Plan>, run: &mut Run<'_>) {
     run.plan = Arc::clone(&plan);
-    partition.plan = Some(plan);
+    let before = partition.plan.replace(plan);
     let names: Vec<Arc<str>> = partition.hosts.keys().cloned().collect();
     for name in names {
         partition.ledger.touch(&name, &run.position);
@@ -117,6 +130,7 @@ fn take_up(partition: &mut Partition, plan: Arc<Plan>, run: &mut Run<'_>) {
         }
         partition.schedule(&name);
     }
+    take_inventory(partition, before.as_deref(), run);
 }
 
 /// Fires what is due, in the order (deadline, host, template, group).
@@ -149,6 +163,7 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
         .map_or(0, |avro| avro.map_or(1, |avro| avro.rejected_points));
     run.outcome.tallies.add(Tally::Lines, unreadable as u64);
     run.outcome.tallies.add(Tally::Rejected, unreadable as u64);
+    let mut usage = taken_usage(partition, run);
     for line in schemas::line::scan(made.lines) {
         run.outcome.tallies.add(Tally::Lines, 1);
         let Ok(line) = line else {
@@ -156,6 +171,10 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
             continue;
         };
         let spot = Spot::of(&line, run.arrival);
+        if let Some(usage) = &mut usage {
+            let bytes = line.raw().len();
+            usage.count(&spot.measurement, bytes, spot.series, run.arrival);
+        }
         if partition.waiting.holds_all(&spot.host) {
             continue;
         }
@@ -165,6 +184,21 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
     for name in &touched {
         partition.schedule(name);
     }
+    if let Some(host) = partition.hosts.get_mut(TENANT) {
+        host.usage = usage.or(host.usage.take());
+    }
+}
+
+/// The tenant's counters, taken out while lines are counted; none where nobody reads them, or where
+/// they have counted these lines.
+fn taken_usage(partition: &mut Partition, run: &Run<'_>) -> Option<Box<Usage>> {
+    if !run.plan.reads_derived() || partition.waiting.holds_any(TENANT) {
+        return None;
+    }
+    let (name, _) = partition.hosts.get_key_value(TENANT)?;
+    let name = Arc::clone(name);
+    partition.ledger.touch(&name, &run.position);
+    partition.hosts.get_mut(&name)?.usage.take()
 }
 
 fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> Arc<str> {

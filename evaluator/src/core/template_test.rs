@@ -60,7 +60,7 @@ fn run(
         .iter()
         .filter_map(|action| match action {
             Action::Emit(event) => Some(event.as_ref()),
-            Action::Find(_) | Action::Count(_) => None,
+            Action::Find(_) | Action::Count(_) | Action::Derive(_) => None,
         })
         .collect();
     Ok(TestReport {
@@ -127,6 +127,7 @@ fn bundle(template: Template, lateness: Span) -> Result<Bundle, Vec<PlanError>> 
         templates: vec![template],
         overrides: Vec::new(),
         inventory: Vec::new(),
+        partitions: 1,
         tick: TICK,
         lateness,
     };

@@ -24,7 +24,7 @@ pub(crate) struct Outbox {
 }
 
 struct Entry {
-    value: Bytes,
+    record: NewRecord,
     /// Arrival of the record that decided it; delay is measured from it.
     arrival: Option<Timestamp>,
     delivery: Delivery,
@@ -53,23 +53,24 @@ impl Outbox {
 
     /// Sends an event. `arrival` is that of the record which decided an alert event.
     pub(crate) fn push(&mut self, value: Vec<u8>, arrival: Option<Timestamp>) {
-        let value = Bytes::from(value);
+        let value = Some(Bytes::from(value));
+        let record = NewRecord::keyed(self.target.clone(), self.key.clone(), value);
+        self.push_record(record, arrival);
+    }
+
+    /// Sends a record of another topic in the same order.
+    pub(crate) fn push_record(&mut self, record: NewRecord, arrival: Option<Timestamp>) {
         // Behind a failure it would overtake; it goes out with the others then.
         let delivery = match self.retry {
-            None => self.send(&value),
+            None => self.stream.send(record.clone()),
             Some(_) => Delivery::failed(StreamError::QueueFull),
         };
         self.sent += 1;
         self.entries.push_back(Entry {
-            value,
+            record,
             arrival,
             delivery,
         });
-    }
-
-    fn send(&self, value: &Bytes) -> Delivery {
-        let record = NewRecord::keyed(self.target.clone(), self.key.clone(), Some(value.clone()));
-        self.stream.send(record)
     }
 
     /// How many were pushed so far.
@@ -140,7 +141,8 @@ impl Outbox {
 
     fn send_again(&mut self) {
         self.retry = None;
-        let deliveries: Vec<_> = self.entries.iter().map(|e| self.send(&e.value)).collect();
+        let again = |entry: &Entry| self.stream.send(entry.record.clone());
+        let deliveries: Vec<_> = self.entries.iter().map(again).collect();
         for (entry, delivery) in self.entries.iter_mut().zip(deliveries) {
             entry.delivery = delivery;
         }

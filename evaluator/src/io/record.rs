@@ -1,7 +1,8 @@
 //! Records of a tenant's topic as the core reads them, and the two kinds that an owner appends.
 
-use crate::core::Payload;
+use crate::core::{Derived, Payload};
 use bytes::Bytes;
+use model::Timestamp;
 use stream::{NewRecord, Record, TopicPartition};
 
 const KIND: &str = "bongsu";
@@ -9,6 +10,10 @@ const TICK: &str = "tick";
 const BUNDLE: &str = "bundle";
 const REVISION: &str = "revision";
 const HASH: &str = "hash";
+const DERIVED: &str = "derived";
+const AT: &str = "at";
+const FROM: &str = "from";
+const LINES: &str = "lines";
 
 /// What a record says. One with a value is always lines, whatever its headers.
 pub(crate) fn payload<'a>(record: &Record<'a>) -> Payload<'a> {
@@ -26,6 +31,18 @@ pub(crate) fn payload<'a>(record: &Record<'a>) -> Payload<'a> {
             (Some(revision), Some(hash)) => Payload::BundleMark { revision, hash },
             _ => Payload::Unknown,
         },
+        Some(DERIVED) => {
+            let at = text(AT).and_then(|at| at.parse().ok());
+            let from = text(FROM).and_then(|from| from.parse().ok());
+            match (at, from, text(LINES)) {
+                (Some(at), Some(from), Some(lines)) => Payload::Derived {
+                    at: Timestamp::from_nanos(at),
+                    from,
+                    lines,
+                },
+                _ => Payload::Unknown,
+            }
+        }
         _ => Payload::Unknown,
     }
 }
@@ -50,6 +67,24 @@ pub(crate) fn bundle_mark(target: &TopicPartition, revision: u64, hash: &str) ->
     )
 }
 
+/// What a partition reports, in the tenant's first partition. Without a value, so that nobody
+/// stores it.
+pub(crate) fn derived(source: &TopicPartition, derived: &Derived) -> NewRecord {
+    let home = TopicPartition::new(source.topic.clone(), 0);
+    with_headers(
+        &home,
+        vec![
+            (KIND.to_owned(), Bytes::from_static(DERIVED.as_bytes())),
+            (
+                AT.to_owned(),
+                Bytes::from(derived.at.as_nanos().to_string()),
+            ),
+            (FROM.to_owned(), Bytes::from(derived.from.to_string())),
+            (LINES.to_owned(), Bytes::from(derived.lines.clone())),
+        ],
+    )
+}
+
 fn with_headers(target: &TopicPartition, headers: Vec<(String, Bytes)>) -> NewRecord {
     NewRecord {
         target: target.clone(),
@@ -62,7 +97,7 @@ fn with_headers(target: &TopicPartition, headers: Vec<(String, Bytes)>) -> NewRe
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::{Timestamp, TopicName};
+    use model::TopicName;
     use stream::BatchBuilder;
 
     fn read(value: Option<&[u8]>, headers: &[(&str, &str)]) -> String {
@@ -79,6 +114,9 @@ mod tests {
             Payload::Lines(lines) => format!("lines {}", lines.len()),
             Payload::Tick => "tick".to_owned(),
             Payload::BundleMark { revision, hash } => format!("bundle {revision} {hash}"),
+            Payload::Derived { at, from, lines } => {
+                format!("derived {} {from} {lines}", at.as_nanos())
+            }
             Payload::Unknown => "unknown".to_owned(),
         }
     }
@@ -86,10 +124,18 @@ mod tests {
     #[test]
     fn only_a_record_without_a_value_is_read_by_its_headers() {
         let mark = [("bongsu", "bundle"), ("revision", "7"), ("hash", "ab")];
+        let report = [
+            ("bongsu", "derived"),
+            ("at", "60"),
+            ("from", "3"),
+            ("lines", "m v=1"),
+        ];
         for (value, headers, what) in [
             (Some("cpu v=1"), &mark[..], "lines 7"),
             (None, &mark[..], "bundle 7 ab"),
             (None, &mark[..2], "unknown"),
+            (None, &report[..], "derived 60 3 m v=1"),
+            (None, &report[..3], "unknown"),
             (None, &[("bongsu", "tick")][..], "tick"),
             (
                 None,

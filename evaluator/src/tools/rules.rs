@@ -155,6 +155,7 @@ fn content(
         templates,
         overrides: Vec::new(),
         inventory,
+        partitions: 1,
         tick,
         lateness,
     }

@@ -22,6 +22,7 @@ pub fn bundle(revision: u64, yaml: &str, lateness: i64) -> Bundle {
         templates: Vec::new(),
         overrides: Vec::new(),
         inventory: Vec::new(),
+        partitions: 1,
         tick: Span::from_secs(10),
         lateness: Span::from_secs(lateness),
     };
@@ -78,7 +79,7 @@ pub fn events(actions: Vec<Action>) -> Vec<AlertEvent> {
         .into_iter()
         .filter_map(|action| match action {
             Action::Emit(event) => Some(*event),
-            Action::Find(_) | Action::Count(_) => None,
+            Action::Find(_) | Action::Count(_) | Action::Derive(_) => None,
         })
         .collect()
 }

@@ -37,6 +37,9 @@ pub struct BundleContent {
     pub overrides: Vec<Override>,
     /// Hosts that must report, sorted.
     pub inventory: Vec<String>,
+    /// Partitions of the tenant's topic; left out: 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub partitions: u32,
     /// How long a partition may be quiet before a tick.
     #[serde(with = "text")]
     #[schemars(with = "shape::Duration")]
@@ -74,6 +77,7 @@ impl Bundle {
                 .map(|o| Override::clone(o))
                 .collect(),
             inventory,
+            partitions: declared.partitions,
             tick: declared.evaluation.tick,
             lateness: declared.evaluation.lateness,
         };
@@ -93,6 +97,16 @@ impl BundleContent {
         let value = serde_json::to_value(self).unwrap_or_default();
         hex::encode(Sha256::digest(canonical_json(&value)))
     }
+}
+
+const fn one() -> u32 {
+    1
+}
+
+/// As serde asks for it. Bundles from before there was the number keep their hash.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+const fn is_one(partitions: &u32) -> bool {
+    *partitions == 1
 }
 
 /// The templates of a catalogue over the shipped ones, by name.

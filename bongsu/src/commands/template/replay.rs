@@ -88,6 +88,8 @@ impl<'a> Told<'a> {
         for action in actions {
             match action {
                 Action::Emit(event) => self.event(&event)?,
+                // The replay has taken it in already.
+                Action::Derive(_) => {}
                 Action::Count(counter) => {
                     *self.counts.entry(counter.what).or_default() += counter.n;
                 }

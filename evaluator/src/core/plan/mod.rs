@@ -23,6 +23,9 @@ use std::sync::Arc;
 /// A host counts as down after this time without a point where no template says another.
 const HOST_DOWN_AFTER: Span = Span::from_secs(120);
 
+/// Measurements that are derived of a tenant's partitions.
+const DERIVED: [&str; 3] = ["bongsu_census", "bongsu_usage", "bongsu_findings"];
+
 /// What is wrong with a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {what}")]
@@ -56,6 +59,10 @@ pub struct Plan {
     /// The templates of `any` measurement.
     of_any: Vec<usize>,
     host_down_after: Span,
+    partitions: u32,
+    inventory: Vec<String>,
+    /// A template reads what is derived of the tenant.
+    reads_derived: bool,
 }
 
 impl Plan {
@@ -96,6 +103,11 @@ impl Plan {
             tick: content.tick,
             lateness: content.lateness,
             host_down_after: silent.min().unwrap_or(HOST_DOWN_AFTER),
+            partitions: content.partitions.max(1),
+            inventory: content.inventory.clone(),
+            reads_derived: by_measurement
+                .keys()
+                .any(|name| DERIVED.contains(&name.as_str())),
             by_measurement,
             of_any,
             templates,
@@ -125,6 +137,26 @@ impl Plan {
     /// How far a point may lie behind its host's newest one.
     pub fn lateness(&self) -> Span {
         self.lateness
+    }
+
+    /// Partitions of the tenant's topic.
+    pub(crate) fn partitions(&self) -> u32 {
+        self.partitions
+    }
+
+    /// Hosts that must report.
+    pub(crate) fn inventory(&self) -> &[String] {
+        &self.inventory
+    }
+
+    /// Whether a template reads what is derived of the tenant; else nothing is counted for it.
+    pub(crate) fn reads_derived(&self) -> bool {
+        self.reads_derived
+    }
+
+    /// The host-down templates.
+    pub(crate) fn of_silence(&self) -> impl Iterator<Item = &TemplatePlan> {
+        self.templates.iter().filter(|t| t.base().is_silence())
     }
 
     pub(crate) fn host_down_after(&self) -> Span {

@@ -9,7 +9,7 @@ use crate::core::{Action, Finding, Input, Partition, Plans, step};
 use crate::error::PartitionError;
 use crate::io::outbox::Outbox;
 use crate::io::queue::BatchReceiver;
-use crate::io::record::payload;
+use crate::io::record::{derived, payload};
 use crate::io::state::{Rounds, SaveError, Saver, StateKey, Watched};
 use bytes::Bytes;
 use model::{StreamEvent, Timestamp, TopicName};
@@ -252,6 +252,7 @@ impl<'a> Evaluation<'a> {
         let bound = self.services.config.events_in_flight;
         let metrics = &self.services.metrics;
         let (core, outbox, duties) = (&mut self.core, &mut self.outbox, &mut self.duties);
+        let source = &self.source;
         let mut finding = None;
         self.intake.feed(|record| {
             let input = Input {
@@ -268,6 +269,9 @@ impl<'a> Evaluation<'a> {
                         outbox.push(event, Some(arrival));
                     }
                     Action::Find(found) => finding = Some(found),
+                    Action::Derive(report) => {
+                        outbox.push_record(derived(source, &report), None);
+                    }
                     Action::Count(_) => {}
                 }
             }

@@ -1,0 +1,252 @@
+//! What spans a tenant's hosts and partitions: the inventory, the census, usage and findings.
+
+mod core_support;
+
+use core_support::{Log, Points, bundle, run, s, short, tenant};
+use evaluator::core::{Action, Derived, Input, Partition, Payload, Plan, Plans, step};
+use model::{AlertEvent, host_partition};
+use schemas::catalogue::Bundle;
+
+const DOWN: &str = include_str!("../../templates/host-down.yaml");
+
+const INGEST: &str = "template: tenant-ingest\ntitle: \"{tenant} does not report\"\n\
+     applies_to: {measurement: bongsu_census}\none_alert_per: [tenant]\n\
+     check: hosts_known >= 10 and hosts_silent / hosts_known > 0.3\nover: each point\n\
+     levels: {P1: {is: true}}\n";
+
+fn beats(hosts: std::ops::Range<i64>, (from, to): (i64, i64)) -> Points {
+    hosts.fold(Points::default(), |points, n| {
+        points.every(10, (from, to), &format!("cpu,host=h{n},env=prod v"), 1.0)
+    })
+}
+
+fn of<'a>(events: &'a [AlertEvent], template: &str) -> Vec<&'a AlertEvent> {
+    events.iter().filter(|e| e.template == template).collect()
+}
+
+#[test]
+fn more_than_thirty_percent_of_at_least_ten_hosts_silent_at_once_is_one_p1() {
+    let yaml = format!("{DOWN}---\n{INGEST}");
+    for (hosts, silent, fires) in [(10, 4, true), (10, 3, false), (9, 8, false)] {
+        let mut points = beats(0..hosts, (0, 600));
+        points.0.extend(beats(silent..hosts, (600, 1_500)).0);
+        let events = run(&yaml, &points.body(), 40);
+        let ingest = of(&events, "tenant-ingest");
+        assert_eq!(ingest.len(), usize::from(fires), "{silent} of {hosts}");
+        assert_eq!(of(&events, "host-down").len(), silent as usize);
+        if let Some(event) = ingest.first() {
+            assert_eq!(event.group, [("tenant".to_owned(), "acme".to_owned())]);
+            assert_eq!(event.title, "acme does not report");
+        }
+    }
+}
+
+#[test]
+fn hosts_without_the_tags_of_the_standard_are_listed_in_one_event() {
+    let yaml = "template: tag-compliance\ntitle: t\n\
+        applies_to: {measurement: bongsu_findings, where: {kind: missing-tag}}\n\
+        one_alert_per: [tenant]\ncheck: hosts\nover: last of 5m\nlevels: {P3: {above: 0}}\n\
+        when_missing: fine\n";
+    let points = Points::default()
+        .every(
+            10,
+            (0, 600),
+            "cpu,host=a,env=prod,service=s,os=linux v",
+            1.0,
+        )
+        .every(10, (0, 600), "cpu,host=b,env=prod v", 1.0)
+        .every(10, (0, 600), "cpu,host=c,os=linux v", 1.0);
+    let events = run(yaml, &points.body(), 40);
+    assert_eq!(events.len(), 1, "{:?}", short(&events));
+    assert_eq!(events[0].value, Some(2.0));
+    let why = &events[0].why;
+    assert!(why.ends_with(": b (service os), c (env service)"), "{why}");
+}
+
+#[test]
+fn usage_is_counted_by_measurement_with_the_time_it_was_first_seen() {
+    let yaml = "template: usage\ntitle: t\napplies_to: {measurement: bongsu_usage}\n\
+        one_alert_per: [tenant, measurement]\ncheck: points\nover: sum of 10m\n\
+        levels: {P3: {above: 100}}\nwhen_missing: fine\n---\n\
+        template: new-measurement\ntitle: t\napplies_to: {measurement: bongsu_usage}\n\
+        one_alert_per: [tenant, measurement]\ncheck: time - first_seen < 120\n\
+        over: each point\nlevels: {P3: {is: true}}\nclose_after: 1h\n";
+    let points = beats(0..3, (0, 1_200)).every(60, (600, 1_200), "mem,host=h0,env=prod v", 1.0);
+    let events = run(yaml, &points.body(), 40);
+    let used = of(&events, "usage");
+    assert_eq!(used.len(), 1);
+    let measurement = |event: &AlertEvent| event.group[0].1.clone();
+    assert_eq!(measurement(used[0]), "cpu");
+    let new: Vec<(String, i64)> = of(&events, "new-measurement")
+        .iter()
+        .map(|event| {
+            (
+                measurement(event),
+                event.at.since(s(0)).as_millis() / 60_000,
+            )
+        })
+        .collect();
+    assert_eq!(new, [("cpu".to_owned(), 0), ("mem".to_owned(), 11)]);
+}
+
+fn of_two(yaml: &str) -> Bundle {
+    let mut content = bundle(1, yaml, 30).content;
+    content.partitions = 2;
+    Bundle::new(tenant(), 1, content)
+}
+
+/// Reports of two partitions in the first one's log.
+/// Arrival, and a report: its grid point, its partition and how many hosts are silent; none: a tick.
+type Said = (i64, Option<(i64, u32, i64)>);
+
+fn judged(records: &[Said]) -> Vec<AlertEvent> {
+    let yaml = INGEST.replace(
+        "hosts_known >= 10 and hosts_silent / hosts_known > 0.3",
+        "hosts_silent > 5",
+    );
+    let bundle = of_two(&yaml);
+    let mut plans = Plans::new();
+    plans.insert(Plan::compile(&bundle).unwrap());
+    let mut partition = Partition::new(tenant(), 0);
+    let mut actions = Vec::new();
+    let mark = Payload::BundleMark {
+        revision: 1,
+        hash: &bundle.hash,
+    };
+    let mut feed = |arrival: i64, payload: Payload<'_>| {
+        let offset = partition.next_offset();
+        let input = Input {
+            offset,
+            arrival: s(arrival),
+            payload,
+        };
+        actions.extend(step(&mut partition, input, &plans));
+    };
+    feed(0, mark);
+    for (arrival, report) in records {
+        match report {
+            None => feed(*arrival, Payload::Tick),
+            Some((at, from, silent)) => {
+                let lines = format!(
+                    "bongsu_census,tenant=acme hosts_known=10i,hosts_silent={silent}i {}\n",
+                    s(*at).as_nanos()
+                );
+                let payload = Payload::Derived {
+                    at: s(*at),
+                    from: *from,
+                    lines: &lines,
+                };
+                feed(*arrival, payload);
+            }
+        }
+    }
+    core_support::events(actions)
+}
+
+#[test]
+fn a_grid_point_is_judged_when_all_partitions_have_reported_it() {
+    let events = judged(&[(95, Some((60, 0, 3))), (97, Some((60, 1, 4)))]);
+    assert_eq!(short(&events), ["firing P1 @60"]);
+    assert_eq!(events[0].arrival, s(97));
+}
+
+#[test]
+fn a_repeat_of_a_report_is_dropped() {
+    let events = judged(&[
+        (95, Some((60, 0, 3))),
+        (96, Some((60, 0, 9))),
+        (97, Some((60, 1, 1))),
+        (98, Some((60, 1, 9))),
+    ]);
+    assert_eq!(short(&events), [""; 0]);
+}
+
+#[test]
+fn a_partition_that_does_not_report_is_waited_for_and_then_its_last_numbers_count() {
+    let mut records = vec![
+        (95, Some((60, 0, 1))),
+        (96, Some((60, 1, 4))),
+        (155, Some((120, 0, 3))),
+    ];
+    records.extend((16..=25).map(|n| (n * 10, None)));
+    let events = judged(&records);
+    assert_eq!(short(&events), ["firing P1 @120"]);
+    assert_eq!(events[0].arrival, s(240));
+    assert!(
+        events[0].why.contains("1 partitions have not reported"),
+        "{}",
+        events[0].why
+    );
+}
+
+#[test]
+fn a_partition_reports_each_grid_point_once_its_arrival_passed_it_by_the_lateness() {
+    let mut log = Log::new(vec![plan_of(&of_two(INGEST))]);
+    log.mark(0, 1);
+    let mut reports = Vec::new();
+    for n in 1..=40 {
+        for action in log.take(n * 5, Payload::Tick) {
+            if let Action::Derive(Derived { at, from, .. }) = action {
+                reports.push((at.since(s(0)).as_millis() / 1_000, from, n * 5));
+            }
+        }
+    }
+    assert_eq!(reports, [(0, 0, 30), (60, 0, 90), (120, 0, 150)]);
+}
+
+fn plan_of(bundle: &Bundle) -> Plan {
+    Plan::compile(bundle).unwrap()
+}
+
+fn with_inventory(revision: u64, hosts: &[&str], partitions: u32) -> Bundle {
+    let mut content = bundle(revision, DOWN, 30).content;
+    content.inventory = hosts.iter().map(|host| (*host).to_owned()).collect();
+    content.inventory.sort_unstable();
+    content.partitions = partitions;
+    Bundle::new(tenant(), revision, content)
+}
+
+#[test]
+fn a_host_of_the_inventory_that_never_reported_is_down_and_ends_when_it_is_retired() {
+    let mut log = Log::new(vec![plan_of(&with_inventory(1, &["a", "b"], 1))]);
+    log.mark(0, 1);
+    for n in 1..=40 {
+        let line = Points::default()
+            .at(n * 10, "cpu,host=a,env=prod v", 1)
+            .body();
+        log.take(n * 10, Payload::Lines(line.as_bytes()));
+    }
+    log.plans.insert(plan_of(&with_inventory(2, &["a"], 1)));
+    log.mark(410, 2);
+    let events = core_support::events(log.actions);
+    assert_eq!(short(&events), ["firing P1 @180", "expired - @410"]);
+    assert_eq!(events[0].group, [("host".to_owned(), "b".to_owned())]);
+    assert_eq!(log.partition.hosts(), 1);
+}
+
+#[test]
+fn each_host_of_the_inventory_is_expected_in_one_partition() {
+    let hosts: Vec<String> = (0..40).map(|n| format!("h{n}")).collect();
+    let names: Vec<&str> = hosts.iter().map(String::as_str).collect();
+    let bundle = with_inventory(1, &names, 4);
+    let mut plans = Plans::new();
+    plans.insert(plan_of(&bundle));
+    let mut seen = 0;
+    for number in 0..4 {
+        let mut partition = Partition::new(tenant(), number);
+        let payload = Payload::BundleMark {
+            revision: 1,
+            hash: &bundle.hash,
+        };
+        let input = Input {
+            offset: 0,
+            arrival: s(0),
+            payload,
+        };
+        step(&mut partition, input, &plans);
+        let home = |name: &&&str| host_partition(name.as_bytes(), 4) == number;
+        assert_eq!(partition.hosts(), names.iter().filter(home).count());
+        seen += partition.hosts();
+    }
+    assert_eq!(seen, 40);
+}
