@@ -1,6 +1,6 @@
 //! `bongsu template`.
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 /// `bongsu template`.
@@ -11,10 +11,30 @@ pub enum Template {
         /// A file or folder; the shipped templates when left out
         path: Option<PathBuf>,
     },
+    /// Say what is wrong in templates and what cannot be meant so; ends with 3 when something is
+    Lint {
+        /// A file or folder
+        #[arg(value_name = "DIR")]
+        path: PathBuf,
+        /// Points of the last day (line protocol, `-` is standard input): warn of rules that match no series of them
+        #[arg(long, value_name = "FILE")]
+        points: Option<PathBuf>,
+    },
     /// Judge a file of points by templates, and print the events; needs no running system
     Replay(Replay),
+    /// Print Prometheus alerting rules or a Kapacitor script as templates, and say what could not be expressed
+    Import {
+        /// Prometheus rules (YAML), or a TICKscript whose name ends in .tick
+        file: PathBuf,
+    },
     /// List the shipped templates
     List,
+    /// Print the page of the shipped templates (Markdown)
+    Docs {
+        /// en or ko
+        #[arg(long, value_enum, default_value = "en")]
+        lang: Lang,
+    },
 }
 
 /// `bongsu template replay`.
@@ -33,4 +53,13 @@ pub struct Replay {
     /// Also print what is held back: events of kind flapping, held and inhibited
     #[arg(long)]
     pub all: bool,
+}
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// English.
+    En,
+    /// Korean.
+    Ko,
 }

@@ -1,4 +1,6 @@
 //! `bongsu template` as a person runs it: the program itself, over files, without a running system.
 
+mod import;
+mod lint;
 mod replay;
 mod support;

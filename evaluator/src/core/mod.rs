@@ -31,6 +31,7 @@ mod replay;
 mod restore;
 mod row;
 mod samples;
+mod script;
 mod season;
 mod skew;
 mod step;

@@ -1,20 +1,22 @@
 //! The tests that a template carries: `given` becomes points, and the engine itself judges them.
 
-use super::given::{Phase, What, parse};
+use super::given::What;
 use super::input::Action;
 use super::plan::{Plan, PlanError};
 use super::replay::Replay;
+use super::script::Script;
 use super::timeline::describe_since;
 use model::{AlertEvent, AlertKind, Span, TenantId, Timestamp};
-use schemas::catalogue::{Bundle, BundleContent, Expectation, PerPriority, Template, TemplateTest};
-use std::fmt::Write as _;
+use schemas::catalogue::{
+    Bundle, BundleContent, Expectation, Given, PerPriority, Template, TemplateTest,
+};
 
 /// When tests begin: 2026-01-01T00:00:00Z, a multiple of every grid up to a day.
-const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
+pub(super) const START: Timestamp = Timestamp::from_millis(1_767_225_600_000);
 const TICK: Span = Span::from_secs(10);
 /// The check of a template under test is replaced by this field, so that `given` speaks of its
 /// value.
-const FIELD: &str = "value";
+pub(super) const FIELD: &str = "value";
 
 /// How one test of a template went.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +24,7 @@ pub struct TestReport {
     /// The template.
     pub template: String,
     /// As written.
-    pub given: String,
+    pub given: Given,
     /// As written.
     pub expect: Expectation,
     /// None when it passed; else what was found.
@@ -49,12 +51,19 @@ fn run(
     test: &TemplateTest,
     lateness: Span,
 ) -> Result<TestReport, Vec<PlanError>> {
-    let place = || format!("template {}, tests", template.template);
-    let phases = parse(&test.given).map_err(|what| vec![PlanError::new(place(), what)])?;
-    let plan = Plan::compile(&bundle(with_plain_check(template), lateness)?)?;
+    let script = Script::read(template, &test.given).map_err(|what| {
+        let place = format!("template {}, tests", template.template);
+        vec![PlanError::new(place, what)]
+    })?;
+    let judged = match test.given {
+        Given::Check(_) => with_plain_check(template),
+        Given::Series(_) => template.clone(),
+    };
+    let plan = Plan::compile(&bundle(judged, lateness)?)?;
     let mut replay = Replay::new(tenant()?, plan);
-    let mut actions = replay.take(points(template, &phases).as_bytes());
-    actions.extend(replay.take(format!("# arrival={}\n", end(&phases).as_nanos()).as_bytes()));
+    let mut actions = replay.take(script.points(template).as_bytes());
+    let end = START.plus(script.length()).as_nanos();
+    actions.extend(replay.take(format!("# arrival={end}\n").as_bytes()));
     actions.extend(replay.pass(lateness.plus(TICK)));
     let events: Vec<&AlertEvent> = actions
         .iter()
@@ -68,7 +77,7 @@ fn run(
         given: test.given.clone(),
         expect: test.expect,
         failure: failure(test.expect, &events),
-        timeline: timeline(&phases, &events),
+        timeline: timeline(&script, &events),
     })
 }
 
@@ -90,32 +99,31 @@ fn failure(expect: Expectation, events: &[&AlertEvent]) -> Option<String> {
     (!met).then(|| format!("expected {expect}, but at the end {found}"))
 }
 
-fn timeline(phases: &[Phase], events: &[&AlertEvent]) -> String {
-    let mut text = String::new();
-    let mut begin = Span::ZERO;
-    let mut events = events.iter().peekable();
-    for phase in phases {
-        let what = match phase.what {
-            What::Value(value) => value.to_string(),
-            What::Gap => "gap".to_owned(),
-            What::Silence => "silence".to_owned(),
-        };
-        let until = begin.plus(phase.span);
-        // Writing to a String cannot fail.
-        writeln!(text, "+{begin}  given {what} for {}", phase.span).unwrap_or_default();
-        while let Some(event) = events.next_if(|event| event.at <= START.plus(until)) {
-            writeln!(text, "    {}", describe_since(event, START)).unwrap_or_default();
+fn timeline(script: &Script, events: &[&AlertEvent]) -> String {
+    let mut lines: Vec<(Span, String)> = Vec::new();
+    for (name, phases) in script.named() {
+        let mut begin = Span::ZERO;
+        for phase in phases {
+            let what = match phase.what {
+                What::Value(value) => value.to_string(),
+                What::Ramp(from, to) => format!("{from} to {to}"),
+                What::Gap => "gap".to_owned(),
+                What::Silence => "silence".to_owned(),
+            };
+            lines.push((
+                begin,
+                format!("+{begin}  given {name}{what} for {}", phase.span),
+            ));
+            begin = begin.plus(phase.span);
         }
-        begin = until;
     }
     for event in events {
-        writeln!(text, "    {}", describe_since(event, START)).unwrap_or_default();
+        let line = format!("    {}", describe_since(event, START));
+        lines.push((event.at.since(START), line));
     }
-    text
-}
-
-fn end(phases: &[Phase]) -> Timestamp {
-    phases.iter().fold(START, |at, phase| at.plus(phase.span))
+    // What was said first stays first: phrases before the events of their beginning.
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line + "\n").collect()
 }
 
 fn tenant() -> Result<TenantId, Vec<PlanError>> {
@@ -134,7 +142,7 @@ fn bundle(template: Template, lateness: Span) -> Result<Bundle, Vec<PlanError>> 
     Ok(Bundle::new(tenant()?, 1, content))
 }
 
-fn is_silence(template: &Template) -> bool {
+pub(super) fn is_silence(template: &Template) -> bool {
     template
         .check
         .as_deref()
@@ -156,79 +164,4 @@ fn with_plain_check(template: &Template) -> Template {
     }
     plain.levels = levels;
     plain
-}
-
-/// Lines of one group that give the check those values: one every `interval`, the first one
-/// interval after the start. In a gap another series of the host goes on; in silence nothing does.
-fn points(template: &Template, phases: &[Phase]) -> String {
-    let (series, beat) = series(template);
-    let interval = template.interval();
-    let silent = is_silence(template);
-    // The host is known from the start on.
-    let mut text = format!("{beat} {FIELD}=1 {}\n", START.as_nanos());
-    let mut begin = START;
-    for phase in phases {
-        let until = begin.plus(phase.span);
-        let mut at = begin.plus(interval);
-        while at <= until {
-            let at_nanos = at.as_nanos();
-            let line = match phase.what {
-                What::Value(value) => Some(format!("{series} {FIELD}={value:?} {at_nanos}\n")),
-                What::Gap if !silent => Some(format!("{beat} {FIELD}=1 {at_nanos}\n")),
-                What::Gap | What::Silence => None,
-            };
-            text.extend(line);
-            at = at.plus(interval);
-        }
-        begin = until;
-    }
-    text
-}
-
-/// The series of the group under test, and another one of its host that proves that the host lives.
-fn series(template: &Template) -> (String, String) {
-    let applies_to = template.applies_to.as_ref();
-    let name = applies_to.map_or("any", |to| to.measurement.as_str());
-    let mut tags: Vec<(&str, &str)> = vec![("env", "prod")];
-    for (key, values) in applies_to.iter().flat_map(|to| &to.where_) {
-        tags.retain(|(known, _)| known != key);
-        tags.extend(
-            values
-                .values()
-                .first()
-                .map(|value| (key.as_str(), value.as_str())),
-        );
-    }
-    let group = template.group_tags();
-    for key in &group {
-        if tags.iter().all(|(known, _)| known != key) {
-            tags.push((key, "test"));
-        }
-    }
-    let host = tags
-        .iter()
-        .find(|(key, _)| *key == "host")
-        .map_or("test", |(_, host)| host);
-    let mut series = escape(name, &[',', ' ']);
-    for (key, value) in &tags {
-        series.push_str(&format!(",{}={}", escape(key, &TAG), escape(value, &TAG)));
-    }
-    (
-        series,
-        format!("bongsu_test_beat,host={}", escape(host, &TAG)),
-    )
-}
-
-/// What is escaped in tags.
-const TAG: [char; 3] = [',', ' ', '='];
-
-fn escape(text: &str, special: &[char]) -> String {
-    let mut out = String::new();
-    for c in text.chars() {
-        if special.contains(&c) {
-            out.push('\\');
-        }
-        out.push(c);
-    }
-    out
 }

@@ -2,9 +2,18 @@
 //! an evaluation of its own; all of them drive `core`.
 
 mod chunks;
+mod docs;
 mod event;
+mod import;
+mod lint;
+mod names;
 mod rules;
+mod seen;
 
 pub use chunks::Chunks;
+pub use docs::{Language, template_page};
 pub use event::event_json;
+pub use import::{Imported, Refused, from_prometheus, from_tickscript};
+pub use lint::warnings;
 pub use rules::Rules;
+pub use seen::Seen;

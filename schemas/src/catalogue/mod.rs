@@ -44,10 +44,11 @@ pub use schedule::{
     Team, Turn,
 };
 pub use shard::{Epoch, EpochStart, Placement, Shard, ShardProduct};
-pub use shipped::shipped_templates;
+pub use shipped::{shipped_files, shipped_templates};
 pub use step_target::StepTarget;
 pub use template::{
-    AppliesTo, Expectation, Level, OneOrMany, Template, TemplateTest, Threshold, WhenMissing,
+    AppliesTo, Expectation, Given, GivenSeries, Level, OneOrMany, Template, TemplateTest,
+    Threshold, WhenMissing,
 };
 pub use tenant::{Contract, DEFAULT_CLUSTER, Evaluation, Sha256, Tenant, Token};
 pub use yaml::parse_yaml;

@@ -3,24 +3,48 @@
 use super::{Entry, Template, parse_yaml};
 use std::sync::OnceLock;
 
-const FILES: [(&str, &str); 4] = [
-    (
-        "cpu-usage.yaml",
-        include_str!("../../../templates/cpu-usage.yaml"),
-    ),
-    (
-        "disk-usage.yaml",
-        include_str!("../../../templates/disk-usage.yaml"),
-    ),
-    (
-        "host-down.yaml",
-        include_str!("../../../templates/host-down.yaml"),
-    ),
-    (
-        "memory-usage.yaml",
-        include_str!("../../../templates/memory-usage.yaml"),
-    ),
+/// The files of `templates/` by name.
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            concat!($name, ".yaml"),
+            include_str!(concat!("../../../templates/", $name, ".yaml")),
+        )),*]
+    };
+}
+
+const FILES: &[(&str, &str)] = files![
+    "agent-loses-data",
+    "apache-workers",
+    "container-oom",
+    "cpu-usage",
+    "disk-usage",
+    "host-down",
+    "http-connect",
+    "http-status",
+    "inode-usage",
+    "iowait",
+    "jvm-heap",
+    "load",
+    "log-keyword",
+    "memory-usage",
+    "net-errors",
+    "pod-restarts",
+    "process-down",
+    "redis-memory",
+    "restart",
+    "swap-usage",
+    "tls-expiry",
+    "tls-invalid",
+    "tomcat-threads",
+    "windows-event",
+    "windows-service",
 ];
+
+/// The files that hold the shipped templates, each its name and its text.
+pub fn shipped_files() -> &'static [(&'static str, &'static str)] {
+    FILES
+}
 
 /// The shipped templates. A template of the catalogue with the same name replaces one.
 pub fn shipped_templates() -> &'static [Template] {
@@ -46,9 +70,11 @@ mod tests {
     #[test]
     fn every_shipped_template_is_read() {
         let names: Vec<&str> = shipped_templates().iter().map(|t| &*t.template).collect();
-        assert_eq!(
-            names,
-            ["cpu-usage", "disk-usage", "host-down", "memory-usage"]
-        );
+        let files: Vec<&str> = FILES
+            .iter()
+            .map(|(file, _)| file.trim_end_matches(".yaml"))
+            .collect();
+        assert_eq!(names, files);
+        assert!(names.is_sorted());
     }
 }

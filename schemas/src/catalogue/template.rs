@@ -2,6 +2,9 @@
 
 pub(super) mod env_limits;
 mod forms;
+mod given;
+
+pub use given::{Given, GivenSeries};
 
 use super::text::{self, shape, text_form};
 use super::{Over, PerPriority};
@@ -245,8 +248,8 @@ pub enum WhenMissing {
 #[serde(deny_unknown_fields)]
 pub struct TemplateTest {
     /// Values of the check and for how long, such as `95 for 11m, then 50 for 10m` or `silence for
-    /// 5m`.
-    pub given: String,
+    /// 5m`; or named series with phrases for their fields.
+    pub given: Given,
     /// How it stands at the end.
     pub expect: Expectation,
 }

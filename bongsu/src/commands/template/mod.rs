@@ -1,12 +1,15 @@
 //! `bongsu template`: threshold templates, the tests inside them, and points judged by them.
 
+mod import;
+mod lint;
 mod replay;
 mod rules;
 mod test;
 
-use crate::cli::{Global, Template as Command};
+use crate::cli::{Global, Lang, Template as Command};
 use crate::failure::Outcome;
 use crate::print::{self, Table};
+use evaluator::tools::{Language, template_page};
 use schemas::catalogue::shipped_templates;
 
 pub(super) fn run(global: &Global, command: Command) -> Outcome {
@@ -16,6 +19,15 @@ pub(super) fn run(global: &Global, command: Command) -> Outcome {
             Ok(())
         }
         Command::Test { path } => test::run(global, path.as_deref()),
+        Command::Docs { lang } => {
+            print::text(&template_page(match lang {
+                Lang::En => Language::English,
+                Lang::Ko => Language::Korean,
+            }));
+            Ok(())
+        }
+        Command::Import { file } => import::run(&file),
+        Command::Lint { path, points } => lint::run(global, &path, points.as_deref()),
         Command::Replay(replay) => replay::run(global, &replay),
     }
 }

@@ -25,6 +25,11 @@ pub(super) fn read_rules(path: &Path, tenant: Option<&str>) -> Outcome<Rules> {
     Ok(rules)
 }
 
+/// The files of a folder as they stand.
+pub(super) fn rule_files(path: &Path) -> Outcome<Vec<(String, String)>> {
+    yaml_files(path)
+}
+
 pub(super) fn parse_tenant(name: &str) -> Outcome<TenantId> {
     TenantId::parse(name).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }

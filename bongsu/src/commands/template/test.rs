@@ -37,7 +37,7 @@ pub(super) fn run(global: &Global, path: Option<&Path>) -> Outcome {
             }
             table.row(vec![
                 report.template.into(),
-                report.given.into(),
+                report.given.to_string().into(),
                 report.expect.to_string().into(),
                 if report.failure.is_none() {
                     "ok"

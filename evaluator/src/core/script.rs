@@ -1,0 +1,200 @@
+//! What a test of a template sends: phrases as lines of points.
+
+use super::given::{Phase, What, length, parse};
+use super::template_test::{FIELD, START, is_silence};
+use model::{Span, Timestamp};
+use schemas::catalogue::{Given, GivenSeries, Template};
+
+/// A field of a series and its phrases.
+#[derive(Debug)]
+struct Track {
+    /// Measurement and tags.
+    series: String,
+    /// What names it in a timeline; nothing where there is only the check.
+    name: String,
+    field: String,
+    phases: Vec<Phase>,
+}
+
+/// All tracks of a test.
+#[derive(Debug)]
+pub(super) struct Script {
+    tracks: Vec<Track>,
+    /// Another series of the host, which proves that it lives.
+    beat: String,
+}
+
+impl Script {
+    /// Reads the phrases.
+    pub(super) fn read(template: &Template, given: &Given) -> Result<Self, String> {
+        let (own, beat) = series(template);
+        let tracks = match given {
+            Given::Check(phrases) => vec![Track {
+                series: own,
+                name: String::new(),
+                field: FIELD.to_owned(),
+                phases: parse(phrases)?,
+            }],
+            Given::Series(all) => {
+                let mut tracks = Vec::new();
+                for each in all {
+                    tracks.extend(tracks_of(each, &own)?);
+                }
+                tracks
+            }
+        };
+        Ok(Self { tracks, beat })
+    }
+
+    /// How long it takes.
+    pub(super) fn length(&self) -> Span {
+        let lengths = self.tracks.iter().map(|track| length(&track.phases));
+        lengths.max().unwrap_or(Span::ZERO)
+    }
+
+    /// The phrases and what they are of.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&str, &[Phase])> {
+        self.tracks
+            .iter()
+            .map(|track| (track.name.as_str(), track.phases.as_slice()))
+    }
+
+    /// Lines, one a series every `interval`, the first one interval after the start. In a gap
+    /// another series of the host goes on; in silence nothing does.
+    pub(super) fn points(&self, template: &Template) -> String {
+        let interval = template.interval();
+        let silent = is_silence(template);
+        // The host is known from the start on.
+        let mut text = format!("{} {FIELD}=1 {}\n", self.beat, START.as_nanos());
+        let end = START.plus(self.length());
+        let mut at = START.plus(interval);
+        while at <= end {
+            let mut quiet = true;
+            let mut lines: Vec<(&str, String)> = Vec::new();
+            for track in &self.tracks {
+                let Some((what, into, span)) = track.at(at) else {
+                    quiet = false;
+                    continue;
+                };
+                quiet &= what == What::Silence;
+                let Some(value) = what.value(into, span) else {
+                    continue;
+                };
+                let field = format!("{}={value:?}", escape(&track.field, &TAG));
+                match lines.iter_mut().find(|(series, _)| *series == track.series) {
+                    Some((_, fields)) => fields.push_str(&format!(",{field}")),
+                    None => lines.push((&track.series, field)),
+                }
+            }
+            // A rule of silence hears any point.
+            if lines.is_empty() && !quiet && !silent {
+                text.push_str(&format!("{} {FIELD}=1 {}\n", self.beat, at.as_nanos()));
+            }
+            for (series, fields) in lines {
+                text.push_str(&format!("{series} {fields} {}\n", at.as_nanos()));
+            }
+            at = at.plus(interval);
+        }
+        text
+    }
+}
+
+impl Track {
+    /// The phrase that covers (begin, end] around `at`, how far it is in, and its length.
+    fn at(&self, at: Timestamp) -> Option<(What, Span, Span)> {
+        let mut begin = START;
+        for phase in &self.phases {
+            let end = begin.plus(phase.span);
+            if at > begin && at <= end {
+                return Some((phase.what, at.since(begin), phase.span));
+            }
+            begin = end;
+        }
+        None
+    }
+}
+
+fn tracks_of(given: &GivenSeries, own: &str) -> Result<Vec<Track>, String> {
+    let series = match &given.series {
+        None => own.to_owned(),
+        Some(named) => {
+            let mut series = named.clone();
+            for (key, value) in [("host", "test"), ("env", "prod")] {
+                if !named.contains(&format!(",{key}=")) {
+                    series.push_str(&format!(",{key}={value}"));
+                }
+            }
+            check(&series)?;
+            series
+        }
+    };
+    let named = given.series.iter().map(|name| format!("{name} "));
+    let prefix: String = named.collect();
+    let track = |(field, phrases): (&String, &String)| {
+        Ok(Track {
+            series: series.clone(),
+            name: format!("{prefix}{field} "),
+            field: field.clone(),
+            phases: parse(phrases)?,
+        })
+    };
+    given.fields.iter().map(track).collect()
+}
+
+/// A series must be line protocol.
+fn check(series: &str) -> Result<(), String> {
+    let line = format!("{series} {FIELD}=1 0");
+    match schemas::line::scan(line.as_bytes()).next() {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(rejected)) => Err(format!("`{series}` is no series: {}", rejected.reason)),
+        None => Err(format!("`{series}` is no series")),
+    }
+}
+
+/// The series of the group under test, and another one of its host that proves that the host lives.
+fn series(template: &Template) -> (String, String) {
+    let applies_to = template.applies_to.as_ref();
+    let name = applies_to.map_or("any", |to| to.measurement.as_str());
+    let mut tags: Vec<(&str, &str)> = vec![("env", "prod")];
+    for (key, values) in applies_to.iter().flat_map(|to| &to.where_) {
+        tags.retain(|(known, _)| known != key);
+        tags.extend(
+            values
+                .values()
+                .first()
+                .map(|value| (key.as_str(), value.as_str())),
+        );
+    }
+    let group = template.group_tags();
+    for key in &group {
+        if tags.iter().all(|(known, _)| known != key) {
+            tags.push((key, "test"));
+        }
+    }
+    let host = tags
+        .iter()
+        .find(|(key, _)| *key == "host")
+        .map_or("test", |(_, host)| host);
+    let mut series = escape(name, &[',', ' ']);
+    for (key, value) in &tags {
+        series.push_str(&format!(",{}={}", escape(key, &TAG), escape(value, &TAG)));
+    }
+    (
+        series,
+        format!("bongsu_test_beat,host={}", escape(host, &TAG)),
+    )
+}
+
+/// What is escaped in tags.
+const TAG: [char; 3] = [',', ' ', '='];
+
+fn escape(text: &str, special: &[char]) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        if special.contains(&c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
+}

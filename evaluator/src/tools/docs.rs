@@ -1,0 +1,237 @@
+//! The page of the shipped templates, in English and Korean, made from the templates themselves.
+
+use schemas::catalogue::{Level, Template, WhenMissing, shipped_files, shipped_templates};
+use std::fmt::Write as _;
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// English.
+    English,
+    /// Korean.
+    Korean,
+}
+
+/// What the comments at the head of a template's file say.
+#[derive(Debug, Default)]
+struct Head {
+    about: String,
+    todo: String,
+}
+
+impl Language {
+    fn pick(self, english: &'static str, korean: &'static str) -> &'static str {
+        match self {
+            Self::English => english,
+            Self::Korean => korean,
+        }
+    }
+}
+
+/// The page, Markdown.
+pub fn template_page(language: Language) -> String {
+    let mut page = String::from(language.pick(ENGLISH, KOREAN));
+    for template in shipped_templates() {
+        let title = match language {
+            Language::English => template.title(),
+            Language::Korean => template.title_ko.as_deref().unwrap_or(template.title()),
+        };
+        let places = template
+            .levels
+            .iter()
+            .map(|(priority, level)| format!("{priority} {}", level_text(template, level)));
+        let row = format!(
+            "| [{name}](#{name}) | {title} | {levels} |\n",
+            name = template.template,
+            levels = places.collect::<Vec<_>>().join("<br>")
+        );
+        page.push_str(&row);
+    }
+    for (template, (file, text)) in shipped_templates().iter().zip(shipped_files()) {
+        section(&mut page, template, file, text, language);
+    }
+    page
+}
+
+const ENGLISH: &str = "# The shipped templates\n\n\
+    Made by `bongsu template docs`; a test keeps it current. Every template carries tests for firing, not firing, \
+    recovery and its pitfall (`bongsu template test`), and those whose input runs on Linux are held against samples of a \
+    real Telegraf (`templates/samples`, recorded by `tests/real/record-samples`).\n\n\
+    Change thresholds with overrides, not by copying. stg and dev show P3 at most.\n\n\
+    | template | title | levels |\n|---|---|---|\n";
+
+const KOREAN: &str = "# 기본 제공 템플릿\n\n\
+    `bongsu template docs --lang ko`로 만들며 테스트가 최신인지 확인한다. 모든 템플릿은 발생, 미발생, 복구, 주의점에 대한 \
+    테스트를 지니고(`bongsu template test`), Linux에서 동작하는 입력은 실제 Telegraf의 샘플로 확인한다\
+    (`templates/samples`, `tests/real/record-samples`로 기록).\n\n\
+    임계값은 복사하지 말고 override로 바꾼다. stg와 dev는 최고 P3로 표시한다.\n\n\
+    | 템플릿 | 제목 | 단계 |\n|---|---|---|\n";
+
+fn section(page: &mut String, template: &Template, file: &str, text: &str, language: Language) {
+    let head = head(text, language);
+    let about = language.pick("What to do", "할 일");
+    let applies = template.applies_to.as_ref();
+    let measurement = applies.map_or("-", |to| to.measurement.as_str());
+    let rows = [
+        (
+            language.pick("measurement", "measurement"),
+            format!("`{measurement}`"),
+        ),
+        (
+            language.pick("one alert per", "알림 단위"),
+            template.group_tags().join(", "),
+        ),
+        (
+            language.pick("check", "검사"),
+            format!("`{}`", template.check.as_deref().unwrap_or("-")),
+        ),
+        (
+            language.pick("over", "구간"),
+            template
+                .over
+                .map_or("-".to_owned(), |over| over.to_string()),
+        ),
+        (
+            language.pick("missing data", "데이터 누락"),
+            missing(template, language),
+        ),
+    ];
+    let mut add = |text: String| page.push_str(&text);
+    add(format!("\n## {}\n\n{}\n\n", template.template, head.about));
+    add("| | |\n|---|---|\n".to_owned());
+    for (name, value) in rows {
+        add(format!("| {name} | {value} |\n"));
+    }
+    for (priority, level) in template.levels.iter() {
+        add(format!(
+            "| {priority} | {} |\n",
+            level_text(template, level)
+        ));
+    }
+    add(format!(
+        "\n**{about}.** {}\n\n`templates/{file}`\n",
+        head.todo
+    ));
+}
+
+fn missing(template: &Template, language: Language) -> String {
+    let mut text = match template.when_missing() {
+        WhenMissing::FollowHostDown => language
+            .pick("an alert of the host", "호스트의 알림")
+            .to_owned(),
+        WhenMissing::Fine => language.pick("fine", "정상").to_owned(),
+        WhenMissing::Resolve => language
+            .pick("the end of the incident", "인시던트 종료")
+            .to_owned(),
+        WhenMissing::Priority(priority) => priority.to_string(),
+    };
+    if let Some(after) = template.missing_after {
+        // Writing to a String cannot fail.
+        write!(text, ", {after}").unwrap_or_default();
+    }
+    text
+}
+
+/// `above 90 for 5m, until below 85`.
+fn level_text(template: &Template, level: &Level) -> String {
+    let mut text = match (level.above, level.below, level.is) {
+        (Some(above), ..) => format!("above {}", number(above.value())),
+        (_, Some(below), _) => format!("below {}", number(below.value())),
+        (_, _, Some(is)) => is.to_string(),
+        _ => String::new(),
+    };
+    if template.unit.as_deref() == Some("percent") {
+        text.push_str(" %");
+    }
+    if let Some(over) = level.over {
+        write!(text, " ({over})").unwrap_or_default();
+    }
+    if let Some(span) = level.for_ {
+        write!(text, " for {span}").unwrap_or_default();
+    }
+    let until = [("below", level.until_below), ("above", level.until_above)];
+    for (word, threshold) in until {
+        if let Some(threshold) = threshold {
+            write!(text, ", until {word} {}", number(threshold.value())).unwrap_or_default();
+        }
+    }
+    text
+}
+
+fn number(value: f64) -> String {
+    value.to_string()
+}
+
+/// The comments at the head: `about:` and `do:`, with ` ko` behind the word for Korean.
+fn head(text: &str, language: Language) -> Head {
+    let mut head = Head::default();
+    let mut in_about = None;
+    for line in text.lines() {
+        let Some(comment) = line.strip_prefix("# ") else {
+            break;
+        };
+        let wanted = |word: &str| match language {
+            Language::English => comment.strip_prefix(&format!("{word}: ")),
+            Language::Korean => comment.strip_prefix(&format!("{word} ko: ")),
+        };
+        let is_key = ["about: ", "about ko: ", "do: ", "do ko: "]
+            .iter()
+            .any(|key| comment.starts_with(key));
+        let part = if let Some(about) = wanted("about") {
+            in_about = Some(true);
+            about
+        } else if let Some(todo) = wanted("do") {
+            in_about = Some(false);
+            todo
+        } else if is_key {
+            in_about = None;
+            continue;
+        } else {
+            comment
+        };
+        let into = match in_about {
+            Some(true) => &mut head.about,
+            Some(false) => &mut head.todo,
+            None => continue,
+        };
+        if !into.is_empty() {
+            into.push(' ');
+        }
+        into.push_str(part);
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_in_docs_are_current() {
+        for (language, name) in [
+            (Language::English, "templates.md"),
+            (Language::Korean, "templates.ko.md"),
+        ] {
+            let path = format!("{}/../docs/{name}", env!("CARGO_MANIFEST_DIR"));
+            let found = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                found == template_page(language),
+                "docs/{name} is not current: `bongsu template docs --lang .. > docs/{name}`"
+            );
+        }
+    }
+
+    #[test]
+    fn every_shipped_template_is_explained_in_both_languages() {
+        for (file, text) in shipped_files() {
+            for language in [Language::English, Language::Korean] {
+                let head = head(text, language);
+                assert!(head.about.len() > 20 && head.todo.len() > 20, "{file}");
+            }
+        }
+        for template in shipped_templates() {
+            assert!(template.title_ko.is_some(), "{}", template.template);
+            assert!(template.tests.len() >= 3, "{}", template.template);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Tables of what is imported and what is refused.
+
+use super::*;
+
+const CPU: &str = "var warning = 80\nvar data = stream\n    |from()\n        .measurement('cpu')\n        \
+    .where(lambda: \"cpu\" == 'cpu-total')\n        .groupBy('host')\n    |window()\n        .period(5m)\n        \
+    .every(1m)\n    |mean('usage_idle')\n        .as('idle')\n    |eval(lambda: 100 - \"idle\")\n        \
+    .as('used')\n// who is told\ndata\n    |alert()\n        .message('CPU of {{ index .Tags \"host\" }}')\n        \
+    .warn(lambda: \"used\" > warning)\n        .crit(lambda: \"used\" > 90)\n        \
+    .critReset(lambda: \"used\" < 85)\n        .slack()\n";
+
+#[test]
+fn a_threshold_alert_becomes_a_template_with_its_ladder() {
+    let imported = from_tickscript("cpu-alert", CPU).unwrap();
+    assert_eq!(imported.refused, []);
+    let yaml = &imported.yaml;
+    for line in [
+        "template: cpu-alert",
+        "title: \"CPU of {host}\"",
+        "  measurement: cpu",
+        "    cpu: [cpu-total]",
+        "one_alert_per: [host]",
+        "check: \"100 - usage_idle\"",
+        "over: average of 5m",
+        "every: 1m",
+        "  P1: {above: 90, until_below: 85}",
+        "  P2: {above: 80}",
+    ] {
+        assert!(yaml.lines().any(|found| found == line), "{line}\n{yaml}");
+    }
+    assert!(
+        imported.notes[0].contains("escalation policy"),
+        "{:?}",
+        imported.notes
+    );
+}
+
+#[test]
+fn what_cannot_be_said_is_told_with_the_reason() {
+    for (script, why) in [
+        (
+            "stream\n|from().measurement('m')\n|derivative('v')\n|alert().crit(lambda: \"v\" > 1)",
+            "`derivative` is not imported",
+        ),
+        (
+            "stream\n|from().measurement('m')\n|alert().crit(lambda: \"v\" > 1 AND \"w\" > 2)",
+            "two conditions",
+        ),
+        (
+            "stream\n|from().measurement('m').where(lambda: \"a\" =~ /x/)\n|alert().crit(lambda: \"v\" > 1)",
+            "more than tags",
+        ),
+        (
+            "stream\n|from().measurement('m')\n|mean('v')\n|alert().crit(lambda: \"mean\" > 1)",
+            "`|window()`",
+        ),
+        (
+            "stream\n|from().measurement('m')\n|alert().crit(lambda: sigma(\"v\") > 3)",
+            "not imported",
+        ),
+    ] {
+        let imported = from_tickscript("t", script).unwrap();
+        assert!(
+            imported
+                .refused
+                .first()
+                .is_some_and(|r| r.why.contains(why)),
+            "{script}: {imported:?}"
+        );
+    }
+    assert!(from_tickscript("t", "var x = 1").is_err());
+}

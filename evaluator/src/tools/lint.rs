@@ -1,0 +1,265 @@
+//! Warnings about rules that load but cannot be meant so.
+
+use super::names::fields;
+use super::{Rules, Seen};
+use model::Span;
+use schemas::catalogue::{CatalogueError, Entry, Level, Located, Template, shipped_templates};
+
+/// What is probably not meant in these rules; with `seen`, also which of them match no series of
+/// those points.
+pub fn warnings(rules: &Rules, seen: Option<&Seen>) -> Vec<CatalogueError> {
+    let mut found = Vec::new();
+    for (n, template) in rules.templates().iter().enumerate() {
+        let mut add = |path: &str, what: String, hint: Option<&str>| {
+            found.push(place(rules, template, path, what, hint));
+        };
+        never_fires(template, &mut add);
+        if let Some((other, shipped)) = duplicate(template, &rules.templates()[..n]) {
+            let whose = if shipped {
+                "the shipped template"
+            } else {
+                "template"
+            };
+            add(
+                "template",
+                format!(
+                    "it judges the same as {whose} `{}`: each alert would come twice",
+                    other.template
+                ),
+                Some("leave one out, or change the other by an override"),
+            );
+        }
+        if let (Some(seen), Some(to)) = (seen, &template.applies_to)
+            && let Some((path, what)) =
+                seen.why_not(to, &all_fields(template), &template.group_tags())
+        {
+            add(
+                path,
+                what,
+                Some("is the name right, and does an agent send it?"),
+            );
+        }
+    }
+    found
+}
+
+fn place(
+    rules: &Rules,
+    template: &Template,
+    path: &str,
+    what: String,
+    hint: Option<&str>,
+) -> CatalogueError {
+    let stands = |l: &&Located<Entry>| matches!(&l.value, Entry::Template(t) if t.template == template.template);
+    let located = rules.located().iter().find(stands);
+    let spot = located.map(|l| l.places.find(path).unwrap_or((l.line, l.column)));
+    let (line, column) = spot.unwrap_or_default();
+    CatalogueError {
+        file: located.map_or_else(|| template.template.clone(), |l| l.file.clone()),
+        line,
+        column,
+        what,
+        hint: hint.map(str::to_owned),
+    }
+}
+
+fn all_fields(template: &Template) -> Vec<String> {
+    let own = template
+        .levels
+        .iter()
+        .filter_map(|(_, level)| level.check.as_deref());
+    let texts = template.check.as_deref().into_iter().chain(own);
+    let mut all: Vec<String> = texts
+        .chain(template.only_when.as_deref())
+        .flat_map(fields)
+        .collect();
+    all.sort_unstable();
+    all.dedup();
+    all
+}
+
+type Add<'a> = dyn FnMut(&str, String, Option<&str>) + 'a;
+
+fn never_fires(template: &Template, add: &mut Add<'_>) {
+    for (priority, level) in template.levels.iter() {
+        let path = |word: &str| format!("levels.{priority}.{word}");
+        let percent = template.unit.as_deref() == Some("percent");
+        if let Some(above) = level.above.filter(|t| percent && t.value() >= 100.0) {
+            let what = format!(
+                "it can never fire: no percentage is above {}",
+                above.value()
+            );
+            add(&path("above"), what, None);
+        }
+        if let Some(below) = level.below.filter(|t| percent && t.value() <= 0.0) {
+            let what = format!(
+                "it can never fire: no percentage is below {}",
+                below.value()
+            );
+            add(&path("below"), what, None);
+        }
+        let life = template.expire_after.unwrap_or(Span::from_secs(7 * 86_400));
+        if let Some(above) = level
+            .above
+            .filter(|t| is_silence(template) && t.value() >= life.as_secs_f64())
+        {
+            let what = format!(
+                "it can never fire: a host is forgotten after {life}, before {} s of silence",
+                above.value()
+            );
+            add(&path("above"), what, Some("`expire_after` must be longer"));
+        }
+        if let Some(what) = constant(template, level) {
+            add(&path("above"), what, Some("name a field in `check`"));
+        }
+    }
+    let Some(to) = &template.applies_to else {
+        return;
+    };
+    for (tag, wanted) in &to.where_ {
+        let Some(refused) = to.where_not.get(tag) else {
+            continue;
+        };
+        if wanted.values().iter().all(|value| refused.contains(value)) {
+            let what = format!(
+                "it can never fire: `where` and `where_not` want opposite values of `{tag}`"
+            );
+            add(&format!("applies_to.where_not.{tag}"), what, None);
+        }
+    }
+}
+
+/// A check that is one number is held against a number: it always or never fires.
+fn constant(template: &Template, level: &Level) -> Option<String> {
+    let check = level.check.as_deref().or(template.check.as_deref())?;
+    let number: f64 = check.trim().parse().ok()?;
+    let over = level.over.or(template.over)?.to_string();
+    if over.starts_with("count") || over.starts_with("sum") {
+        return None;
+    }
+    let fires = level.above.is_some_and(|t| number > t.value())
+        || level.below.is_some_and(|t| number < t.value());
+    let word = if fires { "always" } else { "never" };
+    Some(format!("it {word} fires: the check is the number {number}"))
+}
+
+fn is_silence(template: &Template) -> bool {
+    template.check.as_deref().map(str::trim) == Some("time_since_last_point")
+}
+
+/// A template before this one, or a shipped one that stays in force, that judges the same.
+fn duplicate<'a>(template: &Template, before: &'a [Template]) -> Option<(&'a Template, bool)> {
+    let same = |other: &&Template| {
+        other.template != template.template
+            && other.applies_to == template.applies_to
+            && other.group_tags() == template.group_tags()
+            && other.check == template.check
+            && other.only_when == template.only_when
+            && other.over == template.over
+            && template.levels.iter().all(|(priority, level)| {
+                let theirs = other.levels.iter().find(|(p, _)| *p == priority);
+                theirs.is_some_and(|(_, other)| {
+                    other.check == level.check && other.over == level.over
+                })
+            })
+    };
+    let own = before.iter().find(same).map(|other| (other, false));
+    own.or_else(|| {
+        shipped_templates()
+            .iter()
+            .find(same)
+            .map(|other| (other, true))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str, points: Option<&str>) -> Vec<String> {
+        let files = [("r.yaml".to_owned(), text.to_owned())];
+        let rules = Rules::read(&files, None).unwrap();
+        let seen = points.map(|points| {
+            let mut seen = Seen::default();
+            seen.take(points.as_bytes());
+            seen
+        });
+        let found = warnings(&rules, seen.as_ref());
+        found
+            .iter()
+            .map(|w| format!("{} {}", w.line, w.what))
+            .collect()
+    }
+
+    fn rule(name: &str, rest: &str) -> String {
+        format!(
+            "template: {name}\napplies_to: {{measurement: m, where: {{a: b}}}}\none_alert_per: [host]\n\
+             check: v\nover: last of 1m\nlevels:\n  P1: {{above: 90}}\n{rest}"
+        )
+    }
+
+    #[test]
+    fn a_rule_that_can_never_fire_is_told() {
+        let text = rule("t", "unit: percent\n").replace("above: 90", "above: 100");
+        assert_eq!(
+            told(&text, None),
+            ["7 it can never fire: no percentage is above 100"]
+        );
+        let text = rule("t", "").replace("where: {a: b}", "where: {a: b}, where_not: {a: [b, c]}");
+        assert_eq!(
+            told(&text, None),
+            ["2 it can never fire: `where` and `where_not` want opposite values of `a`"]
+        );
+        let text = rule("t", "").replace("check: v", "check: 5");
+        assert_eq!(
+            told(&text, None),
+            ["7 it never fires: the check is the number 5"]
+        );
+    }
+
+    #[test]
+    fn a_duplicate_is_told_with_the_other_s_name() {
+        let text = format!("{}---\n{}", rule("a", ""), rule("b", ""));
+        assert_eq!(
+            told(&text, None),
+            ["9 it judges the same as template `a`: each alert would come twice"]
+        );
+        let shipped = "template: mine\nextends: memory-usage\n";
+        let found = told(shipped, None);
+        assert!(
+            found[0].contains("the shipped template `memory-usage`"),
+            "{found:?}"
+        );
+    }
+
+    #[test]
+    fn a_rule_that_matches_no_series_is_told_and_one_that_does_is_not() {
+        let text = rule("t", "");
+        for (points, what) in [
+            ("m,a=b,host=x v=1 1\n", None),
+            (
+                "other,a=b,host=x v=1 1\n",
+                Some("2 no series of measurement `m` was seen"),
+            ),
+            (
+                "m,a=c,host=x v=1 1\n",
+                Some("2 none of the 1 series of `m` that were seen has these tags"),
+            ),
+            (
+                "m,a=b v=1 1\n",
+                Some("3 no series of `m` that is meant has the tag `host`"),
+            ),
+            (
+                "m,a=b,host=x w=1 1\n",
+                Some("4 no series of `m` that is meant has the field `v`"),
+            ),
+            ("m,a=b,instance=x:9100 v=1 1\n", None),
+        ] {
+            assert_eq!(
+                told(&text, Some(points)).first().map(String::as_str),
+                what,
+                "{points}"
+            );
+        }
+    }
+}
