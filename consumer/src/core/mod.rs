@@ -7,6 +7,7 @@ mod backoff;
 mod bisect;
 mod budget;
 mod chunk;
+pub mod handoff;
 mod partition;
 mod watermark;
 
