@@ -5,6 +5,7 @@ mod commands;
 mod control;
 mod demo;
 mod failure;
+mod health;
 mod narrator;
 mod parts;
 mod print;

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) kafka: Option<KafkaConfig>,
     /// More Kafka clusters by name, for tenants whose home they are; the one of `kafka` is `default`.
     pub(crate) clusters: BTreeMap<String, KafkaConfig>,
+    /// Points of this process's own health.
+    pub(crate) health: crate::health::Health,
     /// The router.
     pub(crate) router: router::Config,
     /// The consumer.

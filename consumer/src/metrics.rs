@@ -10,6 +10,7 @@ use prometheus::{
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
     lag: IntGaugeVec,
+    oldest: IntGaugeVec,
     stored: IntCounterVec,
     dead: IntCounterVec,
     retries: IntCounterVec,
@@ -23,8 +24,18 @@ pub(crate) struct Metrics {
     pub(crate) buffered: IntGauge,
     /// Partitions that are paused because the buffer is full.
     pub(crate) paused: IntGauge,
+    paused_lanes: IntGauge,
     /// Seconds of one write, retries not included.
     pub(crate) write_seconds: Histogram,
+}
+
+/// Counts a lane among those that are paused.
+pub(crate) struct PausedLane(IntGauge);
+
+impl Drop for PausedLane {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Metrics {
@@ -45,6 +56,11 @@ impl Metrics {
             lag: gauges(
                 "bongsu_consumer_lag_records",
                 "Records in the log behind the last one that is stored.",
+                &["tenant", "partition"],
+            ),
+            oldest: gauges(
+                "bongsu_consumer_oldest_record_seconds",
+                "Age of the oldest record that was read and is not stored, by the log's time; 0 without one.",
                 &["tenant", "partition"],
             ),
             stored: counter(
@@ -101,14 +117,25 @@ impl Metrics {
                 "bongsu_consumer_paused_partitions",
                 "Partitions that are paused because the buffer is full.",
             ),
+            paused_lanes: gauge(
+                "bongsu_consumer_paused_lanes",
+                "Lanes that wait for a person: their shard refuses the token or is set up wrongly.",
+            ),
             write_seconds: metrics.add(Histogram::with_opts(seconds)),
         }
     }
 
-    pub(crate) fn lag(&self, tenant: &TenantId, partition: u32, records: i64) {
-        self.lag
-            .with_label_values(&[tenant.as_str(), &partition.to_string()])
-            .set(records);
+    pub(crate) fn lag(&self, tenant: &TenantId, partition: u32, records: i64, oldest_s: i64) {
+        let partition = partition.to_string();
+        let labels = [tenant.as_str(), &partition];
+        self.lag.with_label_values(&labels).set(records);
+        self.oldest.with_label_values(&labels).set(oldest_s);
+    }
+
+    /// A lane waits for a person until the guard is dropped.
+    pub(crate) fn paused_lane(&self) -> PausedLane {
+        self.paused_lanes.inc();
+        PausedLane(self.paused_lanes.clone())
     }
 
     pub(crate) fn stored(&self, tenant: &TenantId, lines: u64) {
@@ -171,6 +198,10 @@ impl Metrics {
         let partition = partition.to_string();
         // A label that was never set is no loss.
         drop(self.lag.remove_label_values(&[tenant.as_str(), &partition]));
+        drop(
+            self.oldest
+                .remove_label_values(&[tenant.as_str(), &partition]),
+        );
         for fate in ["read", "copies", "stored", "dead_lettered", "handed_off"] {
             drop(
                 self.account

@@ -120,6 +120,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             findings.extend(tenants(&catalogue, &clusters).await);
             let group = &settings.consumer.group;
             findings.extend(account::accounts(&catalogue, &clusters, group).await);
+            findings.push(watched(&catalogue));
             findings.extend(duty(&catalogue));
             findings.extend(shards(&catalogue).await);
         }
@@ -242,6 +243,21 @@ fn duty_from(catalogue: &Catalogue, now: jiff::Timestamp) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// Whether Bongsu's own health is judged.
+fn watched(catalogue: &Catalogue) -> Finding {
+    let known = |tenant: &&model::TenantId| tenant.as_str() == crate::health::TENANT;
+    let detail = match catalogue.tenants.keys().find(known) {
+        Some(_) => {
+            "every process writes its health; the rules of templates/system judge it".to_owned()
+        }
+        None => format!(
+            "not judged: nobody is paged when Bongsu itself is ill; `bongsu tenant add {}` changes that",
+            crate::health::TENANT
+        ),
+    };
+    Finding::good("health", crate::health::TENANT, detail)
 }
 
 async fn tenants(catalogue: &Catalogue, clusters: &Clusters) -> Vec<Finding> {

@@ -104,6 +104,7 @@ impl Process {
         let catalog = LiveCatalog::follow(stream.clone(), &ctx)
             .await
             .map_err(|error| parts::catalog_failure(&error))?;
+        crate::health::start(&settings.health, name, &stream, &catalog, &ctx);
         Ok(Self {
             name,
             settings,

@@ -6,6 +6,7 @@ use crate::cli::{Global, Up};
 use crate::control;
 use crate::demo::Demo;
 use crate::failure::{Exit, Failure, Outcome};
+use crate::health;
 use crate::narrator;
 use crate::parts::{self, DataDir, Running};
 use crate::print;
@@ -51,6 +52,7 @@ pub(super) async fn run(global: &Global, up: Up) -> Outcome {
     let services = Services::start(&settings, &stream, &catalog, &dir, &base).await?;
     let running = announce(&dir, &stream, &services, &base).await?;
     greet(&running, token.as_deref(), &dir);
+    health::start(&settings.health, "up", &stream, &catalog, &base);
     narrator::start(&running, &base);
     if let Some(demo) = demo {
         demo.start(services.router_address, &base);
@@ -161,7 +163,9 @@ fn first_entries(token: &str) -> Outcome<Vec<Entry>> {
     })?;
     let mut entries: Vec<Entry> = located.into_iter().map(|located| located.value).collect();
     for entry in &mut entries {
-        if let Entry::Tenant(tenant) = entry {
+        if let Entry::Tenant(tenant) = entry
+            && tenant.tenant.as_str() == "default"
+        {
             tenant.tokens = vec![tokens::hashed(token, "made by `up`")];
         }
     }

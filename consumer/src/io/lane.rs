@@ -45,6 +45,15 @@ enum Why {
     Shard(influx::Retry),
 }
 
+impl Why {
+    fn needs_a_person(self) -> bool {
+        match self {
+            Self::NoBucket => true,
+            Self::Shard(why) => why.needs_a_person(),
+        }
+    }
+}
+
 /// What the store finally said to a range of lines.
 enum Answer {
     Taken,
@@ -157,6 +166,8 @@ impl Job {
         let payload = Payload::new(self.chunk.slice(lines.clone()), lines.len());
         let mut shards = tools.shards.clone();
         let mut attempt = 0;
+        // Dropped with the first answer that no person is needed for, or with the lane.
+        let mut paused = None;
         loop {
             let Some(entry) = shards.borrow_and_update().get(&self.shard).cloned() else {
                 return Answer::Gone;
@@ -178,6 +189,11 @@ impl Job {
             };
             attempt += 1;
             self.complain(attempt, why, &reason, tools);
+            if !why.needs_a_person() {
+                paused = None;
+            } else if paused.is_none() {
+                paused = Some(tools.metrics.paused_lane());
+            }
             let wait = tools.backoff.delay(attempt, after, random());
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -233,9 +249,10 @@ impl Job {
     }
 
     fn complain(&self, attempt: u32, why: Why, reason: &str, tools: &Tools) {
-        let (why, needs_a_person) = match why {
-            Why::NoBucket => ("no_bucket", true),
-            Why::Shard(why) => (why.label(), why.needs_a_person()),
+        let needs_a_person = why.needs_a_person();
+        let why = match why {
+            Why::NoBucket => "no_bucket",
+            Why::Shard(why) => why.label(),
         };
         tools.metrics.retry(self.shard.as_str(), why);
         // The first time, and then ever more seldom, so that an outage does not fill the log.

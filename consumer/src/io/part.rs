@@ -3,8 +3,9 @@
 use super::commit::Mark;
 use super::start::{Beginning, Measured};
 use crate::core::{Account, InputRecord, Limits, Partition, Position};
-use model::TenantId;
+use model::{TenantId, Timestamp};
 use placement::Route;
+use std::collections::VecDeque;
 use stream::{Batch, Commit, TopicPartition};
 use tokio_util::sync::CancellationToken;
 
@@ -26,6 +27,9 @@ pub(crate) struct Part {
     pub(crate) lingering: Vec<bool>,
     /// The offset that is committed.
     committed: Option<i64>,
+    /// Batches that were not done when they were last looked at: the offset behind each, and the
+    /// time of its first record.
+    open: VecDeque<(i64, Timestamp)>,
 }
 
 impl Part {
@@ -48,6 +52,7 @@ impl Part {
             draining: false,
             lingering: Vec::new(),
             committed: commit.map(|commit| commit.next_offset),
+            open: VecDeque::new(),
         }
     }
 
@@ -87,15 +92,31 @@ impl Part {
         self.committed = Some(position.next_offset);
     }
 
+    /// A batch was read that is not done yet.
+    pub(crate) fn opened(&mut self, next_offset: i64, first: Timestamp) {
+        let done = self.core.position().map(|position| position.next_offset);
+        while self
+            .open
+            .front()
+            .is_some_and(|(next, _)| Some(*next) <= done)
+        {
+            self.open.pop_front();
+        }
+        self.open.push_back((next_offset, first));
+    }
+
     /// What its lag is measured from.
     pub(crate) fn measured(&self) -> Measured {
         let position = self.core.position();
+        let done = position.map(|position| position.next_offset);
+        let open = self.open.iter().find(|(next, _)| Some(*next) > done);
         Measured {
             tenant: self.tenant.clone(),
             source: self.source.clone(),
             next_offset: position
                 .map(|position| position.next_offset)
                 .or(self.committed),
+            oldest: open.map(|(_, first)| *first),
             stop: self.stop.clone(),
         }
     }

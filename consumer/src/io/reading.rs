@@ -166,6 +166,9 @@ impl Worker {
         let (bad, done) = part.core.read(records_of(batch), bytes, last + 1);
         let id = part.id;
         if !done {
+            if let Some(first) = batch.records().next() {
+                part.opened(last + 1, first.timestamp);
+            }
             let flows = self.budget.take(id, bytes);
             self.flow(flows);
         }

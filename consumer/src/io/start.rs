@@ -3,7 +3,7 @@
 use super::event::Report;
 use crate::metrics::Metrics;
 use futures_util::StreamExt as _;
-use model::TenantId;
+use model::{TenantId, Timestamp};
 use std::time::Duration;
 use stream::{GroupHandle, Stream, StreamError, TopicPartition, Verdict};
 use tokio::sync::mpsc;
@@ -86,12 +86,19 @@ pub(crate) struct Measured {
     pub(crate) source: TopicPartition,
     /// The next offset that is not done; none before anything is known.
     pub(crate) next_offset: Option<i64>,
+    /// Log time of the oldest record that was read and is not done.
+    pub(crate) oldest: Option<Timestamp>,
     /// Cancelled when the partition was given back.
     pub(crate) stop: CancellationToken,
 }
 
-/// Sets the lag of each partition: records behind the position that is done.
-pub(crate) async fn measure(stream: Stream, metrics: Metrics, parts: Vec<Measured>) {
+/// Sets the lag of each partition: records behind the position that is done, and the age of the first.
+pub(crate) async fn measure(
+    stream: Stream,
+    metrics: Metrics,
+    now: Timestamp,
+    parts: Vec<Measured>,
+) {
     let each = |part: Measured| {
         let (stream, metrics) = (&stream, &metrics);
         async move {
@@ -101,7 +108,10 @@ pub(crate) async fn measure(stream: Stream, metrics: Metrics, parts: Vec<Measure
                 Ok(range) => {
                     let from = part.next_offset.unwrap_or(range.earliest);
                     let records = (range.end - from).max(0);
-                    metrics.lag(&part.tenant, source.partition, records);
+                    let age = part.oldest.map_or(0, |oldest| {
+                        now.as_nanos().saturating_sub(oldest.as_nanos()).max(0) / 1_000_000_000
+                    });
+                    metrics.lag(&part.tenant, source.partition, records, age);
                 }
                 Err(error) => tracing::debug!(%source, %error, "the lag is not known"),
             }

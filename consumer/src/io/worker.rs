@@ -9,6 +9,7 @@ use crate::core::{Budget, Flow};
 use crate::metrics::Metrics;
 use crate::{Config, RunError};
 use catalog::LiveCatalog;
+use model::Timestamp;
 use placement::PlacementMap;
 use runtime::{Condition, Context, OnEnd};
 use schemas::catalogue::Catalogue;
@@ -234,8 +235,9 @@ impl Worker {
         let Ok(permit) = Arc::clone(&self.measuring).try_acquire_owned() else {
             return;
         };
+        let now = Timestamp::from_nanos(self.tools.clock.now_nanos());
         let parts = self.parts.values().map(Part::measured).collect();
-        let work = start::measure(self.stream.clone(), self.metrics.clone(), parts);
+        let work = start::measure(self.stream.clone(), self.metrics.clone(), now, parts);
         self.spawn("measure lag", async move {
             work.await;
             drop(permit);
