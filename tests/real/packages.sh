@@ -15,7 +15,7 @@ packages_missing() {
                 find_java >/dev/null || need+=(jre)
                 command -v mvn >/dev/null || need+=(maven)
                 ;;
-            telegraf | prometheus) command -v go >/dev/null || need+=(golang-go) ;;
+            telegraf | prometheus | helm) command -v go >/dev/null || need+=(golang-go) ;;
             influxdb)
                 command -v go >/dev/null || need+=(golang-go)
                 command -v gcc >/dev/null || need+=(build-essential)
