@@ -211,13 +211,15 @@ fn a_bundle_changes_its_hash_with_what_evaluation_reads_and_with_nothing_else() 
     let first = hash(base);
     for same in [
         "tenant: acme\nname: Acme\ninventory: [a, b]\n",
-        "tenant: acme\ninventory: [a, b]\npartitions: 5\n---\ntenant: beta\n",
+        "tenant: acme\ninventory: [a, b]\n---\ntenant: beta\n",
         &(base.to_owned() + "---\n" + &override_("o", "tenant: beta", "every: 5s")),
     ] {
         assert_eq!(hash(same), first, "{same}");
     }
     for other in [
         "tenant: acme\ninventory: [a]\n",
+        // In which partition a host is expected.
+        "tenant: acme\ninventory: [a, b]\npartitions: 5\n",
         "tenant: acme\ninventory: [a, b]\nevaluation: {tick: 2s}\n",
         "tenant: acme\ninventory: [a, b]\nevaluation: {lateness: 2s}\n",
         &(base.to_owned() + "---\n" + &override_("o", "os: windows", "every: 5s")),
