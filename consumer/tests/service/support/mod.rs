@@ -231,14 +231,19 @@ pub(crate) fn source(partition: u32) -> TopicPartition {
 }
 
 /// Looks until it holds.
-pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn eventually(what: &str, holds: impl AsyncFnMut() -> bool) {
+    within(PATIENCE, what, holds).await;
+}
+
+/// As [`eventually`], for what takes long on a busy machine.
+pub(crate) async fn within(patience: Duration, what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let looking = async {
         while !holds().await {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    if tokio::time::timeout(PATIENCE, looking).await.is_err() {
-        panic!("not in {PATIENCE:?}: {what}");
+    if tokio::time::timeout(patience, looking).await.is_err() {
+        panic!("not in {patience:?}: {what}");
     }
 }
 
