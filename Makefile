@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows Bongsu at work, `make test` proves it. The rest are their parts.
-.PHONY: demo test build check deny real-systems fuzz
+.PHONY: demo test faults build check deny real-systems fuzz
 
 CARGO ?= cargo
 
@@ -32,3 +32,9 @@ real-systems:
 SECONDS ?= 3600
 fuzz:
 	@scripts/fuzz $(SECONDS)
+
+# The full form of the fault tests: hours. Each row prints its figure and what repeats it.
+faults: build
+	@tests/real/install
+	BONGSU_FAULTS=full $(CARGO) test --locked -p tests --test faults -- --nocapture --test-threads 1
+	BONGSU_KILL_RUNS=30 BONGSU_KILL_TIMES=4 $(CARGO) test --locked -p tests --test faults_kill -- --nocapture

@@ -1,8 +1,10 @@
-//! kill -9 of each service once, at random moments of an incident's life, and its start at once.
+//! Row 1 of the table of faults: kill -9 of each service at random moments of an incident's life, and its start at once,
+//! while eight tenants write to two shards.
 //!
 //! `BONGSU_KILL_RUNS=20 cargo test -p tests --test faults_kill -- --nocapture` is the long command; without the
 //! variable there are two runs, one with a process for each service and one with two. `BONGSU_KILL_SEED=N` repeats the
-//! run that printed that seed (with `BONGSU_KILL_RUNS=1`).
+//! run that printed that seed (with `BONGSU_KILL_RUNS=1`). `BONGSU_KILL_TIMES=4` kills each service as often in a run: one
+//! of the four every 3 s.
 
 // The tests are the outside world: they have real clocks and tasks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
@@ -18,12 +20,22 @@ use e2e::oracle::{HOST, Oracle, now_nanos};
 use e2e::site::{Pace, Process, Site};
 use e2e::world::{World, head};
 use e2e::{LONG, SOON};
+use sha2::{Digest, Sha256};
+use tests::oracle::{Agent, Judge, Ledger, Load, Producer, Shelf};
 use tests::slack::Press;
-use tests::{Postgres, wait};
+use tests::workdir::Workdir;
+use tests::{Bongsu, Dice, Postgres, wait};
 
 const SERVICES: [&str; 4] = ["router", "consumer", "evaluator", "notifier"];
 const RUNS: &str = "BONGSU_KILL_RUNS";
 const SEED: &str = "BONGSU_KILL_SEED";
+const TIMES: &str = "BONGSU_KILL_TIMES";
+/// Beside acme and beta.
+const MORE_TENANTS: usize = 6;
+/// All tenants together.
+const POINTS_PER_S: u64 = 320;
+/// What the design gives everything to be stored after the last kill.
+const DRAINED: Duration = Duration::from_secs(120);
 /// From the load's beginning to the acknowledgement it takes some 35 s.
 const MOMENTS_MILLIS: u64 = 42_000;
 /// What a service of the tests may take to be itself again: its group's session, and a start.
@@ -34,13 +46,8 @@ const PACE: Pace = Pace {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn killed_at_any_moment_each_service_loses_nothing_and_pages_once() {
-    let number = |name: &str| {
-        std::env::var(name)
-            .ok()
-            .map(|text| text.parse().expect(name))
-    };
     let runs = number(RUNS).unwrap_or(2);
-    let first = number(SEED).unwrap_or_else(|| now_nanos().unsigned_abs() % 1_000_000);
+    let first = Dice::seed(SEED);
     for seed in first..first + runs {
         eprintln!("faults_kill: {SEED}={seed}");
         let begun = Instant::now();
@@ -50,6 +57,11 @@ async fn killed_at_any_moment_each_service_loses_nothing_and_pages_once() {
             begun.elapsed().as_secs_f64()
         );
     }
+}
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok();
+    text.map(|text| text.parse().expect(name))
 }
 
 async fn run(seed: u64) {
@@ -69,16 +81,21 @@ async fn run(seed: u64) {
     })
     .await;
 
+    let load = Load::new(agents(&world), site.routers.clone(), POINTS_PER_S);
+    load.is_known(SOON).await;
+    let producer = Producer::start(&load);
+
     oracle.busy();
     tokio::join!(
-        kill_each_service_once(&mut site.processes, Dice(seed)),
+        kill_the_services(&mut site.processes, Dice::of(seed)),
         paged_and_acknowledged(&world, &console)
     );
     oracle.calm();
     recovered(&world, &console).await;
-    let promised = oracle.stop().await;
+    let (promised, ledger) = tokio::join!(oracle.stop(), producer.stop());
 
     every_promise_is_kept(&world, &promised).await;
+    every_tenant_has_its_points(&world, &ledger).await;
     assert_eq!(world.judge.about(HOST).await, ["firing P1", "resolved -"]);
     let events = world.judge.agrees(LONG).await;
     assert_eq!(events, 2, "it fired and recovered");
@@ -86,22 +103,50 @@ async fn run(seed: u64) {
     site.terminate().await;
 }
 
-/// One process of each service, in the order of the dice.
-async fn kill_each_service_once(processes: &mut [Process], mut dice: Dice) {
-    let mut plan: Vec<(Duration, &'static str, usize)> = SERVICES
-        .iter()
+/// More tenants, and an agent for each of all.
+fn agents(world: &World) -> Vec<Agent> {
+    let agent = |tenant: &str, token: &str| Agent {
+        tenant: tenant.to_owned(),
+        token: token.to_owned(),
+    };
+    let mut agents = vec![agent("acme", ACME_TOKEN), agent("beta", &world.beta_token)];
+    let mut catalogue = String::new();
+    for number in 0..MORE_TENANTS {
+        let (tenant, token) = (
+            format!("more-{number}"),
+            format!("bongsu_more-{number}_AbCdEfGhIjKlMnOpQrStUvWxYz01234567"),
+        );
+        let hash = hex::encode(Sha256::digest(&token));
+        catalogue += &format!(
+            "---\ntenant: {tenant}\nescalation_policy: beta\ntokens: [{{sha256: {hash}}}]\n"
+        );
+        agents.push(agent(&tenant, &token));
+    }
+    let folder = Workdir::new("more-tenants");
+    let file = folder.write("tenants.yaml", &catalogue);
+    let file = file.to_str().expect("temporary folders have plain names");
+    Bongsu::run(
+        &["apply", "-f", file, "--kafka", &world.kafka.brokers()],
+        &[],
+    )
+    .expect("the tenants can be declared");
+    agents
+}
+
+/// The processes of each service in the order of the dice.
+async fn kill_the_services(processes: &mut [Process], mut dice: Dice) {
+    let times = number(TIMES).unwrap_or(1);
+    let kills = (0..times).flat_map(|_| SERVICES);
+    let mut plan: Vec<(Duration, &'static str, usize)> = kills
         .map(|service| {
             let moment = Duration::from_millis(dice.below(MOMENTS_MILLIS));
-            let replicas = processes
-                .iter()
-                .filter(|process| process.service == *service)
+            let of_service = processes.iter();
+            let replicas = of_service
+                .filter(|process| process.service == service)
                 .count();
             let which = dice.below(u64::try_from(replicas).expect("a small number"));
-            (
-                moment,
-                *service,
-                usize::try_from(which).expect("a small number"),
-            )
+            let which = usize::try_from(which).expect("a small number");
+            (moment, service, which)
         })
         .collect();
     plan.sort();
@@ -196,6 +241,21 @@ async fn every_promise_is_kept(world: &World, promised: &Points) {
     );
 }
 
+/// What the eight agents were promised is stored, each point once and as it was sent.
+async fn every_tenant_has_its_points(world: &World, ledger: &Ledger) {
+    let judge = Judge {
+        shelves: world.shards.iter().map(Shelf::Influxdb).collect(),
+        kafka: &world.kafka,
+        copies: 1,
+    };
+    let balance = judge.keeps(ledger, DRAINED).await;
+    eprintln!(
+        "faults: row 1: {balance}; longest time without a promise {:.1} s",
+        ledger.longest_gap().as_secs_f64()
+    );
+    assert_eq!(ledger.accounts.len(), 2 + MORE_TENANTS);
+}
+
 /// Never none; a second one says that it may be a repeat.
 fn each_person_was_told_once_or_warned_of_a_repeat(world: &World) {
     for (person, wanted) in [
@@ -230,17 +290,4 @@ fn each_person_was_told_once_or_warned_of_a_repeat(world: &World) {
         .filter(|message| message.channel == world.rooms.acme && message.thread_ts.is_none());
     let unmarked = room.filter(|message| !message.contains("possible repeat"));
     assert_eq!(unmarked.count(), 1, "{:#?}", world.slack.messages());
-}
-
-/// Random numbers that a seed repeats (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
 }

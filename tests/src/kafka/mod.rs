@@ -1,5 +1,6 @@
 //! Kafka, one node or a cluster of them, with clients to create topics, send and read back.
 
+mod groups;
 mod node;
 mod record;
 

@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::ledger::{Answer, Ledger, Lot};
 use super::point;
-use crate::web;
+use crate::{wait, web};
 
 /// After a request that was not taken.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -52,6 +52,29 @@ impl Load {
             points_per_s,
             requests_per_s: 5,
             give_up: false,
+        }
+    }
+
+    /// Waits until every router takes writes of every agent: a tenant that was just declared takes a moment to be
+    /// known. What is written to find out is no point of the oracle.
+    ///
+    /// # Panics
+    /// When one still does not at the deadline.
+    pub async fn is_known(&self, within: Duration) {
+        let client = web::client();
+        for router in &self.routers {
+            for agent in &self.agents {
+                let request = || {
+                    let request = client.post(format!("{router}/api/v2/write?precision=ns"));
+                    request.header("Authorization", format!("Token {}", agent.token))
+                };
+                let what = format!("{router} takes writes of {}", agent.tenant);
+                wait::holds(what, within, async || {
+                    let answer = request().body("ready,host=h0 value=1i 1").send().await;
+                    answer.is_ok_and(|answer| answer.status().is_success())
+                })
+                .await;
+            }
         }
     }
 }

@@ -6,8 +6,10 @@
 // The tests are the outside world: they have real clocks and tasks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod hostile;
 mod life;
 mod log;
+mod partitions;
 mod plane;
 mod shards;
 

@@ -1,0 +1,445 @@
+//! Rows 27, 28, 30, 31 and 42: tenants that mean harm, or know no better, over a real router.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::{Method, StatusCode};
+use tests::oracle::{Ledger, percentile};
+use tests::{Bongsu, wait, web};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::plane::{DRAINED, Plane, SOON, Setup, token};
+use super::{alone, figure, scale, turn};
+
+/// What the design gives a hostile connection.
+const CLOSED: Duration = Duration::from_secs(10);
+/// What a loaded machine may add before a test sees it.
+const SEEN: Duration = Duration::from_secs(2);
+
+/// The head of a write by tenant `t1`, the hostile one, with `rest` behind its own headers.
+fn head(rest: &str) -> String {
+    format!(
+        "POST /api/v2/write HTTP/1.1\r\nHost: router\r\nAuthorization: Token {}\r\n{rest}\r\n\r\n",
+        token(1)
+    )
+}
+
+async fn connect(router: &Bongsu) -> TcpStream {
+    let url = router.url();
+    let address = url.trim_start_matches("http://");
+    TcpStream::connect(address)
+        .await
+        .expect("the router listens")
+}
+
+/// The p99 of promised requests that were sent in this time.
+fn p99(ledger: &Ledger, within: std::ops::Range<Instant>) -> Duration {
+    let answers = ledger.answers();
+    let inside = answers.filter(|answer| within.contains(&answer.sent));
+    percentile(inside.map(|answer| answer.took).collect(), 99)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_27_an_endless_line_and_two_thousand_slow_requests_are_closed_and_hurt_nobody() {
+    let _turn = alone().await;
+    let plane = Plane::start(Setup {
+        tenants: 2,
+        ..Setup::default()
+    })
+    .await;
+    let mut load = plane.load(200);
+    load.agents.truncate(1);
+    load.requests_per_s = 40;
+    let producer = plane.produce(&load).await;
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let calm = began..Instant::now();
+
+    let (took, sent) = endless_line(&plane.routers[0]).await;
+    assert!(
+        took < CLOSED,
+        "an endless line of {sent} bytes was read for {took:?}"
+    );
+
+    let began = Instant::now();
+    let slow =
+        (0..2_000).map(async |number| slow_request(&plane.routers[0], number % 2 == 0).await);
+    let closed = join_all(slow).await;
+    let siege = began..Instant::now();
+    let slowest = closed.into_iter().max().expect("there are some");
+
+    let ledger = producer.stop().await;
+    let balance = plane.judge().keeps(&ledger, DRAINED).await;
+    let (calm, siege) = (p99(&ledger, calm), p99(&ledger, siege));
+    let refused = ledger
+        .statuses()
+        .iter()
+        .filter(|(status, _)| *status != "204")
+        .count();
+    figure(
+        "27",
+        format_args!(
+            "a line without an end was cut after {} MB and {took:?}; the slowest of 2,000 slow requests was closed \
+             after {slowest:?}; p99 of another tenant {calm:?} before and {siege:?} meanwhile; {balance}",
+            sent >> 20
+        ),
+    );
+    assert!(slowest <= CLOSED + SEEN, "{slowest:?}");
+    assert_eq!(refused, 0, "{:?}", ledger.statuses());
+    // Opening two thousand connections at once costs this machine's cores as well.
+    let slack = scale(Duration::from_millis(60), Duration::from_millis(20));
+    assert!(siege <= 2 * calm + slack, "{calm:?} became {siege:?}");
+}
+
+/// Sends one line until the router has enough of it; how long that was, and how many bytes.
+async fn endless_line(router: &Bongsu) -> (Duration, u64) {
+    let mut stream = connect(router).await;
+    let began = Instant::now();
+    let head = head("Transfer-Encoding: chunked");
+    stream
+        .write_all(head.as_bytes())
+        .await
+        .expect("the head is taken");
+    let chunk = format!("10000\r\n{}\r\n", "a".repeat(0x10000));
+    let mut sent = 0;
+    while sent < 10_000_000_000_u64 {
+        if stream.write_all(chunk.as_bytes()).await.is_err() {
+            break;
+        }
+        sent += 0x10000;
+    }
+    (began.elapsed(), sent)
+}
+
+/// A byte a second, of the head or of the body, until the router closes; how long that was.
+async fn slow_request(router: &Bongsu, in_the_head: bool) -> Duration {
+    let mut stream = connect(router).await;
+    let began = Instant::now();
+    let whole = head("Content-Length: 1000");
+    let begin = if in_the_head {
+        &whole[..whole.len() - 4]
+    } else {
+        &whole[..]
+    };
+    if stream.write_all(begin.as_bytes()).await.is_err() {
+        return began.elapsed();
+    }
+    let mut beat = tokio::time::interval(Duration::from_secs(1));
+    let mut answer = [0; 4_096];
+    loop {
+        tokio::select! {
+            read = stream.read(&mut answer) => match read {
+                Ok(0) | Err(_) => return began.elapsed(),
+                // The answer; the end comes behind it, or with the next byte.
+                Ok(_) => {}
+            },
+            _ = beat.tick() => {
+                if stream.write_all(b"a").await.is_err() || began.elapsed() > 4 * CLOSED {
+                    return began.elapsed();
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_28_lines_that_no_store_could_hold_are_refused_by_number_and_nothing_is_changed() {
+    let _turn = turn().await;
+    let plane = Plane::start(Setup {
+        partitions: 1,
+        consumers: 0,
+        ..Setup::default()
+    })
+    .await;
+    let bad: [&[u8]; 9] = [
+        b"m,host=\xff\xfe v=1 1",
+        b"m,host=a v=NaN 1",
+        b"m,host=a v=inf 1",
+        b"m,host=a v=-Infinity 1",
+        b"m,host=a v=9223372036854775808i 1",
+        b"m,host=a v=1 9223372036854775808",
+        b"m,host=a v=1 99999999999999999999999999",
+        b"m,host=a v= 1",
+        b"m,host=a v=\"open 1",
+    ];
+    let client = web::client();
+    let write = async |body: Vec<u8>| {
+        let request = client.post(format!("{}/api/v2/write", plane.routers[0].url()));
+        let request = request.header("Authorization", format!("Token {}", token(0)));
+        let answer = request.body(body).send().await.expect("the router answers");
+        (answer.status(), answer.text().await.expect("it has a text"))
+    };
+    let mut wanted = Vec::new();
+    for (number, line) in bad.iter().enumerate() {
+        let good = format!("m,host=a n={number}i 1700000000000000000");
+        let body = [good.as_bytes(), b"\n", line, b"\n"].concat();
+        let (status, said) = write(body).await;
+        let shown = String::from_utf8_lossy(line);
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{shown}: {said}");
+        assert!(said.contains("line 2"), "{shown}: {said}");
+        wanted.push(good);
+    }
+    let extreme =
+        "m,host=a v=9223372036854775807i,w=-9223372036854775808i,x=1e308 -9223372036854775806";
+    let (status, said) = write(extreme.as_bytes().to_vec()).await;
+    assert!(status.is_success(), "{status} {said}");
+    wanted.push(extreme.to_owned());
+    let records = plane
+        .kafka
+        .read_all("metrics.t0")
+        .await
+        .expect("Kafka answers");
+    let lines: Vec<String> = records
+        .iter()
+        .flat_map(|record| record.text().lines().map(str::to_owned).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(lines, wanted);
+    figure(
+        "28",
+        format_args!(
+            "{} bad lines refused by number, {} good ones as sent",
+            bad.len(),
+            lines.len()
+        ),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_30_overload_is_answered_429_and_stays_within_the_cap() {
+    let _turn = alone().await;
+    let plane = Plane::start(Setup {
+        tenants: 2,
+        router: "  in_flight_bytes: 67108864\n",
+        client: ", queue_bytes: 33554432",
+        ..Setup::default()
+    })
+    .await;
+    let mut load = plane.load(200);
+    load.agents.truncate(1);
+    let producer = plane.produce(&load).await;
+    let until = Instant::now() + scale(Duration::from_secs(12), Duration::from_secs(1_800));
+    let url = format!("{}/api/v2/write", plane.routers[0].url());
+    let floods = (0..48).map(|flood| {
+        let (client, url) = (web::client(), url.clone());
+        tokio::spawn(async move {
+            let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
+            for number in 0.. {
+                if Instant::now() > until {
+                    break;
+                }
+                let request = client.post(&url).body(flood_body(flood, number));
+                let request = request.header("Authorization", format!("Token {}", token(1)));
+                let status = request
+                    .send()
+                    .await
+                    .map_or(0, |answer| answer.status().as_u16());
+                *answers.entry(status).or_default() += 1;
+            }
+            answers
+        })
+    });
+    let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
+    for flood in join_all(floods).await {
+        for (status, times) in flood.expect("a flood does not fail") {
+            *answers.entry(status).or_default() += times;
+        }
+    }
+    let memory = plane.routers[0].peak_memory().expect("it runs") >> 20;
+    let ledger = producer.stop().await;
+    let balance = plane.judge().keeps(&ledger, DRAINED).await;
+    let promised = answers.get(&204).copied().unwrap_or(0) * FLOOD_LINES;
+    wait::holds(
+        "every promised line of the flood is stored",
+        DRAINED,
+        async || plane.stores[0].count("t1") as u64 >= promised,
+    )
+    .await;
+    figure(
+        "30",
+        format_args!(
+            "48 senders without a pause: answers {answers:?}, {promised} lines promised and stored; peak memory of the \
+             router {memory} MiB with 64 MiB of bodies and 32 MiB of records; another tenant's answers {:?}; {balance}",
+            ledger.statuses()
+        ),
+    );
+    assert!(answers.contains_key(&429), "{answers:?}");
+    assert!(memory <= 106, "{memory} MiB");
+}
+
+const FLOOD_LINES: u64 = 5_000;
+
+fn flood_body(flood: u64, number: u64) -> String {
+    use std::fmt::Write as _;
+    let mut body = String::with_capacity(400_000);
+    for line in 0..FLOOD_LINES {
+        let time = 1_700_000_000_000_000_000 + number * FLOOD_LINES + line;
+        writeln!(
+            body,
+            "flood,host=f{flood} a=1i,b=2i,c=3i,d=\"filling up some space\" {time}"
+        )
+        .expect("text can be written");
+    }
+    body
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_31_a_token_of_one_tenant_reaches_nothing_of_another() {
+    let _turn = turn().await;
+    let plane = Plane::start(Setup {
+        tenants: 2,
+        ..Setup::default()
+    })
+    .await;
+    let client = web::client();
+    let base = plane.routers[0].url();
+    let (own, line) = (
+        token(0),
+        "m,host=a,tenant=t1,bucket=t1,topic=metrics.t1 v=1 1700000000000000000",
+    );
+    let paths = ["/api/v2/write", "/write"];
+    let aims = [
+        "",
+        "?org=t1&bucket=t1",
+        "?db=t1&rp=t1",
+        "?bucket=metrics.t1",
+        "?tenant=t1",
+        "?topic=metrics.t1",
+        "?org=../t1",
+        "?bucket=t1%00",
+        "?u=t1",
+    ];
+    let headers = [
+        "x-tenant",
+        "x-scope-orgid",
+        "tenant",
+        "x-influxdb-database",
+        "x-bongsu-tenant",
+        "x-forwarded-user",
+    ];
+    let (mut taken, mut refused) = (0, 0);
+    for path in paths {
+        for aim in aims {
+            for method in [
+                Method::POST,
+                Method::PUT,
+                Method::GET,
+                Method::DELETE,
+                Method::PATCH,
+            ] {
+                for header in headers {
+                    let request = client.request(method.clone(), format!("{base}{path}{aim}"));
+                    let request = request.header("Authorization", format!("Token {own}"));
+                    let answer = request.header(header, "t1").body(line).send().await;
+                    match answer.expect("the router answers").status() {
+                        StatusCode::NO_CONTENT => taken += 1,
+                        status => {
+                            assert!(status.is_client_error(), "{method} {path}{aim}: {status}");
+                            refused += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    // A token that is none of B's, in every form.
+    let theirs = token(1);
+    let nearly = [
+        String::new(),
+        "t1".to_owned(),
+        theirs[..20].to_owned(),
+        theirs[1..].to_owned(),
+        format!("{theirs}x"),
+        theirs.to_uppercase(),
+        own.replace("AbC", "aBC").replace("t0", "t1"),
+    ];
+    for wrong in &nearly {
+        for form in [
+            format!("Token {wrong}"),
+            format!("Bearer {wrong}"),
+            format!("Basic {wrong}"),
+        ] {
+            let request = client
+                .post(format!("{base}/api/v2/write?bucket=t1"))
+                .header("Authorization", form);
+            let status = request
+                .body(line)
+                .send()
+                .await
+                .expect("the router answers")
+                .status();
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{wrong}");
+        }
+    }
+    let own_lines = plane.kafka.count("metrics.t0").expect("Kafka answers");
+    assert!(own_lines > 0 && taken > 0);
+    let records = plane
+        .kafka
+        .read_all("metrics.t1")
+        .await
+        .expect("Kafka answers");
+    let foreign = records
+        .iter()
+        .filter(|record| record.value.is_some())
+        .count();
+    figure(
+        "31",
+        format_args!(
+            "{taken} writes taken as their own, {refused} refused, {foreign} records in the other's topic"
+        ),
+    );
+    assert_eq!(foreign, 0, "{records:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_42_a_catalogue_that_cannot_be_read_leaves_the_old_one_live() {
+    let _turn = turn().await;
+    let plane = Plane::start(Setup::default()).await;
+    let producer = plane.produce(&plane.load(100)).await;
+    let folder = tests::workdir::Workdir::new("catalogue");
+    let brokers = plane.kafka.brokers();
+    let mutated = [
+        "tenant: t0\npartition: 2\n",
+        "tenant: t0\ntokens: [{sha256: zz}]\n",
+        "tenant: t0\nescalation_policy: nobody\n",
+        "shard: s0\nurl: http://elsewhere:1\ntokenfile: /x\n",
+        "placement: default\nepochs: []\n",
+        "tenant: [t0\n",
+    ];
+    for text in mutated {
+        let file = folder.write("mutated.yaml", text);
+        let file = file.to_str().expect("temporary folders have plain names");
+        let applied = Bongsu::run(&["apply", "-f", file, "--kafka", &brokers], &[]);
+        assert!(applied.is_err(), "applied: {text}");
+    }
+    // Past every check, straight into the topic.
+    for (key, value) in [
+        ("tenant/t0", "{"),
+        ("tenant/t0", "{\"revision\": 99}"),
+        ("nonsense", "x"),
+        ("shard/s0", "\u{0}"),
+    ] {
+        let sent = plane
+            .kafka
+            .send("bongsu.catalog", Some(key), value.as_bytes(), &[])
+            .await;
+        sent.expect("Kafka takes it");
+    }
+    let before = producer.promised();
+    wait::holds("points are promised as before", SOON, async || {
+        producer.promised() > before + 500
+    })
+    .await;
+    let ledger = producer.stop().await;
+    let balance = plane.judge().keeps(&ledger, DRAINED).await;
+    let statuses = ledger.statuses();
+    figure(
+        "42",
+        format_args!(
+            "{} mutated catalogues refused, 4 unreadable records passed over; {statuses:?}; {balance}",
+            mutated.len()
+        ),
+    );
+    assert_eq!(statuses.keys().collect::<Vec<_>>(), ["204"]);
+}
