@@ -1,6 +1,6 @@
 //! Rows 27, 28, 30, 31 and 42: tenants that mean harm, or know no better, over a real router.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -204,6 +204,54 @@ async fn row_28_lines_that_no_store_could_hold_are_refused_by_number_and_nothing
             lines.len()
         ),
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_29_new_series_without_end_are_capped_with_a_reason_and_the_old_ones_flow() {
+    let _turn = turn().await;
+    let plane = Plane::start(Setup {
+        tenants: 2,
+        tenant: "limits: {series: 1000}\n",
+        ..Setup::default()
+    })
+    .await;
+    let (client, url) = (web::client(), format!("{}/api/v2/write", plane.routers[0].url()));
+    let write = async |tenant: usize, body: String| {
+        let request = client.post(&url).header("Authorization", format!("Token {}", token(tenant)));
+        let answer = request.body(body).send().await.expect("the router answers");
+        (answer.status().as_u16(), answer.text().await.expect("it has a text"))
+    };
+    let time = |number: u64| 1_700_000_000_000_000_000 + number;
+    let old = |number: u64| format!("old,host=a value={number}i {}\n", time(number));
+    let (bodies, mut reasons) = (scale(20, 1_000), BTreeMap::new());
+    assert_eq!(write(1, old(0)).await.0, 204);
+    let mut neighbour = BTreeMap::new();
+    for body in 1..=bodies {
+        let new: String = (0..1_000).map(|one| format!("new,n={body}-{one} v=1i {}\n", time(body))).collect();
+        let ((status, said), (other, _)) = tokio::join!(write(1, new + &old(body)), write(0, old(body)));
+        assert!(said.contains("limit of 1000 active series"), "{status}: {said}");
+        *reasons.entry(status).or_insert(0) += 1;
+        *neighbour.entry(other).or_insert(0) += 1;
+    }
+    let records = plane.kafka.read_all("metrics.t1").await.expect("Kafka answers");
+    let texts: Vec<_> = records.iter().map(tests::kafka::Record::text).collect();
+    let lines = texts.iter().flat_map(|text| text.lines());
+    let series: BTreeSet<_> = lines.clone().filter_map(|line| line.split(' ').next()).collect();
+    let flowed: BTreeSet<_> = lines.filter(|line| line.starts_with("old,")).collect();
+    figure(
+        "29",
+        format_args!(
+            "{} new series sent, {} of all in the log with a cap of 1,000; answers {reasons:?}; {} of {} points of the \
+             old series taken; another tenant's answers {neighbour:?}",
+            bodies * 1_000,
+            series.len(),
+            flowed.len() - 1,
+            bodies
+        ),
+    );
+    assert!(series.len() <= 1_000, "{}", series.len());
+    assert_eq!(flowed.len() as u64, bodies + 1);
+    assert_eq!(neighbour.keys().collect::<Vec<_>>(), [&204]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
