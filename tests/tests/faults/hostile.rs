@@ -1,4 +1,4 @@
-//! Rows 27, 28, 30, 31 and 42: tenants that mean harm, or know no better, over a real router.
+//! Rows 27 to 29, 31 and 42: tenants that mean harm, or know no better, over a real router.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -215,11 +215,19 @@ async fn row_29_new_series_without_end_are_capped_with_a_reason_and_the_old_ones
         ..Setup::default()
     })
     .await;
-    let (client, url) = (web::client(), format!("{}/api/v2/write", plane.routers[0].url()));
+    let (client, url) = (
+        web::client(),
+        format!("{}/api/v2/write", plane.routers[0].url()),
+    );
     let write = async |tenant: usize, body: String| {
-        let request = client.post(&url).header("Authorization", format!("Token {}", token(tenant)));
+        let request = client
+            .post(&url)
+            .header("Authorization", format!("Token {}", token(tenant)));
         let answer = request.body(body).send().await.expect("the router answers");
-        (answer.status().as_u16(), answer.text().await.expect("it has a text"))
+        (
+            answer.status().as_u16(),
+            answer.text().await.expect("it has a text"),
+        )
     };
     let time = |number: u64| 1_700_000_000_000_000_000 + number;
     let old = |number: u64| format!("old,host=a value={number}i {}\n", time(number));
@@ -227,16 +235,29 @@ async fn row_29_new_series_without_end_are_capped_with_a_reason_and_the_old_ones
     assert_eq!(write(1, old(0)).await.0, 204);
     let mut neighbour = BTreeMap::new();
     for body in 1..=bodies {
-        let new: String = (0..1_000).map(|one| format!("new,n={body}-{one} v=1i {}\n", time(body))).collect();
-        let ((status, said), (other, _)) = tokio::join!(write(1, new + &old(body)), write(0, old(body)));
-        assert!(said.contains("limit of 1000 active series"), "{status}: {said}");
+        let new: String = (0..1_000)
+            .map(|one| format!("new,n={body}-{one} v=1i {}\n", time(body)))
+            .collect();
+        let ((status, said), (other, _)) =
+            tokio::join!(write(1, new + &old(body)), write(0, old(body)));
+        assert!(
+            said.contains("limit of 1000 active series"),
+            "{status}: {said}"
+        );
         *reasons.entry(status).or_insert(0) += 1;
         *neighbour.entry(other).or_insert(0) += 1;
     }
-    let records = plane.kafka.read_all("metrics.t1").await.expect("Kafka answers");
+    let records = plane
+        .kafka
+        .read_all("metrics.t1")
+        .await
+        .expect("Kafka answers");
     let texts: Vec<_> = records.iter().map(tests::kafka::Record::text).collect();
     let lines = texts.iter().flat_map(|text| text.lines());
-    let series: BTreeSet<_> = lines.clone().filter_map(|line| line.split(' ').next()).collect();
+    let series: BTreeSet<_> = lines
+        .clone()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
     let flowed: BTreeSet<_> = lines.filter(|line| line.starts_with("old,")).collect();
     figure(
         "29",
@@ -252,84 +273,6 @@ async fn row_29_new_series_without_end_are_capped_with_a_reason_and_the_old_ones
     assert!(series.len() <= 1_000, "{}", series.len());
     assert_eq!(flowed.len() as u64, bodies + 1);
     assert_eq!(neighbour.keys().collect::<Vec<_>>(), [&204]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn row_30_overload_is_answered_429_and_stays_within_the_cap() {
-    let _turn = alone().await;
-    let plane = Plane::start(Setup {
-        tenants: 2,
-        router: "  in_flight_bytes: 67108864\n",
-        client: ", queue_bytes: 33554432",
-        ..Setup::default()
-    })
-    .await;
-    let mut load = plane.load(200);
-    load.agents.truncate(1);
-    let producer = plane.produce(&load).await;
-    let until = Instant::now() + scale(Duration::from_secs(12), Duration::from_secs(1_800));
-    let url = format!("{}/api/v2/write", plane.routers[0].url());
-    let floods = (0..48).map(|flood| {
-        let (client, url) = (web::client(), url.clone());
-        tokio::spawn(async move {
-            let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
-            for number in 0.. {
-                if Instant::now() > until {
-                    break;
-                }
-                let request = client.post(&url).body(flood_body(flood, number));
-                let request = request.header("Authorization", format!("Token {}", token(1)));
-                let status = request
-                    .send()
-                    .await
-                    .map_or(0, |answer| answer.status().as_u16());
-                *answers.entry(status).or_default() += 1;
-            }
-            answers
-        })
-    });
-    let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
-    for flood in join_all(floods).await {
-        for (status, times) in flood.expect("a flood does not fail") {
-            *answers.entry(status).or_default() += times;
-        }
-    }
-    let memory = plane.routers[0].peak_memory().expect("it runs") >> 20;
-    let ledger = producer.stop().await;
-    let balance = plane.judge().keeps(&ledger, DRAINED).await;
-    let promised = answers.get(&204).copied().unwrap_or(0) * FLOOD_LINES;
-    wait::holds(
-        "every promised line of the flood is stored",
-        DRAINED,
-        async || plane.stores[0].count("t1") as u64 >= promised,
-    )
-    .await;
-    figure(
-        "30",
-        format_args!(
-            "48 senders without a pause: answers {answers:?}, {promised} lines promised and stored; peak memory of the \
-             router {memory} MiB with 64 MiB of bodies and 32 MiB of records; another tenant's answers {:?}; {balance}",
-            ledger.statuses()
-        ),
-    );
-    assert!(answers.contains_key(&429), "{answers:?}");
-    assert!(memory <= 106, "{memory} MiB");
-}
-
-const FLOOD_LINES: u64 = 5_000;
-
-fn flood_body(flood: u64, number: u64) -> String {
-    use std::fmt::Write as _;
-    let mut body = String::with_capacity(400_000);
-    for line in 0..FLOOD_LINES {
-        let time = 1_700_000_000_000_000_000 + number * FLOOD_LINES + line;
-        writeln!(
-            body,
-            "flood,host=f{flood} a=1i,b=2i,c=3i,d=\"filling up some space\" {time}"
-        )
-        .expect("text can be written");
-    }
-    body
 }
 
 #[tokio::test(flavor = "multi_thread")]
