@@ -69,7 +69,7 @@ async fn row_07_a_store_that_answers_in_ten_seconds_slows_nobody_else_and_moves_
     );
     assert_eq!(rebalances, 0);
     // The short form has some hundred requests a span, whose slowest one is the machine's as often as ours.
-    let slack = scale(Duration::from_millis(40), Duration::ZERO);
+    let slack = scale(Duration::from_millis(500), Duration::ZERO);
     assert!(ill <= well.mul_f64(1.2) + slack, "{well:?} became {ill:?}");
 }
 
