@@ -206,7 +206,7 @@ impl Writer {
                 write!(line, ",{field}={value}").expect("a string takes all");
             }
         }
-        write!(line, " {}\n", self.clock.now_nanos()).expect("a string takes all");
+        writeln!(line, " {}", self.clock.now_nanos()).expect("a string takes all");
         line
     }
 
