@@ -22,6 +22,8 @@ pub enum Template {
     },
     /// Judge a file of points by templates, and print the events; needs no running system
     Replay(Replay),
+    /// Show the state of a template's groups at the end of a file of points: windows, rungs, timers, what it waits for
+    Explain(Explain),
     /// Print Prometheus alerting rules or a Kapacitor script as templates, and say what could not be expressed
     Import {
         /// Prometheus rules (YAML), or a TICKscript whose name ends in .tick
@@ -53,6 +55,25 @@ pub struct Replay {
     /// Also print what is held back: events of kind flapping, held and inhibited
     #[arg(long)]
     pub all: bool,
+}
+
+/// `bongsu template explain`.
+#[derive(Debug, Clone, Args)]
+pub struct Explain {
+    /// Name of the template
+    pub template: String,
+    /// A tag of the group; all groups that have it are shown
+    #[arg(long, value_name = "TAG=VALUE")]
+    pub group: Vec<String>,
+    /// Line protocol with timestamps in nanoseconds, as for `replay`
+    #[arg(long, value_name = "FILE")]
+    pub points: PathBuf,
+    /// A file, or a folder whose *.yaml are read; the shipped templates when left out
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// Whose points they are
+    #[arg(long)]
+    pub tenant: Option<String>,
 }
 
 /// The language of a page.

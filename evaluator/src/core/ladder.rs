@@ -173,6 +173,11 @@ impl Ladder {
             .find(|priority| self.is_latched(*priority))
     }
 
+    /// The state of a rung.
+    pub(crate) fn rung(&self, priority: Priority) -> RungState {
+        self.rungs[rung_slot(priority)]
+    }
+
     pub(crate) fn is_latched(&self, priority: Priority) -> bool {
         self.rungs[rung_slot(priority)].latched
     }

@@ -10,6 +10,7 @@ mod codec;
 mod counter;
 mod derived;
 mod event;
+mod explain;
 mod expr;
 mod flapping;
 mod given;
@@ -42,6 +43,7 @@ mod trend;
 mod usage;
 mod window;
 
+pub use explain::{Explained, RungNow, WindowNow};
 pub use input::{Action, Counter, Derived, Finding, FindingKind, Input, Payload, Tally};
 pub use ledger::PartKey;
 pub use partition::Partition;

@@ -1,6 +1,7 @@
 //! A file as a log: its order is the log's, arrival is the running maximum of the event times,
 //! ticks come every 10 s of that time and end 30 s after the last point.
 
+use super::explain::Explained;
 use super::input::{Action, Derived, Input, Payload};
 use super::partition::Partition;
 use super::plan::{Plan, Plans};
@@ -57,6 +58,11 @@ impl Replay {
             rest = &rest[comment_end..];
         }
         actions
+    }
+
+    /// The groups of a template that have all of these tags, as they stand.
+    pub fn explain(&self, template: &str, tags: &[(String, String)]) -> Vec<Explained> {
+        self.partition.explain(template, tags)
     }
 
     /// Lets time pass until `span` after the last arrival.

@@ -4,6 +4,7 @@
 mod chunks;
 mod docs;
 mod event;
+mod explained;
 mod import;
 mod lint;
 mod names;
@@ -13,6 +14,7 @@ mod seen;
 pub use chunks::Chunks;
 pub use docs::{Language, template_page};
 pub use event::event_json;
+pub use explained::{explained_json, explained_text};
 pub use import::{Imported, Refused, from_prometheus, from_tickscript};
 pub use lint::warnings;
 pub use rules::Rules;

@@ -160,6 +160,10 @@ fn apply_levels(levels: &mut PerPriority<Level>, set: &PerPriority<Level>) {
 }
 
 /// The fields that an override sets, as paths; `for_` is written `for`.
+pub fn changed_fields(set: &Changes) -> Vec<String> {
+    fields_set(set)
+}
+
 fn fields_set(set: &Changes) -> Vec<String> {
     let mut fields = Vec::new();
     macro_rules! name {

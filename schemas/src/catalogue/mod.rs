@@ -32,7 +32,7 @@ pub use error::CatalogueError;
 pub use json_schema::{all_json_schemas, json_schema};
 pub use limits::Limits;
 pub use live::{Catalogue, Record, RecordError, decode_value, encode_value};
-pub use merge::{MergeError, extended_template, merged_template};
+pub use merge::{MergeError, changed_fields, extended_template, merged_template};
 pub use over::{Function, Over};
 pub use overrides::{Changes, Override, OverrideRank, Target};
 pub use people::{

@@ -1,5 +1,6 @@
 //! `bongsu template`: threshold templates, the tests inside them, and points judged by them.
 
+mod explain;
 mod import;
 mod lint;
 mod replay;
@@ -26,6 +27,7 @@ pub(super) fn run(global: &Global, command: Command) -> Outcome {
             }));
             Ok(())
         }
+        Command::Explain(args) => explain::run(global, &args),
         Command::Import { file } => import::run(&file),
         Command::Lint { path, points } => lint::run(global, &path, points.as_deref()),
         Command::Replay(replay) => replay::run(global, &replay),

@@ -3,7 +3,7 @@
 use super::compile::compile_rule;
 use super::{Chosen, PlanError, Rule, place};
 use model::TenantId;
-use schemas::catalogue::{AppliesTo, Override, Target, Template, merged_template};
+use schemas::catalogue::{AppliesTo, Override, Target, Template, changed_fields, merged_template};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -125,6 +125,23 @@ impl TemplatePlan {
             && refused
                 .into_iter()
                 .all(|(key, values)| tag(key).is_none_or(|v| !values.contains(v)))
+    }
+
+    /// The fields that overrides set for a group whose points have these tags, each with the name of
+    /// the one that wins.
+    pub(crate) fn setters(&self, chosen: Chosen<'_>) -> Vec<(String, String)> {
+        let mut applying: Vec<&Override> = self
+            .overrides
+            .iter()
+            .filter(|o| o.for_.applies_to(chosen.tenant, chosen.tags))
+            .collect();
+        applying.sort_by(|a, b| (a.rank(), &a.override_).cmp(&(b.rank(), &b.override_)));
+        let mut setters = std::collections::BTreeMap::new();
+        for each in applying {
+            let fields = changed_fields(&each.set).into_iter();
+            setters.extend(fields.map(|field| (field, each.override_.clone())));
+        }
+        setters.into_iter().collect()
     }
 
     /// The rule for a group whose points have these tags.

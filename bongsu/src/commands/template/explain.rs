@@ -1,0 +1,92 @@
+//! `bongsu template explain`: the state of a group at the end of a file of points.
+
+use super::replay::open;
+use super::rules::read_rules;
+use crate::cli::{Explain as Args, Global, Output};
+use crate::failure::{Exit, Failure, Outcome};
+use crate::print;
+use evaluator::core::{Explained, Replay};
+use evaluator::tools::{Chunks, Rules, explained_json, explained_text};
+
+pub(super) fn run(global: &Global, args: &Args) -> Outcome {
+    let rules = match &args.templates {
+        Some(path) => read_rules(path, args.tenant.as_deref())?,
+        None => Rules::shipped(
+            args.tenant
+                .as_deref()
+                .map(super::rules::parse_tenant)
+                .transpose()?,
+        ),
+    };
+    if rules
+        .templates()
+        .iter()
+        .all(|t| t.template != args.template)
+    {
+        let names: Vec<&str> = rules.templates().iter().map(|t| &*t.template).collect();
+        return Err(Failure::new(
+            Exit::Usage,
+            format!("there is no template `{}`", args.template),
+        )
+        .hint(format!("templates: {}", names.join(", "))));
+    }
+    let tags = args
+        .group
+        .iter()
+        .map(|text| tag(text))
+        .collect::<Outcome<Vec<_>>>()?;
+    let found = states(&rules, args, &tags)?;
+    if found.is_empty() {
+        return Err(Failure::new(
+            Exit::Findings,
+            format!("no group of `{}` has these tags", args.template),
+        )
+        .hint("`bongsu template lint --points FILE` says why a template matches no series"));
+    }
+    match global.output {
+        Output::Table => {
+            for now in &found {
+                print::text(&explained_text(now));
+            }
+        }
+        Output::Json => {
+            let all: Vec<_> = found.iter().map(explained_json).collect();
+            print::text(&format!("{:#}\n", serde_json::Value::from(all)));
+        }
+        Output::Jsonl => {
+            for now in &found {
+                print::text(&format!("{}\n", explained_json(now)));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn states(rules: &Rules, args: &Args, tags: &[(String, String)]) -> Outcome<Vec<Explained>> {
+    let plan = rules.plan().map_err(|errors| {
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::new(Exit::Findings, texts.join("\n"))
+    })?;
+    let mut replay = Replay::new(rules.tenant().clone(), plan);
+    let mut chunks = Chunks::new(open(&args.points)?);
+    loop {
+        match chunks.next_lines() {
+            Ok(Some(lines)) => drop(replay.take(lines)),
+            Ok(None) => return Ok(replay.explain(&args.template, tags)),
+            Err(error) => {
+                let what = format!("{}: {error}", args.points.display());
+                return Err(Failure::new(Exit::Failed, what));
+            }
+        }
+    }
+}
+
+fn tag(text: &str) -> Outcome<(String, String)> {
+    match text.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err(Failure::new(
+            Exit::Usage,
+            format!("`{text}` is no tag: write host=web-1"),
+        )),
+    }
+}
