@@ -22,6 +22,8 @@ pub enum Template {
     },
     /// Judge a file of points by templates, and print the events; needs no running system
     Replay(Replay),
+    /// Judge history by templates: incidents a week and minutes firing, beside what runs now
+    Backtest(Backtest),
     /// Show the state of a template's groups at the end of a file of points: windows, rungs, timers, what it waits for
     Explain(Explain),
     /// Print Prometheus alerting rules or a Kapacitor script as templates, and say what could not be expressed
@@ -55,6 +57,50 @@ pub struct Replay {
     /// Also print what is held back: events of kind flapping, held and inhibited
     #[arg(long)]
     pub all: bool,
+}
+
+/// `bongsu template backtest`.
+#[derive(Debug, Clone, Args)]
+pub struct Backtest {
+    /// The rules that are tried: a file, or a folder whose *.yaml are read; the shipped ones when left out
+    #[arg(long, value_name = "DIR")]
+    pub templates: Option<PathBuf>,
+    /// The rules that run now; the shipped ones when left out
+    #[arg(long, value_name = "DIR")]
+    pub against: Option<PathBuf>,
+    /// From then on (2026-01-01T00:00:00Z)
+    #[arg(long, value_name = "INSTANT")]
+    pub from: Option<String>,
+    /// Until then
+    #[arg(long, value_name = "INSTANT")]
+    pub to: Option<String>,
+    /// URL of the InfluxDB that holds the history
+    #[arg(long, value_name = "URL")]
+    pub influx: Option<String>,
+    /// File with its token
+    #[arg(long, value_name = "FILE")]
+    pub influx_token_file: Option<PathBuf>,
+    /// Its organization
+    #[arg(long, value_name = "NAME", default_value = "bongsu")]
+    pub influx_org: String,
+    /// The bucket; the tenant's name when left out
+    #[arg(long, value_name = "NAME")]
+    pub bucket: Option<String>,
+    /// Line protocol instead of an InfluxDB, as for `replay`
+    #[arg(long, value_name = "FILE", conflicts_with = "influx")]
+    pub points: Option<PathBuf>,
+    /// The template of which a group is drawn
+    #[arg(long, value_name = "NAME")]
+    pub template: Option<String>,
+    /// A tag of that group
+    #[arg(long, value_name = "TAG=VALUE")]
+    pub group: Vec<String>,
+    /// Where the picture goes; in the terminal when left out
+    #[arg(long, value_name = "FILE")]
+    pub svg: Option<PathBuf>,
+    /// Whose points they are
+    #[arg(long)]
+    pub tenant: Option<String>,
 }
 
 /// `bongsu template explain`.

@@ -36,7 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Tenant(tenant) => tenant::run(&global, tenant).await,
         Command::Incident(incident) => incident::run(&global, incident).await,
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
-        Command::Template(template) => template::run(&global, template),
+        Command::Template(template) => template::run(&global, template).await,
         Command::Resolve(asked) => place::resolve(&global, asked).await,
         Command::Route(Route::Explain { line, tenant }) => {
             place::explain(&global, &line, &tenant).await

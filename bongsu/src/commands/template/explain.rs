@@ -81,7 +81,7 @@ fn states(rules: &Rules, args: &Args, tags: &[(String, String)]) -> Outcome<Vec<
     }
 }
 
-fn tag(text: &str) -> Outcome<(String, String)> {
+pub(super) fn tag(text: &str) -> Outcome<(String, String)> {
     match text.split_once('=') {
         Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
         None => Err(Failure::new(

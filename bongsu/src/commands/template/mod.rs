@@ -1,6 +1,8 @@
 //! `bongsu template`: threshold templates, the tests inside them, and points judged by them.
 
+mod backtest;
 mod explain;
+mod history;
 mod import;
 mod lint;
 mod replay;
@@ -13,7 +15,7 @@ use crate::print::{self, Table};
 use evaluator::tools::{Language, template_page};
 use schemas::catalogue::shipped_templates;
 
-pub(super) fn run(global: &Global, command: Command) -> Outcome {
+pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     match command {
         Command::List => {
             list(global);
@@ -27,6 +29,7 @@ pub(super) fn run(global: &Global, command: Command) -> Outcome {
             }));
             Ok(())
         }
+        Command::Backtest(args) => backtest::run(global, &args).await,
         Command::Explain(args) => explain::run(global, &args),
         Command::Import { file } => import::run(&file),
         Command::Lint { path, points } => lint::run(global, &path, points.as_deref()),
