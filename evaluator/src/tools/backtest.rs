@@ -70,19 +70,15 @@ impl Backtest {
     pub fn figures(&self) -> BTreeMap<(String, Priority), Figures> {
         let mut figures: BTreeMap<(String, Priority), Figures> = BTreeMap::new();
         for seen in self.incidents.values() {
-            let mut of = |priority| {
-                figures
-                    .entry((seen.template.clone(), priority))
-                    .or_default()
-            };
-            of(seen.peak).incidents += 1;
-            for (priority, span) in &seen.fired {
-                let figures = of(*priority);
-                figures.firing = figures.firing.plus(*span);
-            }
-            if let Some((since, priority)) = seen.open {
-                let figures = of(priority);
-                figures.firing = figures.firing.plus(self.last.since(since).max(Span::ZERO));
+            let key = |priority| (seen.template.clone(), priority);
+            figures.entry(key(seen.peak)).or_default().incidents += 1;
+            let still = seen
+                .open
+                .map(|(since, priority)| (priority, self.last.since(since).max(Span::ZERO)));
+            let fired = seen.fired.iter().map(|(priority, span)| (*priority, *span));
+            for (priority, span) in fired.chain(still) {
+                let figures = figures.entry(key(priority)).or_default();
+                figures.firing = figures.firing.plus(span);
             }
         }
         figures
