@@ -1,6 +1,8 @@
 //! `bongsu template backtest` over the history of a real InfluxDB.
 
-use tests::{Bongsu, Influxdb, Workdir, influxdb};
+use std::path::PathBuf;
+
+use tests::{Bongsu, Influxdb, influxdb};
 
 const RULES: &str = "template: load\napplies_to: {measurement: m}\none_alert_per: [host]\ncheck: v\n\
     over: last of 1m\nlevels:\n  P1: {above: 80}\n  P2: {above: 60}\n";
@@ -19,11 +21,16 @@ async fn history_is_judged_and_held_against_what_runs_now() {
     let lines: String = (1..=180).map(line).collect();
     let (status, text) = server.write("acme", &lines).await.unwrap();
     assert!(status.is_success(), "{text}");
-    let folder = Workdir::new("backtest");
-    let rules = folder.write("rules.yaml", RULES);
-    let lax = folder.write("now.yaml", &RULES.replace("above: 80", "above: 95"));
-    let token = folder.write("token", influxdb::TOKEN);
-    let svg = folder.join("load.svg");
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let rules = write("rules.yaml", RULES);
+    let lax = write("now.yaml", &RULES.replace("above: 80", "above: 95"));
+    let token = write("token", influxdb::TOKEN);
+    let svg = folder.path().join("load.svg");
     let paths = [&rules, &lax, &token, &svg].map(|path| path.display().to_string());
     let mut args: Vec<&str> = "template backtest --tenant acme --template load -o jsonl \
         --from 2026-01-01T00:00:00Z --to 2026-01-01T04:00:00Z"
