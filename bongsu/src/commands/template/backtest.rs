@@ -55,7 +55,7 @@ struct Run {
     tested: Backtest,
     now: Backtest,
     /// The template and tags of the group that is drawn.
-    watched: Option<(String, Vec<(String, String)>)>,
+    watched: Option<Watched>,
     picture: Picture,
 }
 
@@ -162,9 +162,12 @@ fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
+/// A template, and the tags of one of its groups.
+type Watched = (String, Vec<(String, String)>);
+
 impl Args {
     /// The group that is drawn.
-    fn watched(&self) -> Outcome<Option<(String, Vec<(String, String)>)>> {
+    fn watched(&self) -> Outcome<Option<Watched>> {
         let tags = self.group.iter().map(|text| super::explain::tag(text));
         let tags = tags.collect::<Outcome<Vec<_>>>()?;
         match (&self.template, tags.is_empty()) {
