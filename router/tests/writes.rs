@@ -2,22 +2,11 @@
 
 mod support;
 
-use reqwest::{Response, StatusCode};
+use reqwest::StatusCode;
 use router::Config;
 use std::io::Write;
 use std::time::Duration;
-use support::{TOKEN, World, declare, world};
-
-impl World {
-    async fn write(&self, path: &str, body: impl Into<reqwest::Body>) -> Response {
-        let request = self.http.post(format!("{}{path}", self.url)).body(body);
-        request
-            .header("authorization", format!("Token {TOKEN}"))
-            .send()
-            .await
-            .unwrap()
-    }
-}
+use support::{TOKEN, declare, world};
 
 #[tokio::test]
 async fn a_line_that_was_answered_204_is_in_the_log() {

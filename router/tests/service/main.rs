@@ -3,4 +3,5 @@
 mod hostile;
 mod limits;
 mod packing;
+#[path = "../support/mod.rs"]
 mod support;

@@ -4,7 +4,7 @@ use super::super::http::{Parameters, Shared};
 use super::json;
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
 use axum::response::Response;
 use schemas::metrics_avro;
 use schemas::packing::Packing;
@@ -25,9 +25,7 @@ pub(super) async fn take(shared: &Shared, request: (&Parameters, &HeaderMap, Bod
 
 /// Whether a request says that it is Avro.
 pub(super) fn is_avro(headers: &HeaderMap) -> bool {
-    let said = headers.get(header::CONTENT_TYPE);
-    let said = said.map_or("", |said| said.to_str().unwrap_or("?"));
-    let kind = said.split(';').next().unwrap_or_default().trim();
+    let (_, kind) = super::content_type(headers).unwrap_or_default();
     let known = [
         "avro/binary",
         "application/avro",

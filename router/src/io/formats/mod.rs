@@ -19,7 +19,7 @@ use crate::core::precision::Precision;
 use crate::metrics::PointResult;
 use axum::Router;
 use axum::body::Body;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use axum::routing::post;
 use outcome::Outcome;
@@ -45,6 +45,12 @@ impl From<Undecodable> for Refusal {
             Undecodable::Unsupported(_) => Self::Encoding(why),
         }
     }
+}
+
+/// What a request says that its body is, and the kind alone, without its parameters. What cannot be read is `?`, which no format is.
+fn content_type(headers: &HeaderMap) -> Option<(&str, &str)> {
+    let said = headers.get(header::CONTENT_TYPE)?.to_str().unwrap_or("?");
+    Some((said, said.split(';').next().unwrap_or_default().trim()))
 }
 
 /// A reader of a format: the body, how many bytes of lines it may become, and where they go.

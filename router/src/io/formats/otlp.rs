@@ -33,9 +33,7 @@ pub(super) async fn write(
 }
 
 fn encoding(headers: &HeaderMap) -> Result<Encoding, Refusal> {
-    let said = headers.get(header::CONTENT_TYPE);
-    let said = said.map_or("", |said| said.to_str().unwrap_or("?"));
-    let kind = said.split(';').next().unwrap_or_default().trim();
+    let (said, kind) = super::content_type(headers).unwrap_or_default();
     for encoding in [Encoding::Protobuf, Encoding::Json] {
         if kind.eq_ignore_ascii_case(encoding.content_type()) {
             return Ok(encoding);

@@ -10,7 +10,7 @@ use super::super::http::{Parameters, Shared};
 use super::Outcome;
 use axum::body::Body;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::packing::Packing;
 use schemas::points::{Decoded, Undecodable};
@@ -45,15 +45,12 @@ pub(super) async fn write(
 
 /// The reader of what the request says that it is, and whether its sender wants a count.
 fn reader(headers: &HeaderMap) -> Result<(Reader, bool), Refusal> {
-    let Some(said) = headers.get(header::CONTENT_TYPE) else {
+    let Some((said, kind)) = super::content_type(headers) else {
         return Ok((decode_v1, false));
     };
-    let said = said.to_str().unwrap_or("?");
-    let mut parts = said.split(';').map(str::trim);
-    let protobuf = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/x-protobuf"));
-    let message = parts.find_map(|part| part.strip_prefix("proto="));
+    let protobuf = kind.eq_ignore_ascii_case("application/x-protobuf");
+    let mut parameters = said.split(';').skip(1).map(str::trim);
+    let message = parameters.find_map(|part| part.strip_prefix("proto="));
     match message {
         _ if !protobuf => {}
         None | Some("prometheus.WriteRequest") => return Ok((decode_v1, false)),
@@ -125,7 +122,7 @@ mod tests {
             (Some("application/x-protobuf;proto=other"), None),
             (Some("application/json"), None),
         ] {
-            let header = said.map(|said| (header::CONTENT_TYPE, said.parse().unwrap()));
+            let header = said.map(|said| (axum::http::header::CONTENT_TYPE, said.parse().unwrap()));
             let found = reader(&header.into_iter().collect()).ok();
             assert_eq!(found.map(|(_, counted)| counted), counted, "{said:?}");
         }
