@@ -1,6 +1,5 @@
 //! Who is meant by a step of a policy at the time of the page, and whether a tenant's contract holds then.
 
-use super::directory::Directory;
 use jiff::Timestamp as Instant;
 use model::{TenantId, Timestamp};
 use oncall::Schedule;
@@ -176,13 +175,6 @@ fn drawn(incident: &str, nth: u32, count: usize) -> usize {
 /// The same instant for schedules; the ends of time where it lies beyond them.
 fn instant(at: Timestamp) -> Instant {
     Instant::from_nanosecond(i128::from(at.as_nanos())).unwrap_or(Instant::MAX)
-}
-
-impl Directory {
-    /// When an incident of the tenant may be paged that is not urgent, where that is not now.
-    pub(super) fn waits_until(&self, tenant: &TenantId, now: Timestamp) -> Option<Timestamp> {
-        self.roster.opens_at(tenant, now)
-    }
 }
 
 #[cfg(test)]

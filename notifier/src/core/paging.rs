@@ -57,7 +57,7 @@ impl Turn<'_> {
             return false;
         }
         let tenant = &self.incident.tenant;
-        let Some(opens) = self.route.directory.waits_until(tenant, self.now) else {
+        let Some(opens) = self.route.directory.roster.opens_at(tenant, self.now) else {
             return false;
         };
         self.incident.escalation.at = Some(opens);
