@@ -39,6 +39,7 @@ pub struct Store {
 struct Dialect {
     shared: bool,
     begin: &'static str,
+    snapshot: &'static str,
     claim_deliveries: &'static str,
     claim_expired: &'static str,
     claim_accepted: &'static str,
@@ -51,6 +52,7 @@ struct Dialect {
 static SQLITE: Dialect = Dialect {
     shared: false,
     begin: "BEGIN IMMEDIATE",
+    snapshot: "BEGIN",
     claim_deliveries: include_str!("sql/sqlite/claim_deliveries.sql"),
     claim_expired: include_str!("sql/sqlite/claim_expired.sql"),
     claim_accepted: include_str!("sql/sqlite/claim_accepted.sql"),
@@ -61,6 +63,7 @@ static SQLITE: Dialect = Dialect {
 static POSTGRES: Dialect = Dialect {
     shared: true,
     begin: "BEGIN",
+    snapshot: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     claim_deliveries: include_str!("sql/postgres/claim_deliveries.sql"),
     claim_expired: include_str!("sql/postgres/claim_expired.sql"),
     claim_accepted: include_str!("sql/postgres/claim_accepted.sql"),

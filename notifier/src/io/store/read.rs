@@ -28,6 +28,17 @@ pub struct Counts {
     pub count: i64,
 }
 
+async fn summary_of(
+    id: IncidentId,
+    from: impl sqlx::Executor<'_, Database = sqlx::Any>,
+) -> Result<Option<IncidentSummary>, StoreError> {
+    let row = sqlx::query("SELECT * FROM incidents WHERE id = $1")
+        .bind(id.to_string())
+        .fetch_optional(from)
+        .await?;
+    row.as_ref().map(summary).transpose()
+}
+
 /// The most that one page of a list holds.
 const LARGEST_PAGE: u32 = 500;
 
@@ -73,27 +84,26 @@ impl Store {
 
     /// One incident, without who was told.
     pub async fn summary(&self, id: IncidentId) -> Result<Option<IncidentSummary>, StoreError> {
-        let row = sqlx::query("SELECT * FROM incidents WHERE id = $1")
-            .bind(id.to_string())
-            .fetch_optional(&self.reader)
-            .await?;
-        row.as_ref().map(summary).transpose()
+        summary_of(id, &self.reader).await
     }
 
-    /// One incident with all that belongs to it.
+    /// One incident with all that belongs to it, as it was at one moment: a fate never stands
+    /// here without its entry in the timeline.
     pub async fn detail(&self, id: IncidentId) -> Result<Option<IncidentDetail>, StoreError> {
-        let Some(incident) = self.summary(id).await? else {
+        let mut moment = self.reader.begin_with(self.dialect.snapshot).await?;
+        let Some(incident) = summary_of(id, &mut *moment).await? else {
             return Ok(None);
         };
         let entries = sqlx::query("SELECT * FROM timeline WHERE incident = $1 ORDER BY ordinal")
             .bind(id.to_string())
-            .fetch_all(&self.reader)
+            .fetch_all(&mut *moment)
             .await?;
         let deliveries =
             sqlx::query("SELECT * FROM deliveries WHERE incident = $1 ORDER BY ordinal")
                 .bind(id.to_string())
-                .fetch_all(&self.reader)
+                .fetch_all(&mut *moment)
                 .await?;
+        moment.commit().await?;
         Ok(Some(IncidentDetail {
             incident,
             timeline: entries.iter().map(entry).collect::<Result<_, _>>()?,
