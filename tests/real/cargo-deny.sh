@@ -6,13 +6,4 @@ cargo_deny_installed() { complete "$CACHE/cargo-deny-$CARGO_DENY" "$CARGO_DENY_R
 cargo_deny_where() { echo "$CACHE/cargo-deny-$CARGO_DENY/bin"; }
 cargo_deny_announce() { echo "$CARGO_DENY: building, takes 2-4 minutes once"; }
 
-cargo_deny_install() {
-    local stage build status=0
-    stage=$(staging cargo-deny)
-    build=$(staging cargo-deny-target)
-    (cd "$here" && nicely cargo install --locked --root "$stage" --target-dir "$build" \
-        "cargo-deny@$CARGO_DENY") || status=$?
-    rm -rf "$build"
-    ((status == 0)) || return "$status"
-    publish "$stage" "$CACHE/cargo-deny-$CARGO_DENY" "$CARGO_DENY_RECIPE"
-}
+cargo_deny_install() { cargo_tool_install cargo-deny "$CARGO_DENY" "$CARGO_DENY_RECIPE"; }
