@@ -2,10 +2,12 @@
 
 mod data;
 mod oncall;
+mod silence;
 mod template;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use oncall::Oncall;
+pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Explain, Lang, Replay, Template};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -65,7 +67,7 @@ pub struct Global {
         value_delimiter = ','
     )]
     pub kafka: Vec<String>,
-    /// Address of the notifier's API, for `incident`; found by itself on this machine
+    /// Address of the notifier's API, for `incident` and `silence`; found by itself on this machine
     #[arg(long, global = true, value_name = "URL")]
     pub api: Option<String>,
     /// File with the token for that API
@@ -105,6 +107,9 @@ pub enum Command {
     /// Incidents: see, acknowledge, close
     #[command(subcommand)]
     Incident(Incident),
+    /// Silences and maintenance windows: who is not paged, until when, and why
+    #[command(subcommand)]
+    Silence(Silence),
     /// Who is paged when, and why
     #[command(subcommand)]
     Oncall(Oncall),

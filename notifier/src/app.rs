@@ -85,8 +85,8 @@ pub async fn start_with(
     ));
     spawn(&engine, stream, &ctx);
     let commands = Commands::new(engine);
-    let routes = http::routes(
-        Arc::new(commands.clone()),
+    let routes = http::all_routes(
+        commands.clone(),
         settings,
         ctx.clock.clone(),
         ctx.tasks.clone(),

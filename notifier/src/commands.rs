@@ -155,6 +155,15 @@ impl Commands {
         Self { engine }
     }
 
+    /// The time now.
+    pub fn now(&self) -> Timestamp {
+        self.engine.now()
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
     /// Lists incidents.
     pub async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, CommandError> {
         self.engine.store.list(filter, page).await

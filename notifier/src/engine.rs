@@ -5,7 +5,7 @@ use crate::commands::{Acted, Changed};
 use crate::config;
 use crate::core::{
     Action, AlarmKind, ChannelKind, DeliveryId, Fate, Incident, Input, Life, Limits, Message,
-    Purpose, merge_fate, refusal, step, step_lives,
+    Purpose, Route, merge_fate, refusal, step, step_lives,
 };
 use crate::io::channel::Channels;
 use crate::io::directory::People;
@@ -87,6 +87,11 @@ impl Engine {
         Limits {
             give_up_after: self.config.give_up_after,
         }
+    }
+
+    /// Wakes the timers: something is due that no decision made due.
+    pub fn wake_timers(&self) {
+        self.wake_timers.notify_one();
     }
 
     /// Waits until somebody wakes the timers, or a poll is due.
@@ -200,7 +205,11 @@ impl Engine {
     ) -> Result<(), StoreError> {
         let directory = self.people.directory();
         let tenant = loaded.incident.tenant.clone();
-        let route = directory.route(&tenant);
+        let silences = tx.silences().await?;
+        let route = Route {
+            silences: &silences,
+            ..directory.route(&tenant)
+        };
         let actions = step(&mut loaded.incident, input, route, &self.life, now);
         if actions.is_empty() {
             return Ok(());

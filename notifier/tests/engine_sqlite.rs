@@ -38,4 +38,7 @@ cases!(
     incidents_are_read_back_as_they_were_kept,
     lists_are_filtered_searched_and_paged,
     an_outdated_lease_records_nothing,
+    a_silence_holds_pages_back_and_its_end_pages,
+    ending_a_silence_pages_what_it_held_back,
+    silences_are_read_back_and_changed_as_alertmanager_does,
 );

@@ -41,6 +41,9 @@ async fn the_contract_of_a_notifier_holds_on_postgresql() {
         incidents_are_read_back_as_they_were_kept,
         lists_are_filtered_searched_and_paged,
         an_outdated_lease_records_nothing,
+        a_silence_holds_pages_back_and_its_end_pages,
+        ending_a_silence_pages_what_it_held_back,
+        silences_are_read_back_and_changed_as_alertmanager_does,
         changes_of_one_replica_are_seen_at_the_other,
     );
 }

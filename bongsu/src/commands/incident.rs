@@ -150,7 +150,7 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
 }
 
 /// The notifier's API.
-struct Api {
+pub(super) struct Api {
     base: String,
     token: Option<Secret>,
     http: reqwest::Client,
@@ -158,7 +158,7 @@ struct Api {
 
 impl Api {
     /// The API that was named, else that of a running `up`, else that of the configuration.
-    async fn find(global: &Global, settings: &Settings) -> Outcome<Self> {
+    pub(super) async fn find(global: &Global, settings: &Settings) -> Outcome<Self> {
         let base = match &global.api {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => match super::access::running_process(settings).await? {
@@ -183,13 +183,23 @@ impl Api {
             .await
     }
 
-    async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
+    pub(super) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
         self.ask(
             self.http
                 .post(format!("{}/api/v1/{path}", self.base))
                 .json(body),
         )
         .await
+    }
+
+    pub(super) async fn query(&self, path: &str, query: &[(&str, &str)]) -> Outcome<Value> {
+        let url = format!("{}/api/v1/{path}", self.base);
+        self.ask(self.http.get(url).query(query)).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> Outcome<Value> {
+        self.ask(self.http.delete(format!("{}/api/v1/{path}", self.base)))
+            .await
     }
 
     async fn ask(&self, mut request: reqwest::RequestBuilder) -> Outcome<Value> {

@@ -12,6 +12,7 @@ mod records;
 mod schema;
 mod service;
 mod shard;
+mod silence;
 mod tap;
 mod template;
 mod tenant;
@@ -35,6 +36,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Apply(apply) => apply::run(&global, apply).await,
         Command::Tenant(tenant) => tenant::run(&global, tenant).await,
         Command::Incident(incident) => incident::run(&global, incident).await,
+        Command::Silence(silence) => silence::run(&global, silence).await,
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
         Command::Template(template) => template::run(&global, template).await,
         Command::Resolve(asked) => place::resolve(&global, asked).await,

@@ -7,6 +7,7 @@
 mod paging;
 mod recorder;
 mod sharing;
+mod silencing;
 mod storage;
 mod trouble;
 mod world;
@@ -20,6 +21,10 @@ pub use recorder::{Recorder, Script};
 pub use sharing::{
     a_p1_overtakes_a_flood_of_p3, a_slow_destination_stalls_nobody_else,
     changes_of_one_replica_are_seen_at_the_other, two_replicas_send_each_message_once,
+};
+pub use silencing::{
+    a_silence_holds_pages_back_and_its_end_pages, ending_a_silence_pages_what_it_held_back,
+    silences_are_read_back_and_changed_as_alertmanager_does,
 };
 pub use storage::{
     an_outdated_lease_records_nothing, incidents_are_read_back_as_they_were_kept,

@@ -91,6 +91,10 @@ word! {
         Notice = "notice",
         /// It waits for the hours of the contract.
         OutOfHours = "out_of_hours",
+        /// A page waits for the end of a silence.
+        Silenced = "silenced",
+        /// A page waits for the end of a maintenance window.
+        Maintenance = "maintenance",
         /// Somebody, or a whole step, could not be reached.
         Skipped = "skipped",
         /// The policy ran out.

@@ -2,6 +2,7 @@
 
 use super::duty::Roster;
 use super::message::Recipient;
+use super::silence::Silences;
 use super::words::{ChannelKind, Language};
 use model::{Priority, Span, TenantId};
 use schemas::catalogue::{self, StepTarget};
@@ -75,6 +76,8 @@ pub struct Route<'a> {
     pub policy: Option<&'a Policy>,
     /// What is wrong with the way, if something is.
     pub problem: Option<Problem<'a>>,
+    /// What is silenced.
+    pub silences: &'a Silences,
 }
 
 /// What is wrong with a route.
@@ -143,6 +146,7 @@ impl Directory {
             directory: self,
             policy,
             problem,
+            silences: Silences::NONE,
         }
     }
 

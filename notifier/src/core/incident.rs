@@ -86,6 +86,8 @@ pub struct Escalation {
     pub step_revision: Option<u64>,
     /// The last attempt reached nobody at all.
     pub nobody: bool,
+    /// `at` is the end of a silence; when that ends earlier, the page goes out earlier.
+    pub held: bool,
 }
 
 /// Who is told next.
@@ -213,6 +215,7 @@ impl Escalation {
             paged: false,
             step_revision: None,
             nobody: false,
+            held: false,
         }
     }
 }

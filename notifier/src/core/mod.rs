@@ -8,10 +8,12 @@ mod directory;
 mod duty;
 mod events;
 mod incident;
+mod matcher;
 mod message;
 mod paging;
 mod people;
 pub mod render;
+mod silence;
 mod step;
 mod times;
 mod words;
@@ -25,6 +27,8 @@ mod tests_duty;
 #[cfg(test)]
 mod tests_events;
 #[cfg(test)]
+mod tests_silence;
+#[cfg(test)]
 mod world;
 
 pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
@@ -36,8 +40,12 @@ pub use delivery::{
 pub use directory::{Directory, Person, Policy, Route, Step};
 pub use duty::Roster;
 pub use incident::{Escalation, Incident, Target, Told};
+pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{
     Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,
+};
+pub use silence::{
+    BadSilence, Quiet, Silence, SilenceKind, SilenceSpec, SilenceState, Silences, Weekly,
 };
 pub use step::{Input, Life, Seen, refusal, step};
 pub use words::{Actor, ChannelKind, Fate, Language, Status, Via};

@@ -3,8 +3,10 @@
 use super::action::{AlarmKind, EntryKind};
 use super::duty::Moment;
 use super::incident::{Escalation, Target, Told};
+use super::matcher::Labels;
 use super::message::{Purpose, Recipient};
 use super::people::{Reach, reach};
+use super::silence::SilenceKind;
 use super::step::Turn;
 use super::words::ChannelKind;
 use model::{Priority, Span};
@@ -37,7 +39,7 @@ impl Turn<'_> {
         // Every branch moves the time on, or the target towards "everyone", which moves the time
         // on.
         while self.incident.escalation.at.is_some_and(|at| at <= self.now) {
-            if self.waits_for_the_morning() {
+            if self.is_silenced() || self.waits_for_the_morning() {
                 return;
             }
             match self.incident.escalation.target {
@@ -49,6 +51,25 @@ impl Turn<'_> {
                 }
             }
         }
+    }
+
+    /// What is due while a silence or a maintenance window holds waits for its end. Who heard of the firing hears of
+    /// the end all the same.
+    fn is_silenced(&mut self) -> bool {
+        let labels = Labels::from(&*self.incident);
+        let Some(quiet) = self.route.silences.quiet(&labels, self.now) else {
+            self.incident.escalation.held = false;
+            return false;
+        };
+        let kind = match quiet.silence.spec.kind {
+            SilenceKind::Silence => EntryKind::Silenced,
+            SilenceKind::Maintenance => EntryKind::Maintenance,
+        };
+        let text = quiet.reason(self.now);
+        self.incident.escalation.at = Some(quiet.until);
+        self.incident.escalation.held = true;
+        self.record(kind, text);
+        true
     }
 
     /// Out of the hours of the tenant's contract only a P1 pages; the rest waits until they begin.
@@ -231,6 +252,10 @@ impl Turn<'_> {
 
     /// Asks the owner of an acknowledgement that ran out. False when nobody could be asked.
     pub(super) fn ask_owner(&mut self, contact: Option<&str>) -> bool {
+        let labels = Labels::from(&*self.incident);
+        if self.route.silences.quiet(&labels, self.now).is_some() {
+            return false;
+        }
         let Some((contact, person)) =
             contact.and_then(|name| Some((name, self.route.directory.people.get(name)?)))
         else {

@@ -1,8 +1,9 @@
 //! What holds whatever happens: random lives of an incident.
 
 use super::step::{Input, Seen};
+use super::tests_silence::silence;
 use super::world::{MINUTE, World, event, failed, is_end};
-use super::{Action, Actor, ChannelKind, Delivery, Finding, Status, Via, audit};
+use super::{Action, Actor, ChannelKind, Delivery, Finding, Labels, Status, Via, audit};
 use model::{AlertKind, Priority, Span};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ enum Happening {
     Orphaned,
     LosePolicy,
     LosePhones,
+    Silence(i64),
+    EndSilences,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -50,6 +53,8 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Orphaned),
         1 => Just(Happening::LosePolicy),
         1 => Just(Happening::LosePhones),
+        2 => (1_i64..200).prop_map(Happening::Silence),
+        1 => Just(Happening::EndSilences),
     ]
 }
 
@@ -121,6 +126,16 @@ impl Life {
                 len => world.apply(failed(&self.deliveries[n % len], *alive)),
             },
             Happening::Orphaned => world.apply(Input::Orphaned),
+            Happening::Silence(minutes) => {
+                let ends_at = world.now.plus(MINUTE.times(*minutes));
+                let silence = silence("host=web-1", world.now, ends_at);
+                world.silences.0.push(silence);
+                Vec::new()
+            }
+            Happening::EndSilences => {
+                world.silences.0.clear();
+                world.apply(Input::Due)
+            }
             Happening::LosePolicy => {
                 world.directory.policies.clear();
                 Vec::new()
@@ -159,6 +174,7 @@ proptest! {
             if incident.status == Status::Closed && !incident.firing {
                 prop_assert_eq!(incident.due_at(), None);
             }
+            let quiet = life.world.silences.quiet(&Labels::from(incident), life.world.now);
             let mut recorded = false;
             let mut told_of_the_end = BTreeSet::new();
             for action in &actions {
@@ -170,6 +186,7 @@ proptest! {
                         prop_assert!(ids.insert(delivery.id), "one id for two deliveries");
                         let to = (delivery.channel, delivery.recipient.address.clone());
                         if delivery.purpose.is_page() {
+                            prop_assert!(quiet.is_none(), "paged while it is silenced");
                             heard.insert(to);
                         } else if is_end(delivery.purpose) {
                             told_of_the_end.insert(to);

@@ -62,6 +62,7 @@ impl Turn<'_> {
         self.incident.status = Status::Acknowledged;
         self.incident.acknowledged = Some((actor.clone(), self.now));
         self.incident.escalation.at = None;
+        self.incident.escalation.held = false;
         self.incident.catches_up_at = None;
         let holds = self.ack_holds();
         self.incident.ack_runs_out_at = holds.map(|holds| self.now.plus(holds));

@@ -1,6 +1,7 @@
 //! A small world for the tests of decisions: one tenant, three people, one policy.
 
-use super::directory::{Directory, Person, Policy, Step};
+use super::directory::{Directory, Person, Policy, Route, Step};
+use super::silence::Silences;
 use super::step::{Input, Life, Seen, step};
 use super::{Action, ChannelKind, Delivery, EntryKind, Incident, Language, Purpose};
 use model::{AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, TenantId, Timestamp};
@@ -12,6 +13,7 @@ pub(super) const START: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 pub(super) struct World {
     pub(super) directory: Directory,
     pub(super) life: Life,
+    pub(super) silences: Silences,
     pub(super) incident: Incident,
     pub(super) now: Timestamp,
 }
@@ -92,6 +94,7 @@ impl World {
         Self {
             directory: directory(),
             life: Life::default(),
+            silences: Silences::default(),
             incident: Incident::unseen(&event(1, AlertKind::Firing, Some(Priority::P1))),
             now: START,
         }
@@ -107,7 +110,10 @@ impl World {
 
     pub(super) fn apply(&mut self, input: Input<'_>) -> Vec<Action> {
         let tenant = self.incident.tenant.clone();
-        let route = self.directory.route(&tenant);
+        let route = Route {
+            silences: &self.silences,
+            ..self.directory.route(&tenant)
+        };
         step(&mut self.incident, input, route, &self.life, self.now)
     }
 

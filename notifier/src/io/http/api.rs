@@ -6,6 +6,7 @@ use super::api_types::{
     AcknowledgeBody, ActionResult, CloseBody, IncidentList, IncidentWithAccount, ListQuery,
 };
 use super::problem::Problem;
+use super::silences;
 use crate::commands::{Filter, Page};
 use crate::core::{Actor, Status, Via};
 use axum::Json;
@@ -29,7 +30,10 @@ const PAGE_LIMIT: u32 = 500;
         title = "Bongsu notifier",
         description = "Incidents and what became of their pages. Errors are problem+json (RFC 9457)."
     ),
-    paths(list, show, acknowledge, close),
+    paths(
+        list, show, acknowledge, close,
+        silences::list, silences::create, silences::preview, silences::show, silences::expire
+    ),
     components(schemas(Problem)),
     modifiers(&Bearer),
     security(("token" = []))
@@ -204,7 +208,10 @@ fn incident(id: &str) -> Result<IncidentId, Problem> {
 
 /// The body, or the default when there is none. A body must say that it is JSON, which no form of a
 /// foreign page can do.
-fn json<T: DeserializeOwned + Default>(headers: &HeaderMap, body: &Bytes) -> Result<T, Problem> {
+pub(super) fn json<T: DeserializeOwned + Default>(
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<T, Problem> {
     if body.is_empty() {
         return Ok(T::default());
     }
@@ -259,7 +266,10 @@ mod tests {
                 "/api/v1/incidents",
                 "/api/v1/incidents/{id}",
                 "/api/v1/incidents/{id}/ack",
-                "/api/v1/incidents/{id}/close"
+                "/api/v1/incidents/{id}/close",
+                "/api/v1/silences",
+                "/api/v1/silences/preview",
+                "/api/v1/silences/{id}"
             ]
         );
         for name in [

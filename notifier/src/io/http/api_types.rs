@@ -161,7 +161,7 @@ pub(super) struct ActionResult {
 }
 
 /// RFC 3339 in UTC.
-fn rfc3339(at: Timestamp) -> String {
+pub(super) fn rfc3339(at: Timestamp) -> String {
     jiff::Timestamp::from_nanosecond(at.as_nanos().into())
         .map_or_else(|_| at.as_nanos().to_string(), |at| at.to_string())
 }

@@ -15,6 +15,7 @@ mod live;
 mod page;
 mod problem;
 mod sign_in;
+mod silences;
 mod slack;
 mod view;
 
@@ -22,6 +23,7 @@ pub use desk::Desk;
 pub use slack::SlackSignature;
 
 use crate::Config;
+use crate::commands::Commands;
 use access::Access;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
@@ -103,6 +105,17 @@ struct Inner {
 }
 
 impl Site {
+    fn new(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Tasks) -> Self {
+        Self(Arc::new(Inner {
+            desk,
+            settings,
+            clock,
+            tasks,
+            streams: Arc::new(tokio::sync::Semaphore::new(live::STREAMS)),
+            slack: slack::Presses::default(),
+        }))
+    }
+
     fn desk(&self) -> &dyn Desk {
         self.0.desk.as_ref()
     }
@@ -121,17 +134,27 @@ impl Site {
 }
 
 /// All routes of the notifier but those that every service has.
+pub fn all_routes(
+    commands: Commands,
+    settings: Settings,
+    clock: Clock,
+    tasks: Tasks,
+) -> axum::Router {
+    let site = Site::new(Arc::new(commands.clone()), settings, clock, tasks);
+    finished(&site, guarded_api(&site, silences::routes(commands)))
+}
+
+/// The routes of incidents, over an engine or its double.
 pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Tasks) -> axum::Router {
-    let slack = settings.slack.is_some();
-    let inbox = settings.inbox;
-    let site = Site(Arc::new(Inner {
-        desk,
-        settings,
-        clock,
-        tasks,
-        streams: Arc::new(tokio::sync::Semaphore::new(live::STREAMS)),
-        slack: slack::Presses::default(),
-    }));
+    finished(
+        &Site::new(desk, settings, clock, tasks),
+        axum::Router::new(),
+    )
+}
+
+fn finished(site: &Site, more: axum::Router<Site>) -> axum::Router {
+    let slack = site.0.settings.slack.is_some();
+    let inbox = site.0.settings.inbox;
     let mut open = axum::Router::new()
         .route("/a/{token}", get(link::ask).post(link::acknowledge))
         .route("/login", get(sign_in::ask).post(sign_in::check))
@@ -140,8 +163,9 @@ pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Task
         open = open.route("/slack/interactions", post(slack::interaction));
     }
     let quick = open
-        .merge(api_routes(&site))
-        .merge(console_routes(&site, inbox))
+        .merge(api_routes(site))
+        .merge(console_routes(site, inbox))
+        .merge(more)
         .layer(TimeoutLayer::with_status_code(
             axum::http::StatusCode::SERVICE_UNAVAILABLE,
             PATIENCE,
@@ -153,16 +177,22 @@ pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Task
         .merge(streams)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(middleware::from_fn(headers))
-        .with_state(site)
+        .with_state(site.clone())
 }
 
 fn api_routes(site: &Site) -> axum::Router<Site> {
-    axum::Router::new()
+    let routes = axum::Router::new()
         .route("/api/v1/incidents", get(api::list))
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/ack", post(api::acknowledge))
         .route("/api/v1/incidents/{id}/close", post(api::close))
-        .route("/api/v1/openapi.json", get(api::openapi))
+        .route("/api/v1/openapi.json", get(api::openapi));
+    guarded_api(site, routes)
+}
+
+/// Routes of the API let in whom the API lets in.
+fn guarded_api(site: &Site, routes: axum::Router<Site>) -> axum::Router<Site> {
+    routes
         .method_not_allowed_fallback(problem::wrong_method)
         .layer(middleware::from_fn_with_state(site.clone(), api::guard))
 }

@@ -3,12 +3,12 @@
 
 use super::values::{Cells, MentionJson, counter};
 use super::{Dialect, StoreError, rows};
-use crate::core::{Action, ChannelKind, Delivery, Entry, Fate, Incident, Seen, Told};
+use crate::core::{Action, ChannelKind, Delivery, Entry, Fate, Incident, Seen, Silences, Told};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::{AlertEvent, IncidentId, Priority, TenantId, Timestamp};
 use sqlx::{Any, AssertSqlSafe, Row, Transaction};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 static INSERT: LazyLock<String> = LazyLock::new(rows::insert_sql);
 static UPDATE: LazyLock<String> = LazyLock::new(rows::update_sql);
@@ -17,6 +17,10 @@ static UPDATE: LazyLock<String> = LazyLock::new(rows::update_sql);
 pub struct Tx {
     pub(super) inner: Transaction<'static, Any>,
     pub(super) dialect: &'static Dialect,
+    pub(super) known: Arc<super::silences::Known>,
+    /// The silences as this transaction sees them, once it looked.
+    pub(super) silences: Option<Arc<Silences>>,
+    pub(super) changes_silences: bool,
 }
 
 /// An incident that this transaction has locked.
@@ -33,8 +37,9 @@ impl Tx {
         Ok(self.inner.commit().await?)
     }
 
-    /// Locks an incident.
+    /// Locks an incident; the silences before it.
     pub async fn lock(&mut self, id: IncidentId) -> Result<Option<Loaded>, StoreError> {
+        self.silences().await?;
         let row = sqlx::query(self.dialect.lock_incident)
             .bind(id.to_string())
             .fetch_optional(&mut *self.inner)
@@ -139,6 +144,7 @@ impl Tx {
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<IncidentId>, StoreError> {
+        self.silences().await?;
         let rows = sqlx::query(self.dialect.claim_due)
             .bind(now.as_nanos())
             .bind(limit)

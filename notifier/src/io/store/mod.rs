@@ -6,6 +6,7 @@ mod apply;
 mod outbox;
 mod read;
 mod rows;
+mod silences;
 mod values;
 
 pub use apply::{Loaded, Tx};
@@ -18,6 +19,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{AnyPool, Executor};
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
@@ -31,6 +33,7 @@ pub struct Store {
     writer: AnyPool,
     reader: AnyPool,
     dialect: &'static Dialect,
+    silences: Arc<silences::Known>,
     place: String,
 }
 
@@ -45,6 +48,7 @@ struct Dialect {
     claim_accepted: &'static str,
     claim_due: &'static str,
     lock_incident: &'static str,
+    silences_revision: &'static str,
 }
 
 /// Writers take their turn when they begin: a transaction that read first could not become a
@@ -58,6 +62,7 @@ static SQLITE: Dialect = Dialect {
     claim_accepted: include_str!("sql/sqlite/claim_accepted.sql"),
     claim_due: include_str!("sql/sqlite/claim_due.sql"),
     lock_incident: include_str!("sql/sqlite/lock_incident.sql"),
+    silences_revision: include_str!("sql/sqlite/silences_revision.sql"),
 };
 
 static POSTGRES: Dialect = Dialect {
@@ -69,6 +74,7 @@ static POSTGRES: Dialect = Dialect {
     claim_accepted: include_str!("sql/postgres/claim_accepted.sql"),
     claim_due: include_str!("sql/postgres/claim_due.sql"),
     lock_incident: include_str!("sql/postgres/lock_incident.sql"),
+    silences_revision: include_str!("sql/postgres/silences_revision.sql"),
 };
 
 /// What can go wrong in the store.
@@ -155,6 +161,7 @@ impl Store {
             writer,
             reader,
             dialect: &SQLITE,
+            silences: Arc::default(),
             place: format!("SQLite at {}", path.display()),
         })
     }
@@ -177,6 +184,7 @@ impl Store {
             writer: pool.clone(),
             reader: pool,
             dialect: &POSTGRES,
+            silences: Arc::default(),
             place: "PostgreSQL".to_owned(),
         })
     }
@@ -197,6 +205,9 @@ impl Store {
         Ok(Tx {
             inner,
             dialect: self.dialect,
+            known: Arc::clone(&self.silences),
+            silences: None,
+            changes_silences: false,
         })
     }
 

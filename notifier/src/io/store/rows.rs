@@ -54,6 +54,7 @@ pub(super) fn incident(row: &AnyRow, told: Vec<Told>) -> Result<Incident, StoreE
                 .int_or_none("step_revision")?
                 .map(|value| value.unsigned_abs()),
             nobody: cells.truth("nobody")?,
+            held: cells.truth("held")?,
         },
         ack_runs_out_at: cells.time_or_none("ack_runs_out_at")?,
         reopens_at: cells.time_or_none("reopens_at")?,
@@ -67,7 +68,7 @@ const CHANGING: &str = "\
      env, title, title_ko, why, unit, runbook, value, threshold, priority, peak, opened_at, status, \
      firing, acknowledged_by, acknowledged_contact, acknowledged_at, closed_by, \
      closed_contact, closed_at, until_resolved, last_sequence, revision, deliveries, opening, \
-     round, target, escalates_at, paged, step_revision, nobody, ack_runs_out_at, reopens_at, \
+     round, target, escalates_at, paged, step_revision, nobody, held, ack_runs_out_at, reopens_at, \
      catches_up_at, due_at, search, changed_at";
 
 /// The columns that never change, in the order of `insert`.
@@ -155,6 +156,7 @@ pub(super) fn bind_changing<'q>(
         .bind(i64::from(escalation.paged))
         .bind(escalation.step_revision.map(counter))
         .bind(i64::from(escalation.nobody))
+        .bind(i64::from(escalation.held))
         .bind(time(incident.ack_runs_out_at))
         .bind(time(incident.reopens_at))
         .bind(time(incident.catches_up_at))
@@ -180,10 +182,10 @@ mod tests {
 
     #[test]
     fn the_queries_name_as_many_values_as_are_bound() {
-        assert_eq!(CHANGING.split(',').count(), 36);
-        assert!(insert_sql().contains("$42)"), "{}", insert_sql());
+        assert_eq!(CHANGING.split(',').count(), 37);
+        assert!(insert_sql().contains("$43)"), "{}", insert_sql());
         assert!(
-            update_sql().contains("changed_at = $37"),
+            update_sql().contains("changed_at = $38"),
             "{}",
             update_sql()
         );

@@ -1,0 +1,1 @@
+SELECT revision FROM silences_revision WHERE id = 1
