@@ -1,13 +1,15 @@
 # Two commands matter: `make demo` shows Bongsu at work, `make test` proves it. The rest are their parts.
-.PHONY: demo test faults build check deny real-systems fuzz
+.PHONY: demo test faults build check deny real-systems fuzz image build-packages
 
 CARGO ?= cargo
 
 demo: build
 	@exec target/debug/bongsu up --demo
 
-build:
+build-packages:
 	@scripts/build-packages
+
+build: build-packages
 	$(CARGO) build --locked -p bongsu
 
 # Everything, the end-to-end test first of all. The first run installs the real systems, which takes minutes.
@@ -27,6 +29,13 @@ deny:
 
 real-systems:
 	@tests/real/install
+
+# The OCI image and its bill of materials in target/image, without a container engine.
+image: build-packages
+	$(CARGO) build --locked --release -p bongsu
+	@tests/real/install umoci cargo-cyclonedx
+	@scripts/image target/release/bongsu target/image
+	@scripts/sbom target/image
 
 # An hour for each reader of what comes from outside; SECONDS=600 for less.
 SECONDS ?= 3600

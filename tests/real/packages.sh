@@ -3,6 +3,13 @@
 kcat_installed() { command -v kcat >/dev/null; }
 kcat_where() { command -v kcat; }
 
+# They pack the image and run it, without a container engine.
+umoci_installed() { command -v umoci >/dev/null; }
+umoci_where() { command -v umoci; }
+# A package puts it where only the superuser's PATH looks.
+runc_installed() { [[ -x /usr/sbin/runc || -x /usr/bin/runc ]]; }
+runc_where() { PATH=$PATH:/usr/sbin command -v runc; }
+
 # JRE packages in order of preference; the first that this release of Debian or Ubuntu has is taken.
 JRE_PACKAGES=(openjdk-17-jre-headless openjdk-21-jre-headless openjdk-25-jre-headless)
 
@@ -16,6 +23,10 @@ packages_missing() {
                 command -v mvn >/dev/null || need+=(maven)
                 ;;
             telegraf | prometheus | helm) command -v go >/dev/null || need+=(golang-go) ;;
+            kubernetes)
+                command -v go >/dev/null || need+=(golang-go)
+                command -v etcd >/dev/null || need+=(etcd-server)
+                ;;
             influxdb)
                 command -v go >/dev/null || need+=(golang-go)
                 command -v gcc >/dev/null || need+=(build-essential)
@@ -24,7 +35,7 @@ packages_missing() {
                 command -v protoc >/dev/null || need+=(protobuf-compiler)
                 ;;
             postgresql) postgresql_bin >/dev/null || need+=(postgresql) ;;
-            kcat) need+=(kcat) ;;
+            kcat | umoci | runc) need+=("$name") ;;
         esac
     done
     ((${#need[@]} == 0)) || printf '%s\n' "${need[@]}" | sort -u

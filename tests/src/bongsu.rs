@@ -241,8 +241,11 @@ fn bare() -> Command {
     command
 }
 
-/// Test programs lie in `deps/` of the folder that the product's binary lies in.
-fn binary() -> PathBuf {
+/// The program that the tests run. They lie in `deps/` of the folder that it lies in, unless a variable names another one.
+///
+/// # Panics
+/// When it is not built.
+pub fn binary() -> PathBuf {
     if let Some(binary) = std::env::var_os(BINARY) {
         return PathBuf::from(binary);
     }

@@ -20,6 +20,7 @@ pub mod fake;
 pub mod influxdb;
 pub mod installed;
 pub mod kafka;
+pub mod kubernetes;
 pub mod oracle;
 pub mod ports;
 pub mod postgres;
