@@ -64,8 +64,9 @@ pub async fn start_with(
     ctx: Context,
 ) -> Result<Running, StartError> {
     config.check().map_err(StartError::Config)?;
-    for kind in ChannelKind::ALL {
-        if channels.get(*kind).is_none() {
+    // What a policy uses unless it says otherwise.
+    for kind in [ChannelKind::Chat, ChannelKind::Sms] {
+        if channels.choose(kind, None).is_none() {
             tracing::warn!(channel = %kind, "no provider is configured: pages by it fail");
         }
     }

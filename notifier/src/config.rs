@@ -20,6 +20,13 @@ pub struct Config {
     pub slack: Option<Slack>,
     /// NAVER SENS, when text messages go there.
     pub sens: Option<Sens>,
+    /// Twilio, when text messages or calls go there.
+    pub twilio: Option<Twilio>,
+    /// A mail server, when e-mails are sent.
+    pub smtp: Option<Smtp>,
+    /// Names of providers, such as `twilio`: of two that carry the same channel, the one that stands
+    /// here first is asked first, the other when it fails. Without it SENS comes first.
+    pub prefer: Vec<String>,
     /// Shows the messages of every channel that has no provider in the built-in inbox. Reaches
     /// nobody's phone.
     pub inbox: bool,
@@ -74,6 +81,65 @@ pub struct Sens {
     /// Where the API is, without a slash at the end.
     #[serde(default = "sens_api")]
     pub api_url: String,
+}
+
+/// Twilio.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Twilio {
+    /// The account's SID (`AC...`).
+    pub account_sid: String,
+    /// File with the account's auth token, which also signs what Twilio sends here.
+    pub auth_token_file: PathBuf,
+    /// File with the other token, while tokens are rotated: both are taken.
+    #[serde(default)]
+    pub alternate_token_file: Option<PathBuf>,
+    /// The number that text messages come from, in E.164, or a messaging sender's name.
+    #[serde(default)]
+    pub sms_from: Option<String>,
+    /// The number that calls come from, in E.164.
+    #[serde(default)]
+    pub voice_from: Option<String>,
+    /// Where the API is, without a slash at the end.
+    #[serde(default = "twilio_api")]
+    pub api_url: String,
+}
+
+/// A mail server.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Smtp {
+    /// Its name, which its certificate must have.
+    pub host: String,
+    /// Its port: 587 with `starttls`, 465 with `implicit`, 25 with `none`.
+    pub port: u16,
+    /// How the connection is encrypted.
+    #[serde(default)]
+    pub tls: SmtpTls,
+    /// Whom the mails come from: `Bongsu <bongsu@example.com>`.
+    pub from: String,
+    /// Who logs in, where the server asks for it.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// File with the password.
+    #[serde(default)]
+    pub password_file: Option<PathBuf>,
+    /// File with a certificate (PEM) that the server's is signed with, besides the system's roots.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How a connection to a mail server is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Begins in the clear and must become encrypted before anything is said.
+    #[default]
+    Starttls,
+    /// From the first byte.
+    Implicit,
+    /// Not at all: for a relay on the same machine. No password is sent.
+    None,
 }
 
 /// Whether long text messages are sent.
@@ -143,6 +209,10 @@ fn sens_api() -> String {
     "https://sens.apigw.ntruss.com".to_owned()
 }
 
+fn twilio_api() -> String {
+    "https://api.twilio.com".to_owned()
+}
+
 impl Config {
     /// What is wrong between the values, as a sentence.
     pub fn check(&self) -> Result<(), String> {
@@ -175,6 +245,9 @@ impl Default for Config {
             database: Database::default(),
             slack: None,
             sens: None,
+            twilio: None,
+            smtp: None,
+            prefer: Vec::new(),
             inbox: false,
             api_token_file: None,
             engine: Engine::default(),

@@ -39,6 +39,7 @@ fn directory() -> Directory {
         language,
         chat: None,
         phone: Some(phone.to_owned()),
+        email: None,
     };
     let both = vec![ChannelKind::Chat, ChannelKind::Sms];
     let policy = Policy {

@@ -35,6 +35,7 @@ packages_missing() {
                 command -v protoc >/dev/null || need+=(protobuf-compiler)
                 ;;
             postgresql) postgresql_bin >/dev/null || need+=(postgresql) ;;
+            aiosmtpd) python3 -c "import ensurepip" 2>/dev/null || need+=(python3-venv) ;;
             kcat | umoci | runc) need+=("$name") ;;
         esac
     done

@@ -92,6 +92,7 @@ fn person(name: &str, n: usize) -> (String, Person) {
         language: Language::En,
         chat: Some(format!("U-{contact}")),
         phone: Some(format!("phone-{contact}")),
+        email: None,
     };
     (contact, person)
 }

@@ -115,6 +115,8 @@ word! {
         Undelivered = "undelivered",
         /// It is unknown whether a message arrived.
         Unknown = "unknown",
+        /// A message goes to another provider.
+        Diverted = "diverted",
         /// A message is sent again and may arrive twice.
         Repeated = "repeated",
         /// The auditor found the incident without a future.

@@ -25,6 +25,10 @@ pub struct Attempt {
     pub asks: u32,
     /// It is already marked as a possible repeat.
     pub possible_repeat: bool,
+    /// How many providers have refused it before.
+    pub refusals: u32,
+    /// How many providers its channel has.
+    pub providers: u32,
     /// When it was decided.
     pub created_at: Timestamp,
 }
@@ -54,6 +58,8 @@ pub enum Next {
         at: Timestamp,
         /// With the mark that it may arrive twice.
         possible_repeat: bool,
+        /// By whom.
+        by: By,
         /// Why.
         reason: String,
     },
@@ -66,15 +72,36 @@ pub enum Next {
     },
 }
 
+/// By whom a delivery is tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum By {
+    /// The same provider.
+    Same,
+    /// The next provider of its channel, because this one is too slow for the urgency.
+    Other,
+    /// The next provider, because this one refused it.
+    OtherAfterRefusal,
+}
+
 /// What follows from an outcome.
 pub fn after_sending(attempt: &Attempt, outcome: Outcome, limits: &Limits, now: Timestamp) -> Next {
     match outcome {
         Outcome::Accepted { reference } => settled(Fate::Accepted, Some(reference), None),
         Outcome::Delivered { reference } => settled(Fate::Delivered, Some(reference), None),
+        Outcome::Refused { reason } if attempt.refusals + 1 < attempt.providers => Next::Again {
+            at: now,
+            possible_repeat: attempt.possible_repeat,
+            by: By::OtherAfterRefusal,
+            reason,
+        },
         Outcome::Refused { reason } => settled(Fate::Failed, None, Some(reason)),
         Outcome::Unknown { reason } => Next::Ask { at: now, reason },
         Outcome::Retry { after, reason } => {
-            let wait = after.unwrap_or(Span::ZERO).max(back_off(attempt.attempts));
+            let asked = after.unwrap_or(Span::ZERO).max(back_off(attempt.attempts));
+            let (wait, by) = match asked > patience(attempt.priority) {
+                true if attempt.providers > 1 => (around(attempt), By::Other),
+                _ => (asked, By::Same),
+            };
             let at = now.plus(wait);
             if at.since(attempt.created_at) > limits.give_up_after {
                 let reason = format!("given up after {} attempts: {reason}", attempt.attempts);
@@ -83,9 +110,28 @@ pub fn after_sending(attempt: &Attempt, outcome: Outcome, limits: &Limits, now: 
             Next::Again {
                 at,
                 possible_repeat: attempt.possible_repeat,
+                by,
                 reason,
             }
         }
+    }
+}
+
+/// The longest wait for a provider while there is another.
+const fn patience(priority: Priority) -> Span {
+    match priority {
+        Priority::P1 => Span::ZERO,
+        Priority::P2 => Span::from_secs(60),
+        Priority::P3 => Span::from_secs(600),
+    }
+}
+
+/// The wait before the next provider is tried: none until each has had its turn.
+fn around(attempt: &Attempt) -> Span {
+    let rounds = attempt.attempts / attempt.providers.max(1);
+    match attempt.attempts % attempt.providers.max(1) {
+        0 => back_off(rounds),
+        _ => Span::ZERO,
     }
 }
 
@@ -98,6 +144,7 @@ pub fn after_asking(attempt: &Attempt, asked: Asked, now: Timestamp) -> Next {
         Asked::NeverSent => Next::Again {
             at: now,
             possible_repeat: attempt.possible_repeat,
+            by: By::Same,
             reason: "the provider never got it".to_owned(),
         },
         Asked::Retry { reason } if attempt.asks < MOST_ASKS => Next::Ask {
@@ -126,6 +173,11 @@ fn unknown(attempt: &Attempt, reason: &str, now: Timestamp) -> Next {
     Next::Again {
         at: now.plus(wait),
         possible_repeat: true,
+        by: if attempt.providers > 1 {
+            By::Other
+        } else {
+            By::Same
+        },
         reason: format!("it may have arrived already: {reason}"),
     }
 }
@@ -252,6 +304,14 @@ pub fn entry(what: &str, provider: &str, next: &Next) -> Option<Entry> {
         } => (
             EntryKind::Repeated,
             format!("{what} is sent again, marked as a possible repeat: {reason}"),
+        ),
+        Next::Again {
+            by: By::Other | By::OtherAfterRefusal,
+            reason,
+            ..
+        } => (
+            EntryKind::Diverted,
+            format!("{what} goes to the next provider: {provider} said {reason}"),
         ),
         // A failure is told by the incident's own step.
         Next::Settle { .. } | Next::Again { .. } | Next::Ask { .. } => return None,

@@ -65,6 +65,8 @@ pub struct Person {
     pub chat: Option<String>,
     /// Phone number, E.164.
     pub phone: Option<String>,
+    /// E-mail address.
+    pub email: Option<String>,
 }
 
 /// The way of one incident's pages.
@@ -179,7 +181,8 @@ impl Person {
     pub fn address(&self, channel: ChannelKind) -> Option<&str> {
         match channel {
             ChannelKind::Chat => self.chat.as_deref(),
-            ChannelKind::Sms => self.phone.as_deref(),
+            ChannelKind::Sms | ChannelKind::Voice | ChannelKind::Alimtalk => self.phone.as_deref(),
+            ChannelKind::Email => self.email.as_deref(),
         }
     }
 
@@ -204,6 +207,7 @@ impl From<&catalogue::Contact> for Person {
             },
             chat: contact.slack.clone(),
             phone: contact.phone.clone(),
+            email: contact.email.clone(),
         }
     }
 }
@@ -212,12 +216,7 @@ impl From<&catalogue::EscalationPolicy> for Policy {
     fn from(policy: &catalogue::EscalationPolicy) -> Self {
         let channels = |priority| {
             let given = policy.channels_of(priority).iter();
-            given
-                .map(|channel| match channel {
-                    catalogue::ChannelKind::Chat => ChannelKind::Chat,
-                    catalogue::ChannelKind::Sms => ChannelKind::Sms,
-                })
-                .collect()
+            given.map(|channel| ChannelKind::from(*channel)).collect()
         };
         let steps = policy.steps.iter().map(|step| Step {
             notify: step.notify.clone(),
@@ -230,6 +229,18 @@ impl From<&catalogue::EscalationPolicy> for Policy {
             within: [within.p1, within.p2, within.p3],
             steps: steps.collect(),
             repeat: u32::from(policy.repeat),
+        }
+    }
+}
+
+impl From<catalogue::ChannelKind> for ChannelKind {
+    fn from(kind: catalogue::ChannelKind) -> Self {
+        match kind {
+            catalogue::ChannelKind::Chat => Self::Chat,
+            catalogue::ChannelKind::Sms => Self::Sms,
+            catalogue::ChannelKind::Voice => Self::Voice,
+            catalogue::ChannelKind::Email => Self::Email,
+            catalogue::ChannelKind::Alimtalk => Self::Alimtalk,
         }
     }
 }

@@ -34,7 +34,7 @@ mod world;
 pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
 pub use audit::{Finding, audit};
 pub use delivery::{
-    Attempt, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,
+    Attempt, By, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,
     after_sending, entry, merge_fate, step_lives,
 };
 pub use directory::{Directory, Person, Policy, Route, Step};

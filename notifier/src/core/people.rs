@@ -101,13 +101,21 @@ fn person(found: &mut Reach, route: Route<'_>, contact: &str, channels: &BTreeSe
                     found.personal.push(told);
                 }
             }
-            (ChannelKind::Chat, None) => found
-                .missing
-                .push(format!("{} has no member id in the chat", person.name)),
-            (ChannelKind::Sms, None) => found
-                .missing
-                .push(format!("{} has no phone number", person.name)),
+            (channel, None) => {
+                found
+                    .missing
+                    .push(format!("{} has no {}", person.name, address_of(*channel)))
+            }
         }
+    }
+}
+
+/// What a channel needs to know of a person.
+const fn address_of(channel: ChannelKind) -> &'static str {
+    match channel {
+        ChannelKind::Chat => "member id in the chat",
+        ChannelKind::Sms | ChannelKind::Voice | ChannelKind::Alimtalk => "phone number",
+        ChannelKind::Email => "e-mail address",
     }
 }
 

@@ -6,11 +6,15 @@
 mod chat;
 pub mod euckr;
 mod phrases;
+mod plain;
 mod sms;
+mod speech;
 
 pub use chat::{ACKNOWLEDGE_ACTION, ChatPost, reply, root};
 pub use phrases::Phrases;
+pub use plain::{Mail, head, mail, plain};
 pub use sms::{LMS_BYTES, LmsUse, SMS_BYTES, SUBJECT_BYTES, SmsKind, SmsText, sms};
+pub use speech::speech;
 
 use super::message::{IncidentSummary, Message, Purpose};
 use super::words::{Language, Status};

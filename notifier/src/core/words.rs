@@ -59,6 +59,12 @@ word! {
         Chat = "chat",
         /// A text message to a phone.
         Sms = "sms",
+        /// A call that reads the incident out and takes a digit.
+        Voice = "voice",
+        /// An e-mail.
+        Email = "email",
+        /// A message of KakaoTalk from a registered template.
+        Alimtalk = "alimtalk",
     }
 }
 
@@ -95,6 +101,8 @@ word! {
         Chat = "chat",
         /// The link in a message.
         Link = "link",
+        /// A digit in a call.
+        Voice = "voice",
         /// The command line.
         Cli = "cli",
     }

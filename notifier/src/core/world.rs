@@ -24,6 +24,7 @@ fn person(name: &str, chat: Option<&str>, phone: Option<&str>) -> (String, Perso
         language: Language::Ko,
         chat: chat.map(str::to_owned),
         phone: phone.map(str::to_owned),
+        email: None,
     };
     (name.to_owned(), person)
 }

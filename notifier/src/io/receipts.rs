@@ -53,7 +53,7 @@ async fn one(
     claimed: &Claimed,
     reference: &ProviderRef,
 ) -> Result<(), StoreError> {
-    let asked = match engine.channels.get(claimed.channel) {
+    let asked = match super::sender::provider(engine, claimed) {
         None => Asked::CannotTell {
             reason: "its provider is not configured any more".to_owned(),
         },

@@ -5,6 +5,7 @@ use crate::core::{
     Action, Asked, ChannelKind, Fate, Next, Outcome, after_asking, after_sending, entry,
 };
 use crate::engine::{Effects, Engine, what};
+use crate::io::channel::Channel;
 use crate::io::store::{Claimed, StoreError, Wanted};
 use model::Timestamp;
 use runtime::Shutdown;
@@ -90,18 +91,30 @@ impl Sender {
             if expired.is_empty() && ready.is_empty() {
                 return Ok(());
             }
-            for claimed in expired {
+            for mut claimed in expired {
+                self.assign(&mut claimed);
                 let engine = Arc::clone(&self.engine);
                 let destination = claimed.recipient.address.clone();
                 let flight = async move { ask(&engine, &claimed, lease_until).await };
                 self.starts(destination, flight);
             }
-            for claimed in ready {
+            for mut claimed in ready {
+                self.assign(&mut claimed);
                 let engine = Arc::clone(&self.engine);
                 let destination = claimed.recipient.address.clone();
                 let flight = async move { send(&engine, &claimed, lease_until).await };
                 self.starts(destination, flight);
             }
+        }
+    }
+
+    /// Says which provider has a delivery, and whose turn is next.
+    fn assign(&self, claimed: &mut Claimed) {
+        let named = claimed.provider.as_deref();
+        if let Some(choice) = self.engine.channels.choose(claimed.channel, named) {
+            claimed.attempt.providers = choice.providers;
+            claimed.next_provider = Some(choice.next);
+            claimed.provider = Some(choice.channel.provider().to_owned());
         }
     }
 
@@ -154,6 +167,14 @@ impl Sender {
     }
 }
 
+/// The provider that has a delivery.
+pub(super) fn provider<'a>(engine: &'a Engine, claimed: &Claimed) -> Option<&'a Arc<dyn Channel>> {
+    let choice = engine
+        .channels
+        .choose(claimed.channel, claimed.provider.as_deref())?;
+    Some(choice.channel)
+}
+
 /// One attempt to send.
 async fn send(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
     let around = match engine.store.surroundings(claimed).await {
@@ -168,7 +189,7 @@ async fn send(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
             return;
         }
     };
-    let outcome = match engine.channels.get(claimed.channel) {
+    let outcome = match provider(engine, claimed) {
         None => Outcome::Refused {
             reason: format!("no provider of {} is configured", claimed.channel),
         },
@@ -194,7 +215,7 @@ async fn send(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
 
 /// Asks the provider about a delivery whose outcome is unknown.
 async fn ask(engine: &Engine, claimed: &Claimed, lease_until: Timestamp) {
-    let asked = match engine.channels.get(claimed.channel) {
+    let asked = match provider(engine, claimed) {
         None => Asked::CannotTell {
             reason: format!("no provider of {} is configured any more", claimed.channel),
         },
@@ -249,10 +270,7 @@ async fn record_once(engine: &Engine, claimed: &Claimed, next: &Next) -> Result<
     if !tx.settle(claimed, next, now).await? {
         return Ok(false);
     }
-    let provider = engine
-        .channels
-        .get(claimed.channel)
-        .map_or("no provider", |channel| channel.provider());
+    let provider = provider(engine, claimed).map_or("no provider", |channel| channel.provider());
     let label = what(claimed.purpose, claimed.channel, &claimed.recipient.name);
     let entries: Vec<Action> = entry(&label, provider, next)
         .into_iter()

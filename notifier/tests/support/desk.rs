@@ -6,7 +6,7 @@ use model::{IncidentId, TenantId};
 use notifier::commands::{
     Acted, Changed, CommandError, DeliveryRecord, Filter, IncidentDetail, LinkTarget, Listing, Page,
 };
-use notifier::core::{Actor, IncidentSummary, Message, Status, Via};
+use notifier::core::{Actor, DeliveryId, Fate, IncidentSummary, Message, Status, Via, merge_fate};
 use notifier::io::http::Desk;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -199,6 +199,29 @@ impl Desk for FakeDesk {
             delivery: delivery.id,
             recipient,
         }))
+    }
+
+    async fn report(
+        &self,
+        delivery: DeliveryId,
+        fate: Fate,
+        reason: Option<String>,
+    ) -> Result<(), CommandError> {
+        let mut incidents = self.0.incidents.lock().unwrap();
+        for record in incidents
+            .iter_mut()
+            .flat_map(|detail| &mut detail.deliveries)
+        {
+            if record.id == delivery
+                && let Some(fate) = merge_fate(record.fate, fate)
+            {
+                record.fate = fate;
+                record.reason.clone_from(&reason);
+                let what = format!("report {fate} {}", reason.as_deref().unwrap_or_default());
+                self.0.done.send_modify(|done| done.push(what));
+            }
+        }
+        Ok(())
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Changed> {

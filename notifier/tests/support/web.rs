@@ -24,6 +24,9 @@ pub struct Web {
     _secrets: tempfile::TempDir,
 }
 
+/// Signs what Twilio sends.
+pub const TWILIO_TOKEN: &str = "twilio-token";
+
 /// An answer.
 pub struct Answer {
     pub status: StatusCode,
@@ -83,6 +86,14 @@ impl Web {
             slack: Some(notifier::config::Slack {
                 bot_token_file: secret("bot", "xoxb"),
                 signing_secret_file: secret("signing", SIGNING_SECRET),
+                api_url: "http://127.0.0.1:9".to_owned(),
+            }),
+            twilio: Some(notifier::config::Twilio {
+                account_sid: "AC00000000000000000000000000000001".to_owned(),
+                auth_token_file: secret("twilio", TWILIO_TOKEN),
+                alternate_token_file: None,
+                sms_from: Some("+15005550006".to_owned()),
+                voice_from: Some("+15005550006".to_owned()),
                 api_url: "http://127.0.0.1:9".to_owned(),
             }),
             ..Config::default()

@@ -123,6 +123,12 @@ pub enum ChannelKind {
     Chat,
     /// A text message.
     Sms,
+    /// A call that reads the incident out and takes a digit.
+    Voice,
+    /// An e-mail.
+    Email,
+    /// A message of KakaoTalk from a registered template.
+    Alimtalk,
 }
 
 /// How pages of each priority are sent.

@@ -14,6 +14,8 @@ fn attempt(priority: Priority, attempts: u32, unknowns: u32, asks: u32) -> Attem
         unknowns,
         asks,
         possible_repeat: false,
+        refusals: 0,
+        providers: 1,
         created_at: CREATED,
     }
 }
@@ -50,6 +52,65 @@ fn what_was_not_taken_waits_longer_each_time_and_as_the_provider_asks() {
             (Span::from_secs(seconds), false)
         );
     }
+}
+
+#[test]
+fn the_second_provider_is_asked_when_the_wait_outruns_the_urgency() {
+    let of_two = |priority, attempts, refusals| Attempt {
+        refusals,
+        providers: 2,
+        ..attempt(priority, attempts, 0, 0)
+    };
+    let again = |attempt: &Attempt, outcome| match after_sending(attempt, outcome, &LIMITS, CREATED)
+    {
+        Next::Again { at, by, .. } => Some((by, at.since(CREATED).as_nanos() / 1_000_000_000)),
+        _ => None,
+    };
+    for (priority, attempts, after, expected) in [
+        (Priority::P1, 1, None, (By::Other, 0)),
+        (Priority::P1, 1, Some(600), (By::Other, 0)),
+        // Each has had its turn: the first again, and not in a spin.
+        (Priority::P1, 2, None, (By::Other, 1)),
+        (Priority::P1, 3, None, (By::Other, 0)),
+        (Priority::P1, 4, None, (By::Other, 2)),
+        (Priority::P2, 1, Some(60), (By::Same, 60)),
+        (Priority::P2, 1, Some(61), (By::Other, 0)),
+        (Priority::P3, 1, Some(600), (By::Same, 600)),
+        (Priority::P3, 1, Some(601), (By::Other, 0)),
+    ] {
+        let found = again(&of_two(priority, attempts, 0), retry(after));
+        assert_eq!(found, Some(expected), "{priority} {attempts} {after:?}");
+    }
+    let refused = || Outcome::Refused {
+        reason: "no credit".to_owned(),
+    };
+    let first = again(&of_two(Priority::P3, 1, 0), refused());
+    assert_eq!(first, Some((By::OtherAfterRefusal, 0)));
+    assert_eq!(
+        again(&of_two(Priority::P1, 2, 1), refused()),
+        None,
+        "both refused"
+    );
+    assert_eq!(
+        again(&attempt(Priority::P1, 1, 0, 0), refused()),
+        None,
+        "there is one"
+    );
+    let lost = Asked::CannotTell {
+        reason: String::new(),
+    };
+    let next = after_asking(&of_two(Priority::P1, 1, 0), lost, CREATED);
+    assert!(
+        matches!(
+            next,
+            Next::Again {
+                by: By::Other,
+                possible_repeat: true,
+                ..
+            }
+        ),
+        "{next:?}"
+    );
 }
 
 #[test]

@@ -36,6 +36,16 @@ pub struct Phrases {
     pub next_ran_out: &'static str,
     /// What to do: are you still on it?
     pub next_ack_ran_out: &'static str,
+    /// How a call begins.
+    pub voice_greeting: &'static str,
+    /// What the digits of a phone do.
+    pub voice_digits: &'static str,
+    /// A digit acknowledged the incident.
+    pub voice_taken: &'static str,
+    /// Nothing had to be done: somebody has it, or it is over.
+    pub voice_known: &'static str,
+    /// A digit could not be carried out.
+    pub voice_failed: &'static str,
     /// By whom, behind a name or in front of it: `{}` is the name.
     by: &'static str,
     purposes: [&'static str; 11],
@@ -58,6 +68,11 @@ const EN: Phrases = Phrases {
     next_escalated: "nobody has acknowledged so far: please take it",
     next_ran_out: "everyone was told and nobody has acknowledged: someone must take it",
     next_ack_ran_out: "your acknowledgement ran out: acknowledge again if you are still on it",
+    voice_greeting: "This is Bongsu",
+    voice_digits: "To acknowledge, press 1",
+    voice_taken: "Thank you. You have the incident.",
+    voice_known: "Somebody has it already, or it is over.",
+    voice_failed: "This could not be carried out. Please use the link of the message.",
     by: "by {}",
     purposes: [
         "FIRING",
@@ -91,6 +106,11 @@ const KO: Phrases = Phrases {
     next_escalated: "아직 확인한 사람이 없습니다. 맡아 주세요",
     next_ran_out: "모두에게 알렸으나 확인한 사람이 없습니다. 누군가 맡아야 합니다",
     next_ack_ran_out: "확인 시간이 끝났습니다. 계속 처리 중이면 다시 확인해 주세요",
+    voice_greeting: "봉수 알림입니다",
+    voice_digits: "확인하려면 1번을 누르세요",
+    voice_taken: "확인되었습니다. 담당자로 지정되었습니다.",
+    voice_known: "이미 다른 사람이 확인했거나 종료된 장애입니다.",
+    voice_failed: "처리하지 못했습니다. 메시지의 링크를 이용해 주세요.",
     by: "{} 님",
     purposes: [
         "발생",

@@ -3,11 +3,15 @@
 mod inbox;
 mod sens;
 mod slack;
+mod smtp;
+pub(crate) mod twilio;
 mod web;
 
 pub use inbox::Inbox;
 pub use sens::Sens;
 pub use slack::Slack;
+pub use smtp::Smtp;
+pub use twilio::{TwilioSms, TwilioVoice};
 pub use web::ChannelError;
 
 use crate::Config;
@@ -39,36 +43,91 @@ pub trait Channel: Send + Sync {
     }
 }
 
-/// The channels that are configured. A cheap handle.
+/// The channels that are configured, each with its providers, the first choice first. A cheap
+/// handle.
 #[derive(Clone, Default)]
-pub struct Channels(Arc<BTreeMap<ChannelKind, Arc<dyn Channel>>>);
+pub struct Channels(Arc<BTreeMap<ChannelKind, Vec<Arc<dyn Channel>>>>);
+
+/// The provider that has a delivery, among those of its channel.
+#[derive(Clone, Copy)]
+pub struct Choice<'a> {
+    /// The provider.
+    pub channel: &'a Arc<dyn Channel>,
+    /// Whose turn is next when it fails; itself when there is no other.
+    pub next: &'static str,
+    /// How many there are.
+    pub providers: u32,
+}
 
 impl Channels {
     /// The channels that the configuration names; the inbox takes the kinds without a provider, when it is on.
     pub fn configured(config: &Config, clock: &Clock) -> Result<Self, ChannelError> {
-        let mut channels = BTreeMap::<ChannelKind, Arc<dyn Channel>>::new();
-        if config.inbox {
-            for kind in ChannelKind::ALL {
-                channels.insert(*kind, Arc::new(Inbox));
-            }
-        }
+        let mut found = Vec::<(ChannelKind, Arc<dyn Channel>)>::new();
         if let Some(slack) = &config.slack {
-            channels.insert(ChannelKind::Chat, Arc::new(Slack::new(slack)?));
+            found.push((ChannelKind::Chat, Arc::new(Slack::new(slack)?)));
         }
         if let Some(sens) = &config.sens {
-            channels.insert(ChannelKind::Sms, Arc::new(Sens::new(sens, clock.clone())?));
+            found.push((ChannelKind::Sms, Arc::new(Sens::new(sens, clock.clone())?)));
         }
-        Ok(Self(Arc::new(channels)))
+        if let Some(twilio) = &config.twilio {
+            let (sms, voice) = twilio::configured(twilio)?;
+            if let Some(sms) = sms {
+                found.push((ChannelKind::Sms, Arc::new(sms)));
+            }
+            if let Some(voice) = voice {
+                found.push((ChannelKind::Voice, Arc::new(voice)));
+            }
+        }
+        if let Some(smtp) = &config.smtp {
+            found.push((ChannelKind::Email, Arc::new(Smtp::new(smtp)?)));
+        }
+        let preferred = |channel: &Arc<dyn Channel>| {
+            let mut names = config.prefer.iter();
+            names
+                .position(|name| name == channel.provider())
+                .unwrap_or(usize::MAX)
+        };
+        // Stable: those that are not preferred keep their order.
+        found.sort_by_key(|(_, channel)| preferred(channel));
+        for name in &config.prefer {
+            if !found.iter().any(|(_, channel)| channel.provider() == name) {
+                return Err(ChannelError::Config {
+                    channel: "prefer",
+                    reason: format!("`{name}` is no provider that is configured"),
+                });
+            }
+        }
+        if config.inbox {
+            for kind in ChannelKind::ALL {
+                if !found.iter().any(|(have, _)| have == kind) {
+                    found.push((*kind, Arc::new(Inbox)));
+                }
+            }
+        }
+        Ok(Self::new(found))
     }
 
-    /// From one implementation per kind; a later one of the same kind replaces the earlier.
+    /// From providers; of the same kind, an earlier one is asked before a later one.
     pub fn new(channels: impl IntoIterator<Item = (ChannelKind, Arc<dyn Channel>)>) -> Self {
-        Self(Arc::new(channels.into_iter().collect()))
+        let mut kinds = BTreeMap::<ChannelKind, Vec<Arc<dyn Channel>>>::new();
+        for (kind, channel) in channels {
+            kinds.entry(kind).or_default().push(channel);
+        }
+        Self(Arc::new(kinds))
     }
 
-    /// The channel of that kind.
-    pub fn get(&self, kind: ChannelKind) -> Option<&Arc<dyn Channel>> {
-        self.0.get(&kind)
+    /// The provider of that kind and name; the first one when none is named, or none has that name
+    /// any more. None when the kind has no provider.
+    pub fn choose(&self, kind: ChannelKind, name: Option<&str>) -> Option<Choice<'_>> {
+        let providers = self.0.get(&kind)?;
+        let at = name
+            .and_then(|name| providers.iter().position(|one| one.provider() == name))
+            .unwrap_or(0);
+        Some(Choice {
+            channel: providers.get(at)?,
+            next: providers[(at + 1) % providers.len()].provider(),
+            providers: u32::try_from(providers.len()).unwrap_or(u32::MAX),
+        })
     }
 
     /// The kinds that there are.
@@ -80,11 +139,10 @@ impl Channels {
 impl std::fmt::Debug for Channels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map()
-            .entries(
-                self.0
-                    .iter()
-                    .map(|(kind, channel)| (kind, channel.provider())),
-            )
+            .entries(self.0.iter().map(|(kind, providers)| {
+                let names = providers.iter().map(|channel| channel.provider());
+                (kind, names.collect::<Vec<_>>())
+            }))
             .finish()
     }
 }

@@ -41,6 +41,14 @@ pub enum ChannelError {
     Client(reqwest::Error),
 }
 
+/// The secret in a file of a provider's configuration.
+pub(super) fn secret(
+    channel: &'static str,
+    path: &std::path::Path,
+) -> Result<runtime::Secret, ChannelError> {
+    runtime::Secret::from_file(path).map_err(|source| ChannelError::Secret { channel, source })
+}
+
 /// The client of a channel.
 pub(super) fn client() -> Result<Client, ChannelError> {
     runtime::tls::install_provider();

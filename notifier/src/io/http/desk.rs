@@ -4,7 +4,7 @@ use crate::commands::{
     Acted, Changed, CommandError, Commands, DeliveryRecord, Filter, IncidentDetail, LinkTarget,
     Listing, Page,
 };
-use crate::core::{Actor, Message, Via};
+use crate::core::{Actor, DeliveryId, Fate, Message, Via};
 use async_trait::async_trait;
 use model::IncidentId;
 use std::collections::BTreeMap;
@@ -46,6 +46,13 @@ pub trait Desk: Send + Sync + 'static {
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor;
     /// See [`Commands::link_target`].
     async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError>;
+    /// See [`Commands::report`].
+    async fn report(
+        &self,
+        delivery: DeliveryId,
+        fate: Fate,
+        reason: Option<String>,
+    ) -> Result<(), CommandError>;
     /// See [`Commands::subscribe`].
     fn subscribe(&self) -> broadcast::Receiver<Changed>;
 }
@@ -99,6 +106,15 @@ impl Desk for Commands {
 
     async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError> {
         Self::link_target(self, token).await
+    }
+
+    async fn report(
+        &self,
+        delivery: DeliveryId,
+        fate: Fate,
+        reason: Option<String>,
+    ) -> Result<(), CommandError> {
+        Self::report(self, delivery, fate, reason).await
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Changed> {

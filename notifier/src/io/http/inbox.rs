@@ -75,6 +75,10 @@ impl InboxView {
                     let text = Text::of(&message, &record, zone);
                     view.phone(&message).texts.push(text);
                 }
+                kind => {
+                    let text = Text::other(kind, &message, &record);
+                    view.phone(&message).texts.push(text);
+                }
             }
         }
         view.rooms.sort_by(|a, b| a.name.cmp(&b.name));
@@ -233,6 +237,29 @@ fn shown(inner: &str) -> String {
 }
 
 impl Text {
+    /// What a call says, or a message without a limit of bytes.
+    fn other(kind: ChannelKind, message: &Message, record: &DeliveryRecord) -> Self {
+        let (kind, subject, text) = match kind {
+            ChannelKind::Email => {
+                let mail = render::mail(message);
+                ("E-MAIL", Some(mail.subject), mail.text)
+            }
+            ChannelKind::Alimtalk => ("ALIMTALK", None, render::plain(message)),
+            ChannelKind::Voice | ChannelKind::Chat | ChannelKind::Sms => {
+                ("CALL", None, render::speech(message))
+            }
+        };
+        Self {
+            key: record.id.to_string(),
+            at: Moment::of(record.updated_at),
+            kind,
+            bytes: text.len(),
+            link: None,
+            subject,
+            text,
+        }
+    }
+
     fn of(message: &Message, record: &DeliveryRecord, zone: &TimeZone) -> Self {
         let sms = render::sms(message, zone, LmsUse::Auto);
         let link = if message.purpose.is_page() {

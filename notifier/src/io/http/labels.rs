@@ -137,6 +137,9 @@ impl Labels {
         match channel {
             ChannelKind::Chat => self.pick("chat", "채팅"),
             ChannelKind::Sms => self.pick("SMS", "문자"),
+            ChannelKind::Voice => self.pick("call", "전화"),
+            ChannelKind::Email => self.pick("e-mail", "메일"),
+            ChannelKind::Alimtalk => self.pick("Alimtalk", "알림톡"),
         }
     }
 

@@ -17,10 +17,12 @@ mod problem;
 mod sign_in;
 mod silences;
 mod slack;
+mod twilio;
 mod view;
 
 pub use desk::Desk;
 pub use slack::SlackSignature;
+pub use twilio::TwilioSignature;
 
 use crate::Config;
 use crate::commands::Commands;
@@ -48,6 +50,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Settings {
     access: Access,
     slack: Option<SlackSignature>,
+    twilio: Option<TwilioSignature>,
     inbox: bool,
 }
 
@@ -82,10 +85,27 @@ impl Settings {
             )?)),
             None => None,
         };
+        let twilio = match &config.twilio {
+            Some(twilio) => {
+                let files = [
+                    Some(&twilio.auth_token_file),
+                    twilio.alternate_token_file.as_ref(),
+                ];
+                let tokens = files
+                    .into_iter()
+                    .flatten()
+                    .map(|path| Secret::from_file(path));
+                let tokens = tokens.collect::<Result<_, _>>()?;
+                let sid = &twilio.account_sid;
+                Some(TwilioSignature::new(sid, &config.public_url, tokens))
+            }
+            None => None,
+        };
         let access = Access::new(listen, &config.public_url, token.as_ref())?;
         Ok(Self {
             access,
             slack,
+            twilio,
             inbox: config.inbox,
         })
     }
@@ -154,6 +174,7 @@ pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Task
 
 fn finished(site: &Site, more: axum::Router<Site>) -> axum::Router {
     let slack = site.0.settings.slack.is_some();
+    let twilio = site.0.settings.twilio.is_some();
     let inbox = site.0.settings.inbox;
     let mut open = axum::Router::new()
         .route("/a/{token}", get(link::ask).post(link::acknowledge))
@@ -161,6 +182,12 @@ fn finished(site: &Site, more: axum::Router<Site>) -> axum::Router {
         .route("/static/{name}", get(assets::serve));
     if slack {
         open = open.route("/slack/interactions", post(slack::interaction));
+    }
+    if twilio {
+        open = open
+            .route("/twilio/sms/{token}", post(twilio::message))
+            .route("/twilio/call/{token}", post(twilio::call))
+            .route("/twilio/digit/{token}", post(twilio::digit));
     }
     let quick = open
         .merge(api_routes(site))

@@ -3,7 +3,7 @@
 use super::values::{Cells, MentionJson};
 use super::{Store, StoreError, Tx, rows};
 use crate::core::{
-    Attempt, ChannelKind, DeliveryId, FIRST_LOOK, Fate, IncidentSummary, Next, ProviderRef,
+    Attempt, By, ChannelKind, DeliveryId, FIRST_LOOK, Fate, IncidentSummary, Next, ProviderRef,
     Purpose, Recipient, Sibling,
 };
 use model::{IncidentId, Priority, Timestamp};
@@ -32,6 +32,10 @@ pub struct Claimed {
     pub note: Option<String>,
     /// The secret part of its short link.
     pub token: String,
+    /// The provider that has it; none: the first of its channel.
+    pub provider: Option<String>,
+    /// Whose turn is next when that one fails.
+    pub next_provider: Option<&'static str>,
     /// When the attempt began whose outcome is open.
     pub sent_after: Timestamp,
     /// What came before.
@@ -209,6 +213,13 @@ impl Tx {
         next: &Next,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let (mut provider, mut refusals) = (claimed.provider.clone(), 0_i64);
+        if let Next::Again { by, .. } = next
+            && *by != By::Same
+        {
+            provider = claimed.next_provider.map(str::to_owned);
+            refusals = i64::from(*by == By::OtherAfterRefusal);
+        }
         let (fate, ready_at, repeat, reference, reason) = match next {
             Next::Settle {
                 fate,
@@ -222,6 +233,7 @@ impl Tx {
                 at,
                 possible_repeat,
                 reason,
+                ..
             } => (
                 Fate::Queued,
                 *at,
@@ -234,7 +246,8 @@ impl Tx {
         let repeat = repeat.unwrap_or(claimed.attempt.possible_repeat);
         let done = sqlx::query(
             "UPDATE deliveries SET fate = $3, ready_at = $4, possible_repeat = $5, \
-             reference = COALESCE($6, reference), reason = $7, updated_at = $8 \
+             reference = COALESCE($6, reference), reason = $7, updated_at = $8, \
+             provider = $9, refusals = refusals + $10 \
              WHERE id = $1 AND lease = $2 AND fate = 'sending'",
         )
         .bind(claimed.id.to_string())
@@ -245,6 +258,8 @@ impl Tx {
         .bind(reference.map(|reference| reference.0))
         .bind(reason)
         .bind(now.as_nanos())
+        .bind(provider)
+        .bind(refusals)
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -352,6 +367,8 @@ pub(super) fn claimed(row: &AnyRow) -> Result<Claimed, StoreError> {
         mentions,
         note: cells.text_or_none("note")?,
         token: cells.text("token")?,
+        provider: cells.text_or_none("provider")?,
+        next_provider: None,
         sent_after: cells
             .time_or_none("sent_after")?
             .unwrap_or(cells.time("created_at")?),
@@ -361,6 +378,9 @@ pub(super) fn claimed(row: &AnyRow) -> Result<Claimed, StoreError> {
             unknowns: cells.small("unknowns")?,
             asks: cells.small("asks")?,
             possible_repeat: cells.truth("possible_repeat")?,
+            refusals: cells.small("refusals")?,
+            // Who sends it knows better.
+            providers: 1,
             created_at: cells.time("created_at")?,
         },
     })
