@@ -256,8 +256,8 @@ fn a_mistake_is_told_with_its_place_and_what_was_meant() {
             "acme.yaml:3:1: steps are repeated 20 times at most",
         ),
         (
-            "escalation_policy: p\nsteps: [{notify: [kim]}]\nchannels: {P1: [chat, voice]}",
-            "`voice` is not known here (known here: chat, sms)",
+            "escalation_policy: p\nsteps: [{notify: [kim]}]\nchannels: {P1: [chat, pager]}",
+            "`pager` is not known here (known here: chat, sms, voice, email, alimtalk)",
         ),
         (
             "escalation_policy: p\nsteps: [{notify: ['group:dba']}]",
