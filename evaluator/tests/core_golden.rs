@@ -17,6 +17,7 @@ const GOLDEN: &[(u8, &str)] = &[
     (1, include_str!("golden/state-v1.txt")),
     (2, include_str!("golden/state-v2.txt")),
     (3, include_str!("golden/state-v3.txt")),
+    (4, include_str!("golden/state-v4.txt")),
 ];
 
 fn begun() -> Log {

@@ -9,10 +9,7 @@ use schemas::catalogue::Bundle;
 
 const DOWN: &str = include_str!("../../templates/host-down.yaml");
 
-const INGEST: &str = "template: tenant-ingest\ntitle: \"{tenant} does not report\"\n\
-     applies_to: {measurement: bongsu_census}\none_alert_per: [tenant]\n\
-     check: hosts_known >= 10 and hosts_silent / hosts_known > 0.3\nover: each point\n\
-     levels: {P1: {is: true}}\n";
+const INGEST: &str = include_str!("../../templates/tenant-ingest.yaml");
 
 fn beats(hosts: std::ops::Range<i64>, (from, to): (i64, i64)) -> Points {
     hosts.fold(Points::default(), |points, n| {
@@ -36,26 +33,23 @@ fn more_than_thirty_percent_of_at_least_ten_hosts_silent_at_once_is_one_p1() {
         assert_eq!(of(&events, "host-down").len(), silent as usize);
         if let Some(event) = ingest.first() {
             assert_eq!(event.group, [("tenant".to_owned(), "acme".to_owned())]);
-            assert_eq!(event.title, "acme does not report");
+            assert_eq!(event.title, "40 percent of the hosts of acme do not report");
         }
     }
 }
 
 #[test]
 fn hosts_without_the_tags_of_the_standard_are_listed_in_one_event() {
-    let yaml = "template: tag-compliance\ntitle: t\n\
-        applies_to: {measurement: bongsu_findings, where: {kind: missing-tag}}\n\
-        one_alert_per: [tenant]\ncheck: hosts\nover: last of 5m\nlevels: {P3: {above: 0}}\n\
-        when_missing: fine\n";
+    let yaml = include_str!("../../templates/tag-compliance.yaml");
     let points = Points::default()
         .every(
             10,
-            (0, 600),
+            (0, 5_400),
             "cpu,host=a,env=prod,service=s,os=linux v",
             1.0,
         )
-        .every(10, (0, 600), "cpu,host=b,env=prod v", 1.0)
-        .every(10, (0, 600), "cpu,host=c,os=linux v", 1.0);
+        .every(10, (0, 5_400), "cpu,host=b,env=prod v", 1.0)
+        .every(10, (0, 5_400), "cpu,host=c,os=linux v", 1.0);
     let events = run(yaml, &points.body(), 40);
     assert_eq!(events.len(), 1, "{:?}", short(&events));
     assert_eq!(events[0].value, Some(2.0));
@@ -67,26 +61,63 @@ fn hosts_without_the_tags_of_the_standard_are_listed_in_one_event() {
 fn usage_is_counted_by_measurement_with_the_time_it_was_first_seen() {
     let yaml = "template: usage\ntitle: t\napplies_to: {measurement: bongsu_usage}\n\
         one_alert_per: [tenant, measurement]\ncheck: points\nover: sum of 10m\n\
-        levels: {P3: {above: 100}}\nwhen_missing: fine\n---\n\
-        template: new-measurement\ntitle: t\napplies_to: {measurement: bongsu_usage}\n\
-        one_alert_per: [tenant, measurement]\ncheck: time - first_seen < 120\n\
-        over: each point\nlevels: {P3: {is: true}}\nclose_after: 1h\n";
-    let points = beats(0..3, (0, 1_200)).every(60, (600, 1_200), "mem,host=h0,env=prod v", 1.0);
-    let events = run(yaml, &points.body(), 40);
+        levels: {P3: {above: 100}}\nwhen_missing: fine\n---\n";
+    let yaml = yaml.to_owned() + include_str!("../../templates/new-measurement.yaml");
+    const HOUR: i64 = 3_600;
+    let points = beats(0..3, (0, 20 * 60))
+        .every(60, (20 * 60, 30 * HOUR), "cpu,host=h0,env=prod v", 1.0)
+        .every(60, (600, 20 * 60), "mem,host=h0,env=prod v", 1.0)
+        .every(60, (26 * HOUR, 30 * HOUR), "swap,host=h0,env=prod v", 1.0);
+    let events = run(&yaml, &points.body(), 40);
     let used = of(&events, "usage");
-    assert_eq!(used.len(), 1);
     let measurement = |event: &AlertEvent| event.group[0].1.clone();
-    assert_eq!(measurement(used[0]), "cpu");
-    let new: Vec<(String, i64)> = of(&events, "new-measurement")
+    let names: Vec<String> = used.iter().map(|event| measurement(event)).collect();
+    assert_eq!(names, ["cpu", "cpu"], "fired and resolved");
+    // What came on the tenant's first day is not told as new.
+    let new: Vec<(String, &str, i64)> = of(&events, "new-measurement")
         .iter()
         .map(|event| {
-            (
-                measurement(event),
-                event.at.since(s(0)).as_millis() / 60_000,
-            )
+            let minutes = event.at.since(s(0)).as_millis() / 60_000;
+            (measurement(event), event.kind.as_str(), minutes)
         })
         .collect();
-    assert_eq!(new, [("cpu".to_owned(), 0), ("mem".to_owned(), 11)]);
+    let swap = |kind, at| ("swap".to_owned(), kind, at);
+    assert_eq!(
+        new,
+        [swap("firing", 26 * 60 + 1), swap("resolved", 27 * 60 + 1)]
+    );
+}
+
+#[test]
+fn a_tenants_points_and_bytes_of_a_day_are_held_against_its_contract() {
+    let yaml = [
+        include_str!("../../templates/usage-points.yaml"),
+        include_str!("../../templates/usage-bytes.yaml"),
+    ];
+    let contract = "---\noverride: acme\ntemplate: usage-points\nfor: {tenant: acme}\n\
+        set: {levels: {P3: {above: 4000}}}\n";
+    let yaml = yaml.join("---\n") + contract;
+    // 3 points a minute: 4,320 a day.
+    let points = (0..3).fold(Points::default(), |points, n| {
+        let series = format!("m{n},host=h{n},env=prod v");
+        points.every(60, (0, 25 * 3_600), &series, 1.0)
+    });
+    let events = run(&yaml, &points.body(), 40);
+    assert_eq!(events.len(), 1, "{:?}", short(&events));
+    assert_eq!(events[0].template, "usage-points");
+    assert_eq!(events[0].group, [("tenant".to_owned(), "acme".to_owned())]);
+    assert!(events[0].value > Some(4_000.0), "{:?}", events[0].value);
+}
+
+#[test]
+fn what_hosts_send_under_a_derived_name_is_not_judged_as_derived() {
+    let points = Points::default().every(
+        60,
+        (0, 600),
+        "bongsu_census,host=h0,tenant=acme hosts_known=20,hosts_silent",
+        19.0,
+    );
+    assert_eq!(short(&run(INGEST, &points.body(), 40)), [""; 0]);
 }
 
 fn of_two(yaml: &str) -> Bundle {
@@ -100,11 +131,7 @@ fn of_two(yaml: &str) -> Bundle {
 type Said = (i64, Option<(i64, u32, i64)>);
 
 fn judged(records: &[Said]) -> Vec<AlertEvent> {
-    let yaml = INGEST.replace(
-        "hosts_known >= 10 and hosts_silent / hosts_known > 0.3",
-        "hosts_silent > 5",
-    );
-    let bundle = of_two(&yaml);
+    let bundle = of_two(INGEST);
     let mut plans = Plans::new();
     plans.insert(Plan::compile(&bundle).unwrap());
     let mut partition = Partition::new(tenant(), 0);

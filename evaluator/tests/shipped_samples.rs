@@ -106,6 +106,13 @@ fn a_template_finds_its_series_in_what_telegraf_sends() {
             &["host=web-1,path=/"],
             percent.clone(),
         ),
+        // The share that is free; how it falls is of no sample of half a minute.
+        (
+            "disk-full-soon",
+            "disk",
+            &["host=web-1,path=/"],
+            percent.clone(),
+        ),
         ("load", "system", &["host=web-1"], 0.0..=1000.0),
         (
             "tls-expiry",
@@ -185,6 +192,7 @@ fn a_condition_is_read_from_what_telegraf_sends() {
             &["container_name=shop,host=web-1"],
             &[],
         ),
+        ("ping", "ping", &[], &["host=web-1,url=127.0.0.1"]),
         (
             "http-connect",
             "http_response",

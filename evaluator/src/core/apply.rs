@@ -137,9 +137,9 @@ pub(crate) fn apply(
         .map(|(key, value)| (key.as_ref(), value.as_ref()))
         .collect();
     for template in plan.candidates(&spot.measurement) {
-        // A tenant is no host, so what is of any point of a host is not of it.
-        let of_hosts = spot.derived.is_some() && template.measurement().is_none();
-        let own = !of_hosts && template.is_meant(&spot.measurement) && template.matches(&tags);
+        // A tenant is no host, and what a host sends is no sum over partitions.
+        let other = spot.derived.is_some() != template.of_tenant();
+        let own = !other && template.is_meant(&spot.measurement) && template.matches(&tags);
         if !own && !template.joins(&spot.measurement) {
             continue;
         }

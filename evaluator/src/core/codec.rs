@@ -2,7 +2,7 @@
 //! floats as their 8 bytes, texts and lists behind their length.
 
 /// The version of the format that is written. Every earlier one is read.
-pub(crate) const VERSION: u8 = 3;
+pub(crate) const VERSION: u8 = 4;
 
 /// Why bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -9,7 +9,7 @@ use super::host::{Host, Run};
 use super::input::{Action, Derived};
 use super::partition::Partition;
 use super::skew::Skew;
-use super::usage::{TENANT, Usage, escape};
+use super::usage::{TENANT, Total, Usage, escape};
 use model::{Span, Timestamp, host_partition};
 use schemas::line::{FieldValue, Line};
 use std::collections::BTreeMap;
@@ -55,14 +55,14 @@ pub(crate) fn report(partition: &mut Partition, run: &mut Run<'_>) {
     partition.ledger.touch(&name, &run.position);
     let mut lines = String::new();
     let tenant = escape(run.tenant.as_str());
-    if let Some(usage) = partition
+    let usage = partition
         .hosts
         .get_mut(&name)
-        .and_then(|h| h.usage.as_mut())
-    {
-        usage.report(&tenant, due, &mut lines);
-    }
-    census(partition, run, (&tenant, due), &mut lines);
+        .and_then(|h| h.usage.as_mut());
+    let Some(total) = usage.map(|usage| usage.report(&tenant, due, &mut lines)) else {
+        return;
+    };
+    census(partition, run, (&tenant, due, total), &mut lines);
     if !said {
         run.outcome.actions.push(Action::Derive(Derived {
             at: due,
@@ -95,8 +95,13 @@ fn tenant_host(partition: &mut Partition, run: &Run<'_>) -> Arc<str> {
     name
 }
 
-/// Hosts known and silent, and what is wrong with hosts, as lines.
-fn census(partition: &Partition, run: &Run<'_>, (tenant, at): (&str, Timestamp), to: &mut String) {
+/// Hosts known and silent, the points and bytes of a day, and what is wrong with hosts, as lines.
+fn census(
+    partition: &Partition,
+    run: &Run<'_>,
+    (tenant, at, total): (&str, Timestamp, Total),
+    to: &mut String,
+) {
     let down_after = run.plan.host_down_after();
     let (mut known, mut silent) = (0_u64, 0_u64);
     let mut found: BTreeMap<&str, Vec<String>> = ["missing-tag", "clock-skew", "two-partitions"]
@@ -131,7 +136,9 @@ fn census(partition: &Partition, run: &Run<'_>, (tenant, at): (&str, Timestamp),
     }
     let nanos = at.as_nanos();
     to.push_str(&format!(
-        "bongsu_census,tenant={tenant} hosts_known={known}i,hosts_silent={silent}i {nanos}\n"
+        "bongsu_census,tenant={tenant} hosts_known={known}i,hosts_silent={silent}i,\
+         points_day={}i,bytes_day={}i,since={} {nanos}\n",
+        total.day.points, total.day.bytes, total.since
     ));
     for (kind, hosts) in found {
         let example = hosts[..hosts.len().min(EXAMPLES)].join(", ");

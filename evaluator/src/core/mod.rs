@@ -47,6 +47,7 @@ pub use explain::{Explained, RungNow, WindowNow};
 pub use input::{Action, Counter, Derived, Finding, FindingKind, Input, Payload, Tally};
 pub use ledger::PartKey;
 pub use partition::Partition;
+pub(crate) use plan::DERIVED;
 pub use plan::{Plan, PlanError, Plans};
 pub use replay::Replay;
 pub use restore::{RestoreError, decode_part_offset};

@@ -21,6 +21,8 @@ pub struct Replay {
     arrival: Option<Timestamp>,
     /// Arrivals are set by comments.
     is_set: bool,
+    /// What the partition would report is given.
+    reports_given: bool,
 }
 
 impl Replay {
@@ -33,7 +35,19 @@ impl Replay {
             plans,
             arrival: None,
             is_set: false,
+            reports_given: false,
         }
+    }
+
+    /// Takes what the tenant's only partition reports at that grid point; what it would report by
+    /// itself counts no more.
+    pub(super) fn take_report(&mut self, at: Timestamp, lines: &str) -> Vec<Action> {
+        self.reports_given = true;
+        let mut actions = Vec::new();
+        self.move_to(at, &mut actions);
+        let from = 0;
+        actions.extend(self.record(at, Payload::Derived { at, from, lines }));
+        actions
     }
 
     /// Takes whole lines.
@@ -102,7 +116,8 @@ impl Replay {
         loop {
             let tick = now.floor_to(TICK).plus(TICK);
             // Without a host no tick has an effect.
-            if tick > to || tick <= now || self.partition.hosts() == 0 {
+            let nobody = self.partition.hosts() == 0 && !self.reports_given;
+            if tick > to || tick <= now || nobody {
                 break;
             }
             now = tick;
@@ -138,6 +153,9 @@ impl Replay {
                 _ => None,
             })
             .collect();
+        if self.reports_given {
+            return actions;
+        }
         for report in reports {
             let payload = Payload::Derived {
                 at: report.at,

@@ -59,13 +59,14 @@ impl Script {
             .map(|track| (track.name.as_str(), track.phases.as_slice()))
     }
 
-    /// Lines, one a series every `interval`, the first one interval after the start. In a gap
-    /// another series of the host goes on; in silence nothing does.
-    pub(super) fn points(&self, template: &Template) -> String {
+    /// Lines of each time, one a series every `interval`, the first one interval after the start.
+    /// In a gap another series of the host goes on; in silence nothing does.
+    pub(super) fn points(&self, template: &Template) -> Vec<(Timestamp, String)> {
         let interval = template.interval();
         let silent = is_silence(template);
+        let beat = |at: Timestamp| format!("{} {FIELD}=1 {}\n", self.beat, at.as_nanos());
         // The host is known from the start on.
-        let mut text = format!("{} {FIELD}=1 {}\n", self.beat, START.as_nanos());
+        let mut points = vec![(START, beat(START))];
         let end = START.plus(self.length());
         let mut at = START.plus(interval);
         while at <= end {
@@ -87,15 +88,19 @@ impl Script {
                 }
             }
             // A rule of silence hears any point.
+            let mut text = String::new();
             if lines.is_empty() && !quiet && !silent {
-                text.push_str(&format!("{} {FIELD}=1 {}\n", self.beat, at.as_nanos()));
+                text.push_str(&beat(at));
             }
             for (series, fields) in lines {
                 text.push_str(&format!("{series} {fields} {}\n", at.as_nanos()));
             }
+            if !text.is_empty() {
+                points.push((at, text));
+            }
             at = at.plus(interval);
         }
-        text
+        points
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::given::What;
 use super::input::Action;
-use super::plan::{Plan, PlanError};
+use super::plan::{DERIVED, Plan, PlanError};
 use super::replay::Replay;
 use super::script::Script;
 use super::timeline::describe_since;
@@ -61,7 +61,13 @@ fn run(
     };
     let plan = Plan::compile(&bundle(judged, lateness)?)?;
     let mut replay = Replay::new(tenant()?, plan);
-    let mut actions = replay.take(script.points(template).as_bytes());
+    let mut actions = Vec::new();
+    for (at, lines) in script.points(template) {
+        actions.extend(match is_of_tenant(template) {
+            true => replay.take_report(at, &lines),
+            false => replay.take(lines.as_bytes()),
+        });
+    }
     let end = START.plus(script.length()).as_nanos();
     actions.extend(replay.take(format!("# arrival={end}\n").as_bytes()));
     actions.extend(replay.pass(lateness.plus(TICK)));
@@ -147,6 +153,12 @@ pub(super) fn is_silence(template: &Template) -> bool {
         .check
         .as_deref()
         .is_some_and(|check| check.trim() == "time_since_last_point")
+}
+
+/// Whether it reads what is derived of the tenant's partitions.
+fn is_of_tenant(template: &Template) -> bool {
+    let applies_to = template.applies_to.as_ref();
+    applies_to.is_some_and(|to| DERIVED.contains(&to.measurement.as_str()))
 }
 
 /// The template with a check that reads the value that `given` names.

@@ -2,8 +2,8 @@
 //! measurement. It is the state of a host of its own, [`TENANT`].
 
 use super::codec::{CodecError, Reader, Writer};
-use model::{SeriesKey, Timestamp};
-use std::collections::BTreeMap;
+use model::{SeriesKey, Span, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
 
 /// The name of the host that stands for the tenant. No line can hold it: a NUL is refused.
 pub(crate) const TENANT: &str = "\0";
@@ -11,6 +11,7 @@ pub(crate) const TENANT: &str = "\0";
 /// A partition counts at most so many measurements; the others count as one, `*`.
 const MOST_MEASUREMENTS: usize = 1_000;
 const OTHERS: &str = "*";
+const HOUR: Span = Span::from_secs(3_600);
 /// Registers of the estimate of distinct series, 2 to this power.
 const BITS: u32 = 6;
 const REGISTERS: usize = 1 << BITS;
@@ -23,12 +24,30 @@ pub(crate) struct Usage {
     /// The largest arrival.
     pub(crate) arrival: Timestamp,
     by_measurement: BTreeMap<String, Seen>,
+    /// Points and bytes of the hours of the last day in which something was reported.
+    day: VecDeque<(Timestamp, Volume)>,
     /// Reports of partitions for grid points that are not judged yet, by grid point and partition.
     pub(crate) inbox: BTreeMap<Timestamp, BTreeMap<u32, String>>,
     /// The last report of each partition.
     pub(crate) last: BTreeMap<u32, String>,
     /// The grid point that was judged last.
     pub(crate) judged: Timestamp,
+}
+
+/// Points and bytes of line protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Volume {
+    pub(crate) points: u64,
+    pub(crate) bytes: u64,
+}
+
+/// What was counted of a tenant as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Total {
+    /// The last day, in whole hours and what there is of this one.
+    pub(crate) day: Volume,
+    /// When the first line came, in seconds.
+    pub(crate) since: i64,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -50,38 +69,65 @@ impl Usage {
         series: SeriesKey,
         at: Timestamp,
     ) {
-        let known = self.by_measurement.contains_key(measurement);
-        let name = if known || self.by_measurement.len() < MOST_MEASUREMENTS {
+        if let Some(seen) = self.by_measurement.get_mut(measurement) {
+            return seen.count(bytes, series);
+        }
+        let name = if self.by_measurement.len() < MOST_MEASUREMENTS {
             measurement
         } else {
             OTHERS
         };
-        if !self.by_measurement.contains_key(name) {
-            self.by_measurement.insert(name.to_owned(), Seen::new(at));
-        }
-        if let Some(seen) = self.by_measurement.get_mut(name) {
-            seen.points += 1;
-            seen.bytes += bytes as u64;
-            seen.add(series);
-        }
+        let seen = self.by_measurement.entry(name.to_owned());
+        seen.or_insert_with(|| Seen::new(at)).count(bytes, series);
     }
 
     /// A line for each measurement, and what was counted begins again.
-    pub(crate) fn report(&mut self, tenant: &str, at: Timestamp, to: &mut String) {
+    pub(crate) fn report(&mut self, tenant: &str, at: Timestamp, to: &mut String) -> Total {
+        let secs = |time: Timestamp| time.as_nanos() / 1_000_000_000;
+        let since = self.by_measurement.values().map(|seen| seen.first).min();
+        let since = secs(since.unwrap_or(at));
+        let mut sum = Volume::default();
         for (name, seen) in &mut self.by_measurement {
+            sum.points += seen.points;
+            sum.bytes += seen.bytes;
             let series = seen.distinct();
             to.push_str(&format!(
                 "bongsu_usage,measurement={},tenant={tenant} points={}i,bytes={}i,series={}i,\
-                 first_seen={} {}\n",
+                 first_seen={},since={since} {}\n",
                 escape(name),
                 seen.points,
                 seen.bytes,
                 series.round(),
-                seen.first.as_nanos() / 1_000_000_000,
+                secs(seen.first),
                 at.as_nanos(),
             ));
             *seen = Seen::new(seen.first);
         }
+        let day = self.add_to_day(at, sum);
+        Total { day, since }
+    }
+
+    /// The sum of the last day.
+    fn add_to_day(&mut self, at: Timestamp, sum: Volume) -> Volume {
+        // The grid point that ends an hour belongs to it.
+        let hour = at.minus(Span::from_nanos(1)).floor_to(HOUR);
+        match self.day.back_mut() {
+            Some((known, volume)) if *known == hour => {
+                volume.points += sum.points;
+                volume.bytes += sum.bytes;
+            }
+            _ => self.day.push_back((hour, sum)),
+        }
+        while let Some((oldest, _)) = self.day.front()
+            && hour.since(*oldest) >= HOUR.times(24)
+        {
+            self.day.pop_front();
+        }
+        let all = self.day.iter().map(|(_, volume)| *volume);
+        all.fold(Volume::default(), |sum, volume| Volume {
+            points: sum.points + volume.points,
+            bytes: sum.bytes + volume.bytes,
+        })
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {
@@ -100,6 +146,11 @@ impl Usage {
             write_reports(to, reports);
         });
         write_reports(to, &self.last);
+        to.list(self.day.iter(), |to, (hour, volume)| {
+            to.signed(hour.as_nanos());
+            to.unsigned(volume.points);
+            to.unsigned(volume.bytes);
+        });
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -114,13 +165,23 @@ impl Usage {
             Ok((name, seen))
         })?;
         let inbox = from.list(|from| Ok((time(from)?, read_reports(from)?)))?;
+        let last = read_reports(from)?;
+        let day = match from.version {
+            1..=3 => Vec::new(),
+            _ => from.list(|from| {
+                let hour = time(from)?;
+                let (points, bytes) = (from.unsigned()?, from.unsigned()?);
+                Ok((hour, Volume { points, bytes }))
+            })?,
+        };
         Ok(Self {
             reported,
             arrival,
             by_measurement: by_measurement.into_iter().collect(),
             inbox: inbox.into_iter().collect(),
-            last: read_reports(from)?,
+            last,
             judged,
+            day: day.into(),
         })
     }
 }
@@ -149,6 +210,12 @@ impl Seen {
             first,
             series: [0; REGISTERS],
         }
+    }
+
+    fn count(&mut self, bytes: usize, series: SeriesKey) {
+        self.points += 1;
+        self.bytes += bytes as u64;
+        self.add(series);
     }
 
     fn add(&mut self, series: SeriesKey) {
@@ -215,14 +282,22 @@ mod tests {
         let bytes = to.into_bytes();
         assert_eq!(Usage::decode(&mut Reader::new(&bytes)).unwrap(), usage);
         let mut text = String::new();
-        usage.report("acme", at, &mut text);
+        let of = |points, bytes| Total {
+            day: Volume { points, bytes },
+            since: 60,
+        };
+        assert_eq!(usage.report("acme", at, &mut text), of(3, 300));
         assert_eq!(
             text,
             "bongsu_usage,measurement=disk\\ io,tenant=acme \
-             points=3i,bytes=300i,series=3i,first_seen=60 60000000000\n"
+             points=3i,bytes=300i,series=3i,first_seen=60,since=60 60000000000\n"
         );
         text.clear();
-        usage.report("acme", at, &mut text);
+        assert_eq!(usage.report("acme", at, &mut text), of(3, 300));
+        for (hours, day) in [(23, of(3, 300)), (24, of(0, 0))] {
+            let later = at.plus(HOUR.times(hours));
+            assert_eq!(usage.report("acme", later, &mut text), day, "{hours} h");
+        }
         assert!(text.contains("points=0i"));
     }
 }

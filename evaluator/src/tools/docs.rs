@@ -1,6 +1,9 @@
 //! The page of the shipped templates, in English and Korean, made from the templates themselves.
 
-use schemas::catalogue::{Level, Template, WhenMissing, shipped_files, shipped_templates};
+use crate::core::DERIVED;
+use schemas::catalogue::{
+    Level, Over, Template, Threshold, WhenMissing, shipped_files, shipped_templates,
+};
 use std::fmt::Write as _;
 
 /// The language of a page.
@@ -79,7 +82,7 @@ fn section(page: &mut String, template: &Template, file: &str, text: &str, langu
         ),
         (
             language.pick("one alert per", "알림 단위"),
-            template.group_tags().join(", "),
+            group(template).join(", "),
         ),
         (
             language.pick("check", "검사"),
@@ -92,6 +95,17 @@ fn section(page: &mut String, template: &Template, file: &str, text: &str, langu
                 .map_or("-".to_owned(), |over| over.to_string()),
         ),
         (
+            language.pick("compared to", "비교 대상"),
+            template.compared_to.clone().unwrap_or_default(),
+        ),
+        (
+            language.pick("only when", "조건"),
+            template
+                .only_when
+                .as_ref()
+                .map_or(String::new(), |when| format!("`{when}`")),
+        ),
+        (
             language.pick("missing data", "데이터 누락"),
             missing(template, language),
         ),
@@ -99,7 +113,7 @@ fn section(page: &mut String, template: &Template, file: &str, text: &str, langu
     let mut add = |text: String| page.push_str(&text);
     add(format!("\n## {}\n\n{}\n\n", template.template, head.about));
     add("| | |\n|---|---|\n".to_owned());
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().filter(|(_, value)| !value.is_empty()) {
         add(format!("| {name} | {value} |\n"));
     }
     for (priority, level) in template.levels.iter() {
@@ -109,9 +123,20 @@ fn section(page: &mut String, template: &Template, file: &str, text: &str, langu
         ));
     }
     add(format!(
-        "\n**{about}.** {}\n\n`templates/{file}`\n",
-        head.todo
+        "\n**{about}.** {} [{runbook}](runbooks/{name}.md)\n\n`templates/{file}`\n",
+        head.todo,
+        runbook = language.pick("Runbook", "런북"),
+        name = template.template,
     ));
+}
+
+/// The tags of a group; what is derived of a tenant has no host.
+fn group(template: &Template) -> Vec<String> {
+    let applies = template.applies_to.as_ref();
+    let of_tenant = applies.is_some_and(|to| DERIVED.contains(&to.measurement.as_str()));
+    let mut tags = template.group_tags();
+    tags.retain(|tag| !of_tenant || tag != "host");
+    tags
 }
 
 fn missing(template: &Template, language: Language) -> String {
@@ -135,12 +160,13 @@ fn missing(template: &Template, language: Language) -> String {
 /// `above 90 for 5m, until below 85`.
 fn level_text(template: &Template, level: &Level) -> String {
     let mut text = match (level.above, level.below, level.is) {
-        (Some(above), ..) => format!("above {}", number(above.value())),
-        (_, Some(below), _) => format!("below {}", number(below.value())),
+        (Some(above), ..) => format!("above {}", number(above)),
+        (_, Some(below), _) => format!("below {}", number(below)),
         (_, _, Some(is)) => is.to_string(),
         _ => String::new(),
     };
-    if template.unit.as_deref() == Some("percent") {
+    let is_time = level.over.or(template.over) == Some(Over::TimeUntilZero);
+    if template.unit.as_deref() == Some("percent") && !is_time {
         text.push_str(" %");
     }
     if let Some(over) = level.over {
@@ -152,14 +178,17 @@ fn level_text(template: &Template, level: &Level) -> String {
     let until = [("below", level.until_below), ("above", level.until_above)];
     for (word, threshold) in until {
         if let Some(threshold) = threshold {
-            write!(text, ", until {word} {}", number(threshold.value())).unwrap_or_default();
+            write!(text, ", until {word} {}", number(threshold)).unwrap_or_default();
         }
     }
     text
 }
 
-fn number(value: f64) -> String {
-    value.to_string()
+fn number(threshold: Threshold) -> String {
+    match threshold {
+        Threshold::Number(number) => number.to_string(),
+        Threshold::Duration(span) => span.to_string(),
+    }
 }
 
 /// The comments at the head: `about:` and `do:`, with ` ko` behind the word for Korean.
@@ -218,6 +247,31 @@ mod tests {
                 found == template_page(language),
                 "docs/{name} is not current: `bongsu template docs --lang .. > docs/{name}`"
             );
+        }
+    }
+
+    #[test]
+    fn every_shipped_template_has_a_runbook_in_both_languages() {
+        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
+        for folder in ["templates", "templates/system"] {
+            let files = std::fs::read_dir(format!("{root}/{folder}")).unwrap();
+            for path in files.map(|file| file.unwrap().path()) {
+                if path.extension().is_none_or(|extension| extension != "yaml") {
+                    continue;
+                }
+                let name = path.file_stem().unwrap().to_str().unwrap();
+                let link = format!(
+                    "\nrunbook: https://github.com/bongsu/bongsu/blob/main/docs/runbooks/{name}.md\n"
+                );
+                let template = std::fs::read_to_string(&path).unwrap();
+                assert!(template.contains(&link), "{name}: no {link}");
+                let page = std::fs::read_to_string(format!("{root}/docs/runbooks/{name}.md"));
+                let page = page.unwrap_or_else(|error| panic!("{name}: {error}"));
+                let (english, korean) = page.split_once("## 한국어").unwrap();
+                for half in [english, korean] {
+                    assert!(half.contains("\n3. "), "{name}: fewer than three steps");
+                }
+            }
         }
     }
 

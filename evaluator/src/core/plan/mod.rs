@@ -24,7 +24,7 @@ use std::sync::Arc;
 const HOST_DOWN_AFTER: Span = Span::from_secs(120);
 
 /// Measurements that are derived of a tenant's partitions.
-const DERIVED: [&str; 3] = ["bongsu_census", "bongsu_usage", "bongsu_findings"];
+pub(crate) const DERIVED: [&str; 3] = ["bongsu_census", "bongsu_usage", "bongsu_findings"];
 
 /// What is wrong with a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -105,9 +105,7 @@ impl Plan {
             host_down_after: silent.min().unwrap_or(HOST_DOWN_AFTER),
             partitions: content.partitions.max(1),
             inventory: content.inventory.clone(),
-            reads_derived: by_measurement
-                .keys()
-                .any(|name| DERIVED.contains(&name.as_str())),
+            reads_derived: templates.iter().any(TemplatePlan::of_tenant),
             by_measurement,
             of_any,
             templates,
@@ -167,6 +165,11 @@ impl Plan {
     pub(crate) fn candidates(&self, measurement: &str) -> impl Iterator<Item = &TemplatePlan> {
         let indexes = self.by_measurement.get(measurement).unwrap_or(&self.of_any);
         indexes.iter().map(|n| &self.templates[*n])
+    }
+
+    /// The names of the templates, in their order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.templates.iter().map(|t| t.name().as_ref())
     }
 
     /// A template by its name.

@@ -1,7 +1,7 @@
 //! A template of a plan: to which points it applies, and which rule holds for a group.
 
 use super::compile::compile_rule;
-use super::{Chosen, PlanError, Rule, place};
+use super::{Chosen, DERIVED, PlanError, Rule, place};
 use model::TenantId;
 use schemas::catalogue::{AppliesTo, Override, Target, Template, changed_fields, merged_template};
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ pub(crate) struct TemplatePlan {
     name: Arc<str>,
     template: Template,
     applies_to: AppliesTo,
+    /// It reads what is derived of the tenant's partitions, not what hosts send.
+    of_tenant: bool,
     /// Tags of a group's key, sorted; `host` is one of them.
     group_tags: Vec<String>,
     overrides: Vec<Override>,
@@ -62,6 +64,7 @@ impl TemplatePlan {
             name: template.template.as_str().into(),
             context_keys: context_keys(&overrides, &group_tags),
             template: template.clone(),
+            of_tenant: DERIVED.contains(&applies_to.measurement.as_str()),
             applies_to,
             group_tags,
             overrides,
@@ -84,6 +87,11 @@ impl TemplatePlan {
     pub(crate) fn measurement(&self) -> Option<&str> {
         let name = self.applies_to.measurement.as_str();
         (name != "any").then_some(name)
+    }
+
+    /// Whether it reads what is derived of the tenant's partitions, and nothing of hosts.
+    pub(crate) fn of_tenant(&self) -> bool {
+        self.of_tenant
     }
 
     /// Whether points of that measurement are meant.
