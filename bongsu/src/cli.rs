@@ -8,7 +8,7 @@ mod template;
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use oncall::Oncall;
 pub use silence::{AddSilence, Silence};
-pub use template::{Backtest, Explain, Lang, Replay, Template};
+pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;

@@ -26,6 +26,9 @@ pub(crate) struct Running {
     pub(crate) console: String,
     /// URL of the router.
     pub(crate) router: String,
+    /// URL of the evaluator.
+    #[serde(default)]
+    pub(crate) evaluator: Option<String>,
 }
 
 impl DataDir {

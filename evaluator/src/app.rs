@@ -3,13 +3,15 @@
 use crate::config::Config;
 use crate::error::StartError;
 use crate::io::dispatch::Dispatcher;
+use crate::io::http::routes;
 use crate::io::partition::Services;
 use crate::io::plans::PlanBook;
+use crate::io::questions::Desk;
 use crate::io::state::{Followers, StateTopic};
 use crate::metrics::Metrics;
 use catalog::LiveCatalog;
 use model::TopicName;
-use runtime::{Condition, Context, HttpServer, OnEnd};
+use runtime::{Condition, Context, HttpServer, OnEnd, Secret};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +43,9 @@ pub async fn start(
     ctx: Context,
 ) -> Result<Running, StartError> {
     config.check()?;
+    let token = config.operator_token_file.as_deref();
+    let token = token.map(Secret::from_file).transpose()?;
+    let desk = Desk::default();
     let address = match config.listen {
         None => None,
         Some(address) => {
@@ -50,7 +55,7 @@ pub async fn start(
             server.serve(
                 "evaluator-http",
                 &ctx.tasks,
-                axum::Router::new(),
+                routes(desk.clone(), token),
                 health,
                 metrics,
             );
@@ -60,7 +65,7 @@ pub async fn start(
     let condition = ctx.health.condition("evaluator");
     let metrics = Metrics::register(&ctx.metrics);
     let tasks = ctx.tasks.clone();
-    let evaluating = evaluate(config, stream, catalog, ctx, condition, metrics);
+    let evaluating = evaluate(config, stream, catalog, ctx, condition, (metrics, desk));
     tasks.spawn("evaluator", OnEnd::StopsTheProcess, Box::pin(evaluating));
     Ok(Running { address })
 }
@@ -71,7 +76,7 @@ async fn evaluate(
     catalog: LiveCatalog,
     ctx: Context,
     condition: Condition,
-    metrics: Metrics,
+    (metrics, desk): (Metrics, Desk),
 ) -> Result<(), StreamError> {
     let order = ctx.tasks.shutdown().clone();
     let joining = async {
@@ -94,6 +99,7 @@ async fn evaluate(
         group: membership.handle(),
         alerts_partitions,
         plans: PlanBook::follow(catalog, &ctx.tasks, metrics.clone()),
+        desk,
         metrics,
         clock: ctx.clock,
         tasks: ctx.tasks,

@@ -4,6 +4,7 @@ use crate::error::StartError;
 use model::Span;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Configuration of the evaluator. Every key has a default.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +13,9 @@ pub struct Config {
     /// Where `/livez`, `/readyz` and `/metrics` are served; none where another service of the
     /// process does.
     pub listen: Option<SocketAddr>,
+    /// File with the token that `bongsu template explain` shows; left out, only callers of the same
+    /// machine are answered.
+    pub operator_token_file: Option<PathBuf>,
     /// Name of a member that comes back under the same name, such as the pod's; none for members
     /// that scale.
     pub instance: Option<String>,
@@ -50,6 +54,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from(([0, 0, 0, 0], 8188))),
+            operator_token_file: None,
             instance: None,
             session_timeout: Span::from_secs(30),
             drain: Span::from_secs(10),

@@ -19,6 +19,9 @@ pub enum StartError {
     /// Its address is taken.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The token of operators cannot be read.
+    #[error(transparent)]
+    Token(#[from] runtime::secret::SecretError),
 }
 
 /// Why a partition is not evaluated any more. Others go on.

@@ -12,19 +12,14 @@ pub enum Template {
         path: Option<PathBuf>,
     },
     /// Say what is wrong in templates and what cannot be meant so; ends with 3 when something is
-    Lint {
-        /// A file or folder
-        #[arg(value_name = "DIR")]
-        path: PathBuf,
-        /// Points of the last day (line protocol, `-` is standard input): warn of rules that match no series of them
-        #[arg(long, value_name = "FILE")]
-        points: Option<PathBuf>,
-    },
+    Lint(Lint),
+    /// Show what applying a file or folder would change in the rules that run, field by field
+    Diff(Diff),
     /// Judge a file of points by templates, and print the events; needs no running system
     Replay(Replay),
     /// Judge history by templates: incidents a week and minutes firing, beside what runs now
     Backtest(Backtest),
-    /// Show the state of a template's groups at the end of a file of points: windows, rungs, timers, what it waits for
+    /// Show the state of a template's groups now: windows, rungs, timers, what it waits for, which override set what
     Explain(Explain),
     /// Print Prometheus alerting rules or a Kapacitor script as templates, and say what could not be expressed
     Import {
@@ -65,9 +60,12 @@ pub struct Backtest {
     /// The rules that are tried: a file, or a folder whose *.yaml are read; the shipped ones when left out
     #[arg(long, value_name = "DIR")]
     pub templates: Option<PathBuf>,
-    /// The rules that run now; the shipped ones when left out
+    /// The rules that run now, from a file or folder; the shipped ones when left out
     #[arg(long, value_name = "DIR")]
     pub against: Option<PathBuf>,
+    /// Take the rules that run now from the running system's catalogue
+    #[arg(long, conflicts_with = "against")]
+    pub running: bool,
     /// From then on (2026-01-01T00:00:00Z)
     #[arg(long, value_name = "INSTANT")]
     pub from: Option<String>,
@@ -111,13 +109,45 @@ pub struct Explain {
     /// A tag of the group; all groups that have it are shown
     #[arg(long, value_name = "TAG=VALUE")]
     pub group: Vec<String>,
-    /// Line protocol with timestamps in nanoseconds, as for `replay`
-    #[arg(long, value_name = "FILE")]
-    pub points: PathBuf,
-    /// A file, or a folder whose *.yaml are read; the shipped templates when left out
-    #[arg(long, value_name = "DIR")]
+    /// A running evaluator, once for each; a name with many addresses is all of them. The running `up` when left
+    /// out. The token is that of `evaluator.operator_token_file`
+    #[arg(long, value_name = "URL")]
+    pub evaluator: Vec<String>,
+    /// Ask a file instead of a running system: line protocol with timestamps in nanoseconds, as for `replay`
+    #[arg(long, value_name = "FILE", conflicts_with = "evaluator")]
+    pub points: Option<PathBuf>,
+    /// With --points: a file, or a folder whose *.yaml are read; the shipped templates when left out
+    #[arg(long, value_name = "DIR", requires = "points")]
     pub templates: Option<PathBuf>,
-    /// Whose points they are
+    /// Whose groups; `default` when left out
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
+
+/// `bongsu template lint`.
+#[derive(Debug, Clone, Args)]
+pub struct Lint {
+    /// A file or folder
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+    /// Points of the last day (line protocol, `-` is standard input): warn of rules that match no series of them
+    #[arg(long, value_name = "FILE")]
+    pub points: Option<PathBuf>,
+    /// Warn of rules that match no series of the running system's last day, or judge the same as a rule that runs
+    #[arg(long, conflicts_with = "points")]
+    pub running: bool,
+    /// With --running: whose series and rules; `default` when left out
+    #[arg(long)]
+    pub tenant: Option<String>,
+}
+
+/// `bongsu template diff`.
+#[derive(Debug, Clone, Args)]
+pub struct Diff {
+    /// A file or folder
+    #[arg(value_name = "DIR")]
+    pub path: PathBuf,
+    /// Whose rules; `default` when left out
     #[arg(long)]
     pub tenant: Option<String>,
 }

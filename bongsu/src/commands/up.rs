@@ -201,6 +201,7 @@ struct Services {
     parts: Vec<Context>,
     router_address: SocketAddr,
     notifier_address: SocketAddr,
+    evaluator_address: Option<SocketAddr>,
 }
 
 impl Services {
@@ -222,7 +223,7 @@ impl Services {
         )
         .await
         .map_err(|error| internal(&error))?;
-        evaluator::start(
+        let evaluator = evaluator::start(
             settings.evaluator.clone(),
             stream.clone(),
             catalog.clone(),
@@ -264,6 +265,7 @@ impl Services {
             parts,
             router_address: router.address(),
             notifier_address: notifier.address(),
+            evaluator_address: evaluator.address(),
         })
     }
 
@@ -298,6 +300,9 @@ async fn announce(
         token,
         console: format!("http://{}", services.notifier_address),
         router: format!("http://{}", services.router_address),
+        evaluator: services
+            .evaluator_address
+            .map(|address| format!("http://{address}")),
     };
     dir.announce(&running)?;
     Ok(running)

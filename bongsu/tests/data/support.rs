@@ -43,6 +43,13 @@ impl Up {
         serde_json::from_str(&text).ok()
     }
 
+    /// Puts a file into its folder; where it is.
+    pub(crate) fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+
     /// Runs a command to its end.
     pub(crate) async fn run(&self, args: &[&str]) -> Output {
         let mut command = program(self.folder.path());

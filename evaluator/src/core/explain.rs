@@ -97,7 +97,12 @@ impl Partition {
             return Vec::new();
         };
         let mut found = Vec::new();
-        for host in self.hosts.values() {
+        let of_host = tags.iter().find(|(key, _)| key == "host");
+        let hosts: Vec<&Host> = match of_host {
+            Some((_, name)) => self.hosts.get(name.as_str()).into_iter().collect(),
+            None => self.hosts.values().collect(),
+        };
+        for host in hosts {
             for (key, group) in &host.groups {
                 let meant = key.template.as_ref() == template
                     && tags.iter().all(|tag| key.tags.contains(tag));

@@ -72,6 +72,17 @@ impl Partition {
         self.plan.as_ref().map(|plan| plan.revision())
     }
 
+    /// The templates in force, by name.
+    pub fn templates(&self) -> Vec<String> {
+        let plan = self.plan.as_ref();
+        plan.map_or_else(Vec::new, |plan| plan.names().map(str::to_owned).collect())
+    }
+
+    /// How many partitions the tenant has, by the bundle in force; 1 before the first.
+    pub fn partitions(&self) -> u32 {
+        self.plan.as_ref().map_or(1, |plan| plan.partitions())
+    }
+
     /// Hosts that are known.
     pub fn hosts(&self) -> usize {
         let tenant = usize::from(self.hosts.contains_key(TENANT));

@@ -6,20 +6,17 @@ use model::Span;
 use schemas::catalogue::{CatalogueError, Entry, Level, Located, Template, shipped_templates};
 
 /// What is probably not meant in these rules; with `seen`, also which of them match no series of
-/// those points.
-pub fn warnings(rules: &Rules, seen: Option<&Seen>) -> Vec<CatalogueError> {
+/// those points. `in_force` are the templates beside which they would be: the shipped ones, or those that
+/// run.
+pub fn warnings(rules: &Rules, seen: Option<&Seen>, in_force: &[Template]) -> Vec<CatalogueError> {
     let mut found = Vec::new();
     for (n, template) in rules.templates().iter().enumerate() {
         let mut add = |path: &str, what: String, hint: Option<&str>| {
             found.push(place(rules, template, path, what, hint));
         };
         never_fires(template, &mut add);
-        if let Some((other, shipped)) = duplicate(template, &rules.templates()[..n]) {
-            let whose = if shipped {
-                "the shipped template"
-            } else {
-                "template"
-            };
+        let before = &rules.templates()[..n];
+        if let Some((other, whose)) = duplicate(template, before, in_force) {
             add(
                 "template",
                 format!(
@@ -147,8 +144,12 @@ fn is_silence(template: &Template) -> bool {
     template.check.as_deref().map(str::trim) == Some("time_since_last_point")
 }
 
-/// A template before this one, or a shipped one that stays in force, that judges the same.
-fn duplicate<'a>(template: &Template, before: &'a [Template]) -> Option<(&'a Template, bool)> {
+/// A template before this one, or one that stays in force, that judges the same, and whose it is.
+fn duplicate<'a>(
+    template: &Template,
+    before: &'a [Template],
+    in_force: &'a [Template],
+) -> Option<(&'a Template, &'static str)> {
     let same = |other: &&Template| {
         other.template != template.template
             && other.applies_to == template.applies_to
@@ -163,12 +164,16 @@ fn duplicate<'a>(template: &Template, before: &'a [Template]) -> Option<(&'a Tem
                 })
             })
     };
-    let own = before.iter().find(same).map(|other| (other, false));
+    let own = before.iter().find(same).map(|other| (other, "template"));
     own.or_else(|| {
-        shipped_templates()
-            .iter()
-            .find(same)
-            .map(|other| (other, true))
+        let other = in_force.iter().find(same)?;
+        let is_shipped = shipped_templates().contains(other);
+        let whose = if is_shipped {
+            "the shipped template"
+        } else {
+            "the running template"
+        };
+        Some((other, whose))
     })
 }
 
@@ -184,7 +189,7 @@ mod tests {
             seen.take(points.as_bytes());
             seen
         });
-        let found = warnings(&rules, seen.as_ref());
+        let found = warnings(&rules, seen.as_ref(), shipped_templates());
         found
             .iter()
             .map(|w| format!("{} {}", w.line, w.what))

@@ -43,6 +43,19 @@ impl Rules {
         }
     }
 
+    /// The rules of a bundle, as it stands in a catalogue.
+    pub fn of_bundle(bundle: Bundle) -> Self {
+        Self {
+            located: Vec::new(),
+            bundle,
+        }
+    }
+
+    /// What the files declare.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.located.iter().map(|located| &located.value)
+    }
+
     fn of(located: Vec<Located<Entry>>, tenant: Option<TenantId>) -> Self {
         let declared: Vec<_> = located
             .iter()

@@ -3,6 +3,7 @@
 use super::history;
 use super::replay::open;
 use super::rules::{parse_tenant, read_rules};
+use super::running::System;
 use crate::cli::{Backtest as Args, Global};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
@@ -21,7 +22,11 @@ pub(super) async fn run(global: &Global, args: &Args) -> Outcome {
         Some(path) => read_rules(path, tenant),
         None => Ok(Rules::shipped(tenant.map(parse_tenant).transpose()?)),
     };
-    let (rules, against) = (read(&args.templates)?, read(&args.against)?);
+    let rules = read(&args.templates)?;
+    let against = match args.running {
+        true => System::find(global, tenant).await?.rules()?,
+        false => read(&args.against)?,
+    };
     let mut run = Run {
         tested: start(&rules)?,
         now: start(&against)?,

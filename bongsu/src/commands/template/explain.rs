@@ -1,5 +1,6 @@
-//! `bongsu template explain`: the state of a group at the end of a file of points.
+//! `bongsu template explain`: the state of a group, in a running system or at the end of a file of points.
 
+use super::ask;
 use super::replay::open;
 use super::rules::read_rules;
 use crate::cli::{Explain as Args, Global, Output};
@@ -7,8 +8,18 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use evaluator::core::{Explained, Replay};
 use evaluator::tools::{Chunks, Rules, explained_json, explained_text};
+use std::path::Path;
 
-pub(super) fn run(global: &Global, args: &Args) -> Outcome {
+pub(super) async fn run(global: &Global, args: &Args) -> Outcome {
+    let tags = args.group.iter().map(|text| tag(text));
+    let tags = tags.collect::<Outcome<Vec<_>>>()?;
+    match &args.points {
+        Some(points) => of_file(global, args, points, &tags),
+        None => ask::run(global, args, &tags).await,
+    }
+}
+
+fn of_file(global: &Global, args: &Args, points: &Path, tags: &[(String, String)]) -> Outcome {
     let rules = match &args.templates {
         Some(path) => read_rules(path, args.tenant.as_deref())?,
         None => Rules::shipped(
@@ -30,12 +41,7 @@ pub(super) fn run(global: &Global, args: &Args) -> Outcome {
         )
         .hint(format!("templates: {}", names.join(", "))));
     }
-    let tags = args
-        .group
-        .iter()
-        .map(|text| tag(text))
-        .collect::<Outcome<Vec<_>>>()?;
-    let found = states(&rules, args, &tags)?;
+    let found = states(&rules, &args.template, points, tags)?;
     if found.is_empty() {
         return Err(Failure::new(
             Exit::Findings,
@@ -62,19 +68,24 @@ pub(super) fn run(global: &Global, args: &Args) -> Outcome {
     Ok(())
 }
 
-fn states(rules: &Rules, args: &Args, tags: &[(String, String)]) -> Outcome<Vec<Explained>> {
+fn states(
+    rules: &Rules,
+    template: &str,
+    points: &Path,
+    tags: &[(String, String)],
+) -> Outcome<Vec<Explained>> {
     let plan = rules.plan().map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Failure::new(Exit::Findings, texts.join("\n"))
     })?;
     let mut replay = Replay::new(rules.tenant().clone(), plan);
-    let mut chunks = Chunks::new(open(&args.points)?);
+    let mut chunks = Chunks::new(open(points)?);
     loop {
         match chunks.next_lines() {
             Ok(Some(lines)) => drop(replay.take(lines)),
-            Ok(None) => return Ok(replay.explain(&args.template, tags)),
+            Ok(None) => return Ok(replay.explain(template, tags)),
             Err(error) => {
-                let what = format!("{}: {error}", args.points.display());
+                let what = format!("{}: {error}", points.display());
                 return Err(Failure::new(Exit::Failed, what));
             }
         }

@@ -2,28 +2,19 @@
 
 use super::replay::open;
 use super::rules::{rule_files, snippet};
-use crate::cli::{Global, Output};
+use super::running::System;
+use crate::cli::{Global, Lint as Args, Output};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use evaluator::tools::{Chunks, Rules, Seen, warnings};
-use schemas::catalogue::CatalogueError;
+use schemas::catalogue::{CatalogueError, shipped_templates};
 use std::path::Path;
 
-pub(super) fn run(global: &Global, path: &Path, points: Option<&Path>) -> Outcome {
-    let files = rule_files(path)?;
+pub(super) async fn run(global: &Global, args: &Args) -> Outcome {
+    let files = rule_files(&args.path)?;
     let (errors, warned) = match check(&files) {
         Err(errors) => (errors, Vec::new()),
-        Ok(rules) => {
-            let seen = points.map(read).transpose()?;
-            match &seen {
-                Some(seen) => print::message(&format!("held against {} series", seen.len())),
-                None => print::message(
-                    "not checked: whether the rules match series that are sent \
-                     (give points of the last day with --points FILE)",
-                ),
-            }
-            (Vec::new(), warnings(&rules, seen.as_ref()))
-        }
+        Ok(rules) => (Vec::new(), warned(global, args, &rules).await?),
     };
     show(global.output, &errors, &warned, &files);
     match (errors.len(), warned.len()) {
@@ -36,6 +27,28 @@ pub(super) fn run(global: &Global, path: &Path, points: Option<&Path>) -> Outcom
             format!("{errors} errors, {warned} warnings"),
         )),
     }
+}
+
+async fn warned(global: &Global, args: &Args, rules: &Rules) -> Outcome<Vec<CatalogueError>> {
+    if args.running {
+        let system = System::find(global, args.tenant.as_deref()).await?;
+        let (seen, since) = system.series().await?;
+        let (series, runs) = (seen.len(), system.rules()?);
+        let (tenant, revision) = (&system.tenant, system.catalogue.revision);
+        print::message(&format!(
+            "held against {series} series of `{tenant}` ({since}) and the rules of revision {revision}"
+        ));
+        return Ok(warnings(rules, Some(&seen), runs.templates()));
+    }
+    let seen = args.points.as_deref().map(read).transpose()?;
+    match &seen {
+        Some(seen) => print::message(&format!("held against {} series", seen.len())),
+        None => print::message(
+            "not checked: whether the rules match series that are sent \
+             (--running asks the running system, --points FILE gives points of the last day)",
+        ),
+    }
+    Ok(warnings(rules, seen.as_ref(), shipped_templates()))
 }
 
 fn check(files: &[(String, String)]) -> Result<Rules, Vec<CatalogueError>> {

@@ -1,12 +1,15 @@
 //! `bongsu template`: threshold templates, the tests inside them, and points judged by them.
 
+mod ask;
 mod backtest;
+mod diff;
 mod explain;
 mod history;
 mod import;
 mod lint;
 mod replay;
 mod rules;
+mod running;
 mod test;
 
 use crate::cli::{Global, Lang, Template as Command};
@@ -30,9 +33,10 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             Ok(())
         }
         Command::Backtest(args) => backtest::run(global, &args).await,
-        Command::Explain(args) => explain::run(global, &args),
+        Command::Explain(args) => explain::run(global, &args).await,
+        Command::Diff(args) => diff::run(global, &args).await,
         Command::Import { file } => import::run(&file),
-        Command::Lint { path, points } => lint::run(global, &path, points.as_deref()),
+        Command::Lint(args) => lint::run(global, &args).await,
         Command::Replay(replay) => replay::run(global, &replay),
     }
 }

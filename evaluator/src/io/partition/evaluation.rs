@@ -8,6 +8,7 @@ use super::{Gained, Order, Services};
 use crate::core::{Action, Finding, Input, Partition, Plans, step};
 use crate::error::PartitionError;
 use crate::io::outbox::Outbox;
+use crate::io::questions::{Question, Seat};
 use crate::io::queue::BatchReceiver;
 use crate::io::record::{derived, payload};
 use crate::io::state::{Rounds, SaveError, Saver, StateKey, Watched};
@@ -36,6 +37,7 @@ pub(super) struct Evaluation<'a> {
     saver: Saver,
     saving: Option<Saving>,
     duties: Duties,
+    seat: Seat,
     finding_logged: Option<Instant>,
 }
 
@@ -53,6 +55,8 @@ enum Turn {
     Sent(Result<(), StreamError>),
     /// The clock work has led to something.
     Duty(Done),
+    /// Somebody asks for the state of groups.
+    Asked(Question),
     /// The catalogue has other bundles.
     Bundles,
     /// Something is due.
@@ -114,6 +118,7 @@ impl<'a> Evaluation<'a> {
             saver,
             saving: None,
             duties,
+            seat: services.desk.seat(&gained.source),
             finding_logged: None,
         }
     }
@@ -147,6 +152,7 @@ impl<'a> Evaluation<'a> {
                 }
                 Turn::Sent(sent) => sent?,
                 Turn::Duty(done) => self.duty(done)?,
+                Turn::Asked(question) => question.answer(&self.core),
                 Turn::Bundles | Turn::Due => {}
                 Turn::Records(Some(())) => self.evaluate(),
             }
@@ -168,6 +174,7 @@ impl<'a> Evaluation<'a> {
             saved = running(&mut self.saving) => Turn::Saved(saved),
             sent = self.outbox.advance() => Turn::Sent(sent),
             done = self.duties.done() => Turn::Duty(done),
+            question = self.seat.next() => Turn::Asked(question),
             () = plans.changed() => Turn::Bundles,
             () = sleep_until(due) => Turn::Due,
             ready = self.intake.ready(&self.services.plans, tenant), if has_room => {

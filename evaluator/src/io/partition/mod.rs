@@ -7,6 +7,7 @@ mod intake;
 mod owner;
 
 use super::plans::PlanBook;
+use super::questions::Desk;
 use super::queue::{self, BatchSender};
 use super::state::{Candidate, InputId, StateTopic};
 use crate::config::Config;
@@ -31,6 +32,8 @@ pub(crate) struct Services {
     pub(crate) alerts_partitions: u32,
     /// Compiled bundles.
     pub(crate) plans: PlanBook,
+    /// Where partitions are asked for the state of groups.
+    pub(crate) desk: Desk,
     /// Counters.
     pub(crate) metrics: Metrics,
     /// The machine's time.
