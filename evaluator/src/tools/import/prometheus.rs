@@ -1,7 +1,7 @@
 //! Prometheus alerting rules. A metric that comes by remote write is a measurement of its name with
 //! the field `value`; its labels are tags, `instance` without its port is the host.
 
-mod words;
+pub(super) mod words;
 
 use super::draft::{Compare, Draft, Rung};
 use super::promql::{Ast, Selector, parse};
@@ -99,7 +99,13 @@ fn draft(
         value.aggregate.as_ref().map(|(op, _)| op.as_str()),
         &value.shape,
     )?;
-    let (check, compare) = compare(&value.text, &op, threshold, name, drafts)?;
+    let (check, compare) = compare(&value.text, &op, threshold)?;
+    if let Some(other) = &value.other {
+        let what = format!(
+            "`{other}` is joined on `one_alert_per`: name there what tells its series apart"
+        );
+        drafts.note(name, &what);
+    }
     let mut draft = Draft {
         name: kebab(name),
         about: Some(format!(
@@ -151,6 +157,8 @@ struct Value {
     function: Option<(String, Span)>,
     aggregate: Option<(String, Vec<String>)>,
     shape: Shape,
+    /// A second metric, which is joined.
+    other: Option<String>,
 }
 
 /// What arithmetic made of the metric.
@@ -171,6 +179,7 @@ fn value(ast: &Ast) -> Result<Value, String> {
         function: None,
         aggregate: None,
         shape: Shape::Same,
+        other: None,
     };
     match ast {
         Ast::Number(number) => Ok(plain(number.to_string())),
@@ -250,11 +259,10 @@ fn arithmetic(op: &str, left: Value, right: Value) -> Result<Value, String> {
     let text = text.replace("(value)", "value");
     let number = |side: &Value| side.text.parse::<f64>().ok();
     match (&left.selector, &right.selector) {
-        (Some(a), Some(b)) if a != b => Err(format!(
-            "it computes with two metrics ({} and {}), which are two measurements",
-            a.name, b.name
-        )),
-        (Some(_), Some(_)) => Err("it computes with one metric twice".to_owned()),
+        (Some(a), Some(b)) if a.name == b.name => {
+            Err("it computes with one metric twice".to_owned())
+        }
+        (Some(_), Some(_)) => joined(op, left, right),
         (Some(_), None) => {
             let scales = matches!(op, "*" | "/") && number(&right).is_some_and(|n| n > 0.0);
             let text = format!("{} {op} {}", parens(&left.text), parens(&right.text));
@@ -283,6 +291,37 @@ fn arithmetic(op: &str, left: Value, right: Value) -> Result<Value, String> {
         }
         (None, None) => Ok(Value { text, ..left }),
     }
+}
+
+/// Two metrics are two measurements: the second's value is joined on the tags of the group.
+fn joined(op: &str, left: Value, right: Value) -> Result<Value, String> {
+    let (Some(a), Some(b)) = (&left.selector, &right.selector) else {
+        return Err("it reads no metric".to_owned());
+    };
+    let names = format!("two metrics ({} and {})", a.name, b.name);
+    let gathered = |side: &Value| side.function.is_some() || side.aggregate.is_some();
+    if gathered(&left) || gathered(&right) {
+        return Err(format!("it computes with functions of {names}"));
+    }
+    if left.other.is_some() || right.other.is_some() {
+        return Err("it computes with more than two metrics".to_owned());
+    }
+    if a.matchers != b.matchers {
+        return Err(format!(
+            "it computes with {names} under different matchers: a template selects by those of one"
+        ));
+    }
+    let other = b.name.clone();
+    if other.contains(':') {
+        return Err(format!("`{other}` is the name of a recording rule"));
+    }
+    let second = right.text.replace(FIELD, &format!("{other}:{FIELD}"));
+    Ok(Value {
+        text: format!("{} {op} {}", parens(&left.text), parens(&second)),
+        shape: Shape::Other,
+        other: Some(other),
+        ..left
+    })
 }
 
 fn parens(text: &str) -> String {
@@ -355,25 +394,13 @@ fn over(
     }
 }
 
-fn compare(
-    text: &str,
-    op: &str,
-    threshold: f64,
-    name: &str,
-    drafts: &mut Drafts,
-) -> Result<(String, Compare), String> {
-    let strict = "thresholds are strict here, the equal value is left out";
+fn compare(text: &str, op: &str, threshold: f64) -> Result<(String, Compare), String> {
     Ok(match op {
         ">" => (text.to_owned(), Compare::Above(threshold)),
         "<" => (text.to_owned(), Compare::Below(threshold)),
-        ">=" => {
-            drafts.note(name, strict);
-            (text.to_owned(), Compare::Above(threshold))
-        }
-        "<=" => {
-            drafts.note(name, strict);
-            (text.to_owned(), Compare::Below(threshold))
-        }
+        // Thresholds are strict: at least 1 is above the number next below 1.
+        ">=" => (text.to_owned(), Compare::Above(threshold.next_down())),
+        "<=" => (text.to_owned(), Compare::Below(threshold.next_up())),
         "==" | "!=" => (format!("{text} {op} {threshold}"), Compare::True),
         other => return Err(format!("`{other}` is no comparison with a number")),
     })

@@ -5,6 +5,7 @@
 mod syntax;
 
 use super::draft::{Compare, Draft, Rung};
+use super::prometheus::words::keep_known;
 use super::{Drafts, Imported};
 use model::{Priority, Span};
 use std::collections::BTreeMap;
@@ -79,8 +80,7 @@ impl Pipeline {
                 } else {
                     call.name.clone()
                 });
-                self.names.insert(call.name.clone(), field.clone());
-                self.last = Some(field);
+                self.gather(&call.name, &field);
             }
             "percentile" => {
                 let q: f64 = call
@@ -90,11 +90,16 @@ impl Pipeline {
                     .ok_or("`percentile` without a number")?;
                 let field = first.ok_or("`percentile` names no field")?;
                 self.function = Some(format!("quantile {}", q / 100.0));
-                self.names.insert("percentile".into(), field.clone());
-                self.last = Some(field);
+                self.gather("percentile", &field);
             }
             "eval" => {
                 let lambda = call.arguments.first().ok_or("`eval` without a lambda")?;
+                let function = self.function.as_deref();
+                if let Some(function) = function.filter(|f| !matches!(*f, "average" | "last")) {
+                    return Err(format!(
+                        "it computes with what `{function}` has gathered: values are computed point by point first"
+                    ));
+                }
                 self.last = Some(self.expression(lambda)?);
             }
             "stream" => {}
@@ -107,6 +112,14 @@ impl Pipeline {
             other => return Err(format!("the node `{other}` is not imported")),
         }
         Ok(())
+    }
+
+    /// A function over a value that may have been computed before.
+    fn gather(&mut self, function: &str, field: &str) {
+        let value = self.names.get(field).cloned();
+        let value = value.unwrap_or_else(|| field.to_owned());
+        self.names.insert(function.to_owned(), value.clone());
+        self.last = Some(value);
     }
 
     fn property(
@@ -137,7 +150,7 @@ impl Pipeline {
                 let word = call.name.trim_end_matches("Reset");
                 self.resets.insert(priority(word), first);
             }
-            ("alert", "message") => draft.title = Some(message(&unquoted(&first))),
+            ("alert", "message") => draft.title = Some(message(&unquoted(&first), name)),
             ("alert", "flapping" | "history" | "stateChangesOnly" | "all" | "noRecoveries") => {
                 drafts.note(name, &format!("`{}` is the engine's own matter", call.name));
             }
@@ -233,6 +246,8 @@ impl Pipeline {
             );
         }
         draft.group.insert(0, "host".to_owned());
+        let title = draft.title.take();
+        draft.title = title.map(|title| keep_known(&title, &draft.group));
         Ok(draft)
     }
 }
@@ -258,10 +273,12 @@ fn comparison(text: &str) -> Result<(String, Compare), String> {
             .trim()
             .parse()
             .map_err(|_| format!("`{}` is no number", number.trim()))?;
-        let compare = if above {
-            Compare::Above(number)
-        } else {
-            Compare::Below(number)
+        // Thresholds are strict: at least 1 is above the number next below 1.
+        let compare = match (above, op.len()) {
+            (true, 1) => Compare::Above(number),
+            (true, _) => Compare::Above(number.next_down()),
+            (false, 1) => Compare::Below(number),
+            (false, _) => Compare::Below(number.next_up()),
         };
         return Ok((bare(value.trim()).to_owned(), compare));
     }
@@ -317,17 +334,20 @@ fn conditions(lambda: &str, draft: &mut Draft) -> Result<(), String> {
     Ok(())
 }
 
-/// `{{ index .Tags "host" }}` becomes `{host}`; other placeholders are left out.
-fn message(text: &str) -> String {
+/// `{{ index .Tags "host" }}` becomes `{host}`, `.ID` the rule's name; other placeholders are left out.
+fn message(text: &str, name: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once("{{") {
         let (inner, after) = after.split_once("}}").unwrap_or((after, ""));
         out.push_str(&before.replace(['{', '}'], ""));
-        if inner.contains("\"host\"") {
-            out.push_str("{host}");
-        } else if inner.contains(".Fields") {
-            out.push_str("{value}");
+        let tag = inner.split('"').nth(1).filter(|_| inner.contains(".Tags"));
+        match (tag, inner.trim()) {
+            (Some(tag), _) => out.push_str(&format!("{{{tag}}}")),
+            (None, ".ID" | ".Name" | ".TaskName") => out.push_str(name),
+            (None, ".Level") => out.push_str("{priority}"),
+            (None, inner) if inner.contains(".Fields") => out.push_str("{value}"),
+            (None, _) => {}
         }
         rest = after;
     }

@@ -1,6 +1,8 @@
 //! Tables of what is imported and what is refused.
 
 use super::*;
+use crate::core::{Action, Replay};
+use crate::tools::Rules;
 
 fn rule(expr: &str, severity: &str) -> String {
     format!(
@@ -85,6 +87,45 @@ fn comparisons_become_levels() {
 }
 
 #[test]
+fn at_least_one_is_above_the_number_next_below_one() {
+    let text = rule("max_over_time(waiting[5m]) >= 1", "warning");
+    let yaml = from_prometheus(&text).unwrap().yaml;
+    assert_eq!(
+        line(&yaml, "P2"),
+        "P2: {above: 0.9999999999999999, for: 5m}"
+    );
+    let line = |n: i64, value: f64| {
+        let at = (1_767_225_600 + 60 * n) * 1_000_000_000;
+        format!("waiting,host=a value={value} {at}\n")
+    };
+    let fired = |value: f64| {
+        let rules = Rules::read(&[("i.yaml".to_owned(), yaml.clone())], None).unwrap();
+        let mut replay = Replay::new(rules.tenant().clone(), rules.plan().unwrap());
+        let points: String = (1..=15).map(|n| line(n, value)).collect();
+        let actions = replay.take(points.as_bytes());
+        actions
+            .iter()
+            .any(|action| matches!(action, Action::Emit(_)))
+    };
+    assert!(fired(1.0) && !fired(0.999));
+}
+
+#[test]
+fn a_second_metric_is_joined() {
+    let expr = "100 - (available{job=\"node\"} / total{job=\"node\"} * 100) > 90";
+    let imported = from_prometheus(&rule(expr, "critical")).unwrap();
+    assert_eq!(imported.refused, []);
+    let yaml = imported.yaml;
+    let check = "check: \"100 - ((value / total:value) * 100)\"";
+    assert_eq!(line(&yaml, "check"), check);
+    assert_eq!(line(&yaml, "measurement"), "measurement: available");
+    let rules = Rules::read(&[("i.yaml".to_owned(), yaml.clone())], None).unwrap();
+    rules
+        .plan()
+        .unwrap_or_else(|errors| panic!("{errors:?}\n{yaml}"));
+}
+
+#[test]
 fn two_severities_of_one_check_become_one_ladder() {
     let text = rule("load > 4", "critical")
         + &rule("load > 2", "warning").replace("groups:\n- name: g\n  rules:\n", "");
@@ -99,7 +140,12 @@ fn what_cannot_be_said_is_told_with_the_reason() {
         ("absent(up)", "comparison"),
         ("absent(up) == 1", "missing data is `when_missing`"),
         ("a > b", "compares two metrics"),
-        ("a / b > 1", "two metrics (a and b)"),
+        ("a{x=\"1\"} / b > 1", "different matchers"),
+        (
+            "rate(a[5m]) / rate(b[5m]) > 1",
+            "functions of two metrics (a and b)",
+        ),
+        ("a / b / c > 1", "more than two metrics"),
         ("sum by (instance) (a) > 1", "pooled"),
         ("avg by (job) (a) > 1", "aggregates over hosts"),
         ("a > 1 and b > 2", "joined by `and`"),

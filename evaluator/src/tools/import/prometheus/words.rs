@@ -28,13 +28,13 @@ pub(super) fn title(text: &str) -> (String, Vec<String>) {
 }
 
 /// Placeholders that are no tag of the group become their name.
-pub(super) fn keep_known(title: &str, group: &[String]) -> String {
+pub(in crate::tools::import) fn keep_known(title: &str, group: &[String]) -> String {
     let mut text = String::new();
     let mut rest = title;
     while let Some((before, after)) = rest.split_once('{') {
         let (name, after) = after.split_once('}').unwrap_or((after, ""));
         text.push_str(before);
-        if name == "value" || group.iter().any(|tag| tag == name) {
+        if matches!(name, "value" | "priority") || group.iter().any(|tag| tag == name) {
             text.push_str(&format!("{{{name}}}"));
         } else {
             text.push_str(name);

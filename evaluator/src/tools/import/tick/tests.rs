@@ -36,11 +36,33 @@ fn a_threshold_alert_becomes_a_template_with_its_ladder() {
 }
 
 #[test]
+fn what_is_computed_before_it_is_gathered_is_the_check() {
+    let script = "stream\n|from().measurement('cpu').groupBy('host', 'zone')\n|window().period(10m).every(1m)\n\
+        |eval(lambda: 100.0 - \"usage_idle\").as('used')\n|mean('used').as('used')\n\
+        |alert().id('x').message('{{ .ID }} of {{ index .Tags \"zone\" }} is {{ .Level }}, not {{ .Unknown }}')\n\
+        .crit(lambda: \"used\" >= 90)";
+    let yaml = from_tickscript("cpu", script).unwrap().yaml;
+    for line in [
+        "check: \"100.0 - usage_idle\"",
+        "over: average of 10m",
+        "  P1: {above: 89.99999999999999}",
+        "title: \"cpu of {zone} is {priority}, not\"",
+    ] {
+        assert!(yaml.lines().any(|found| found == line), "{line}\n{yaml}");
+    }
+}
+
+#[test]
 fn what_cannot_be_said_is_told_with_the_reason() {
     for (script, why) in [
         (
             "stream\n|from().measurement('m')\n|derivative('v')\n|alert().crit(lambda: \"v\" > 1)",
             "`derivative` is not imported",
+        ),
+        (
+            "stream\n|from().measurement('m')\n|window().period(5m)\n|min('v').as('v')\n\
+             |eval(lambda: 100 - \"v\").as('w')\n|alert().crit(lambda: \"w\" > 1)",
+            "computes with what `min` has gathered",
         ),
         (
             "stream\n|from().measurement('m')\n|alert().crit(lambda: \"v\" > 1 AND \"w\" > 2)",
