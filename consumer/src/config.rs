@@ -42,6 +42,12 @@ pub struct Config {
     /// The longest wait before a write is repeated, unless the shard asks for more.
     #[serde(with = "span")]
     pub retry_most: Span,
+    /// Whether lines of a shard that is down wait in `bongsu.handoff.<shard>`, so that they hold no
+    /// other shard's.
+    pub handoff: bool,
+    /// How long a shard may fail before its lines go there.
+    #[serde(with = "span")]
+    pub handoff_after: Span,
     /// How often offsets are committed, where they have moved.
     #[serde(with = "span")]
     pub commit_every: Span,
@@ -72,6 +78,8 @@ impl Default for Config {
             write_timeout: Span::from_secs(30),
             retry_first: Span::from_millis(100),
             retry_most: Span::from_secs(30),
+            handoff: true,
+            handoff_after: Span::from_secs(30),
             commit_every: Span::from_secs(1),
             drain: Span::from_secs(15),
             session_timeout: Span::from_secs(45),
@@ -89,6 +97,7 @@ impl Config {
             ("write_timeout", self.write_timeout),
             ("retry_first", self.retry_first),
             ("retry_most", self.retry_most),
+            ("handoff_after", self.handoff_after),
             ("commit_every", self.commit_every),
             ("drain", self.drain),
             ("session_timeout", self.session_timeout),
@@ -124,6 +133,11 @@ impl Config {
             lines: self.batch_lines,
             bytes: self.batch_bytes,
         }
+    }
+
+    /// The group of those that drain what waits.
+    pub fn handoff_group(&self) -> String {
+        format!("{}-handoff", self.group)
     }
 
     pub(crate) fn backoff(&self) -> Backoff {

@@ -1,6 +1,7 @@
 //! Names and labels of the consumer's metrics, all in this place.
 
 use crate::core::Account;
+use crate::core::handoff::LaneSums;
 use model::TenantId;
 use prometheus::{
     Histogram, HistogramOpts, IntCounterVec, IntGauge, IntGaugeVec, Opts, histogram_opts,
@@ -20,6 +21,11 @@ pub(crate) struct Metrics {
     shards: IntGaugeVec,
     concurrency: IntGaugeVec,
     concurrency_changes: IntCounterVec,
+    handed_off: IntCounterVec,
+    handoff: IntGaugeVec,
+    handoff_waiting: IntGaugeVec,
+    handoff_oldest: IntGaugeVec,
+    handoff_lost: IntCounterVec,
     /// Bytes read and not yet stored.
     pub(crate) buffered: IntGauge,
     /// Partitions that are paused because the buffer is full.
@@ -109,6 +115,32 @@ impl Metrics {
                 "Changes of the writes that may be in flight, by reason.",
                 &["shard", "reason"],
             ),
+            handed_off: counter(
+                "bongsu_consumer_handed_off_total",
+                "Lines that went to the handoff of their shard, since the process began.",
+                &["shard"],
+            ),
+            handoff: gauges(
+                "bongsu_consumer_handoff_lines",
+                "Lines of a handoff partition up to where it is drained, by fate; read = stored + \
+                 dead_lettered + repeated + fenced.",
+                &["shard", "partition", "fate"],
+            ),
+            handoff_waiting: gauges(
+                "bongsu_consumer_handoff_waiting_records",
+                "Records of a handoff partition that are not drained.",
+                &["shard", "partition"],
+            ),
+            handoff_oldest: gauges(
+                "bongsu_consumer_handoff_oldest_seconds",
+                "Age of the oldest record of a handoff partition that is not drained; 0 without one.",
+                &["shard", "partition"],
+            ),
+            handoff_lost: counter(
+                "bongsu_consumer_handoff_lost_records_total",
+                "Records that were gone from the handoff before they could be drained.",
+                &["shard"],
+            ),
             buffered: gauge(
                 "bongsu_consumer_buffered_bytes",
                 "Bytes that were read and are not yet stored.",
@@ -193,6 +225,49 @@ impl Metrics {
         }
     }
 
+    pub(crate) fn handed_off(&self, shard: &str, lines: u64) {
+        self.handed_off.with_label_values(&[shard]).inc_by(lines);
+    }
+
+    /// What of a handoff partition is drained, how many records are not, and how old the oldest is.
+    pub(crate) fn handoff(
+        &self,
+        shard: &str,
+        partition: u32,
+        sums: &LaneSums,
+        (waiting, oldest_s): (i64, i64),
+    ) {
+        let partition = partition.to_string();
+        for (fate, lines) in HANDOFF_FATES.iter().zip(fates_of(sums)) {
+            self.handoff
+                .with_label_values(&[shard, &partition, fate])
+                .set(i64::try_from(lines).unwrap_or(i64::MAX));
+        }
+        self.handoff_waiting
+            .with_label_values(&[shard, &partition])
+            .set(waiting);
+        self.handoff_oldest
+            .with_label_values(&[shard, &partition])
+            .set(oldest_s);
+    }
+
+    /// The partition of the handoff belongs to another member now.
+    pub(crate) fn forget_handoff(&self, shard: &str, partition: u32) {
+        let partition = partition.to_string();
+        for fate in HANDOFF_FATES {
+            drop(self.handoff.remove_label_values(&[shard, &partition, fate]));
+        }
+        for gauge in [&self.handoff_waiting, &self.handoff_oldest] {
+            drop(gauge.remove_label_values(&[shard, &partition]));
+        }
+    }
+
+    pub(crate) fn handoff_lost(&self, shard: &str, records: u64) {
+        self.handoff_lost
+            .with_label_values(&[shard])
+            .inc_by(records);
+    }
+
     /// The partition belongs to another member now, which shows it.
     pub(crate) fn forget(&self, tenant: &TenantId, partition: u32) {
         let partition = partition.to_string();
@@ -209,4 +284,16 @@ impl Metrics {
             );
         }
     }
+}
+
+const HANDOFF_FATES: [&str; 5] = ["read", "stored", "dead_lettered", "repeated", "fenced"];
+
+fn fates_of(sums: &LaneSums) -> [u64; 5] {
+    [
+        sums.read,
+        sums.stored,
+        sums.dead_lettered,
+        sums.repeated,
+        sums.fenced,
+    ]
 }

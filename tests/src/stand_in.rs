@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use axum::routing::{get, post};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
+
+use crate::proxy::Proxy;
 
 /// One write as the script sees it.
 #[derive(Debug)]
@@ -81,6 +84,7 @@ type Script = Box<dyn Fn(&Write<'_>) -> Reply + Send>;
 #[derive(Debug)]
 pub struct StandIn {
     url: String,
+    address: SocketAddr,
     inner: Arc<Mutex<Inner>>,
     task: JoinHandle<()>,
 }
@@ -171,9 +175,18 @@ impl StandIn {
         });
         Self {
             url: format!("http://{address}"),
+            address,
             inner,
             task,
         }
+    }
+
+    /// A proxy before it, which can be closed.
+    ///
+    /// # Panics
+    /// When no port can be bound.
+    pub async fn door(&self) -> Proxy {
+        Proxy::start(self.address).await
     }
 
     /// The base URL, without a slash at its end.

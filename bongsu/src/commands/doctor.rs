@@ -1,20 +1,20 @@
 //! `bongsu doctor`: asks every dependency whether it is well, and says what to do where it is not.
 
 mod account;
+mod handoff;
+mod topics;
 
 use super::{Access, settings};
 use crate::cli::Global;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use crate::settings::Settings;
-use catalog::internal_topics;
 use jiff::SignedDuration;
 use model::{ShardId, TopicName};
 use oncall::uncovered;
 use runtime::{Clock, Secret};
 use schemas::catalogue::{Catalogue, Shard, check_catalogue};
-use std::collections::BTreeMap;
-use stream::{Clusters, TopicInfo};
+use stream::Clusters;
 
 /// How far ahead the duty is looked at.
 const DUTY_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -101,7 +101,6 @@ async fn look(settings: &Settings) -> Vec<Finding> {
                 stream.describe(),
                 format!("{} topics", topics.len()),
             ));
-            findings.extend(internal(&topics));
         }
         Err(error) => {
             let advice = "check the address with --kafka, and that the broker runs";
@@ -117,9 +116,12 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     match access.catalogue().await {
         Ok(catalogue) => {
             findings.extend(declared(&catalogue));
+            findings.extend(topics::all(&catalogue, &clusters).await);
             findings.extend(tenants(&catalogue, &clusters).await);
             let group = &settings.consumer.group;
             findings.extend(account::accounts(&catalogue, &clusters, group).await);
+            let group = settings.consumer.handoff_group();
+            findings.extend(handoff::lanes(&catalogue, &clusters, &group).await);
             findings.push(watched(&catalogue));
             findings.extend(duty(&catalogue));
             findings.extend(shards(&catalogue).await);
@@ -133,35 +135,6 @@ async fn look(settings: &Settings) -> Vec<Finding> {
     }
     findings.push(notifier(settings).await);
     findings
-}
-
-/// Whether Bongsu's own topics are there with enough partitions.
-fn internal(topics: &[TopicInfo]) -> Vec<Finding> {
-    let known: BTreeMap<&str, u32> = topics
-        .iter()
-        .map(|topic| (topic.name.as_str(), topic.partitions))
-        .collect();
-    let check = |spec: stream::TopicSpec| {
-        let name = spec.name.to_string();
-        match known.get(spec.name.as_str()) {
-            Some(n) if *n == spec.partitions => {
-                Finding::good("topic", name, format!("{n} partitions"))
-            }
-            Some(n) => Finding::bad(
-                "topic",
-                name,
-                format!("has {n} partitions, {} are wanted", spec.partitions),
-                "a topic keeps its number of partitions: make it anew while all services stand",
-            ),
-            None => Finding::bad(
-                "topic",
-                name,
-                "does not exist",
-                "any service or `bongsu apply` makes it",
-            ),
-        }
-    };
-    internal_topics().into_iter().map(check).collect()
 }
 
 fn declared(catalogue: &Catalogue) -> Vec<Finding> {

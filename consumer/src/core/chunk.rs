@@ -1,6 +1,7 @@
 //! Lines on their way to one shard, and where each came from.
 
 use super::Fates;
+use super::handoff::Origin;
 use bytes::Bytes;
 use std::io::Write as _;
 use std::ops::Range;
@@ -111,6 +112,27 @@ impl Chunk {
         (self.lines[line], bytes.slice(..end))
     }
 
+    /// Where a line came from.
+    pub fn origin(&self, line: usize) -> Origin {
+        let LineRef { offset, number, .. } = self.lines[line];
+        Origin { offset, number }
+    }
+
+    /// Cuts lines into pieces of so many bytes, a longer line alone.
+    pub fn parts(&self, lines: Range<usize>, bytes: usize) -> Vec<Range<usize>> {
+        let (mut parts, mut start) = (Vec::new(), lines.start);
+        for line in lines.clone() {
+            if line > start && self.slice(start..line + 1).len() > bytes {
+                parts.push(start..line);
+                start = line;
+            }
+        }
+        if start < lines.end {
+            parts.push(start..lines.end);
+        }
+        parts
+    }
+
     /// Whose lines they are.
     pub fn shares(&self) -> &[Share] {
         &self.shares
@@ -123,11 +145,14 @@ impl Chunk {
         let fate = |share: &Share| {
             let start = end;
             end += share.lines;
-            let mut fates = Fates::default();
-            while dead.next_if(|line| (**line as u64) < end).is_some() {
+            let mut fates = Fates {
+                handed_off: end - start.max(end.min(handed as u64)),
+                ..Fates::default()
+            };
+            while let Some(line) = dead.next_if(|line| (**line as u64) < end) {
                 fates.dead_lettered += 1;
+                fates.handed_off -= u64::from(*line >= handed);
             }
-            fates.handed_off = end - start.max(end.min(handed as u64));
             fates.stored = share.lines - fates.sum();
             (share.batch, fates)
         };
@@ -158,6 +183,8 @@ mod tests {
             &b"a v=1 5\nb v=2 -7\nc v=3 6\nd v=\"two\nlines\" 6\n"[..]
         );
         assert_eq!(chunk.slice(1..3), &b"b v=2 -7\nc v=3 6\n"[..]);
+        assert_eq!(chunk.parts(0..4, 18), [0..2, 2..3, 3..4]);
+        assert_eq!(chunk.parts(1..3, 1), [1..2, 2..3]);
         let (origin, line) = chunk.line(3);
         assert_eq!((origin.offset, origin.number), (13, 1));
         assert_eq!(line, &b"d v=\"two\nlines\" 6"[..]);
@@ -172,6 +199,7 @@ mod tests {
             (&[0, 1, 3], 4, [(1, 0, 2, 0), (2, 1, 0, 0), (4, 0, 1, 0)]),
             (&[0], 1, [(1, 0, 1, 1), (2, 0, 0, 1), (4, 0, 0, 1)]),
             (&[], 0, [(1, 0, 0, 2), (2, 0, 0, 1), (4, 0, 0, 1)]),
+            (&[0, 2], 1, [(1, 0, 1, 1), (2, 0, 1, 0), (4, 0, 0, 1)]),
         ] {
             let found: Vec<_> = chunk
                 .fates(dead, handed)

@@ -155,6 +155,11 @@ impl Partition {
         self.watermark.position()
     }
 
+    /// The sums over everything up to there.
+    pub fn account(&self) -> Account {
+        self.watermark.account()
+    }
+
     /// Whether nothing waits and nothing is in flight.
     pub fn is_done(&self) -> bool {
         self.watermark.is_done()

@@ -63,6 +63,11 @@ impl Watermark {
         self.position
     }
 
+    /// The sums over everything up to where all is done.
+    pub fn account(&self) -> Account {
+        self.account
+    }
+
     /// Whether every batch read is done.
     pub fn is_done(&self) -> bool {
         self.batches.is_empty()

@@ -18,6 +18,8 @@ pub(crate) struct Mark {
     pub(crate) part: u64,
     pub(crate) source: TopicPartition,
     pub(crate) position: Position,
+    /// The account up to there, and who commits it.
+    pub(crate) metadata: String,
     /// Cancelled when the partition was lost: then nothing of it may be committed.
     pub(crate) lost: CancellationToken,
 }
@@ -65,7 +67,7 @@ async fn commit(
         let commits = live.iter().map(|mark| Commit {
             source: mark.source.clone(),
             next_offset: mark.position.next_offset,
-            metadata: mark.position.account.to_string(),
+            metadata: mark.metadata.clone(),
         });
         match handle.commit(commits.collect()).await {
             Ok(()) => {

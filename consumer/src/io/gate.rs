@@ -98,7 +98,6 @@ impl Gate {
     }
 
     /// For how long the shard has not answered at all.
-    #[cfg(test)]
     pub(crate) fn failing_for(&self) -> Option<Duration> {
         self.state().failing_since.map(|since| since.elapsed())
     }

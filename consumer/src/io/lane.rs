@@ -1,19 +1,16 @@
-//! One chunk on its way to one shard: sent until every line is stored or dead-lettered.
+//! One chunk of a lane: written to its shard, or behind what waits for that.
 
-use super::deadletter::{DeadLetter, DeadLetters};
+use super::deadletter::DeadLetters;
+use super::deliver::{Delivered, Delivery, Left};
 use super::event::{Outcome, Report};
-use super::shards::{Entry, Shards};
-use crate::core::{Backoff, Bisection, Chunk, Refusal};
+use super::handoff::{Hand, Handoff};
+use super::shards::Shards;
+use crate::core::Backoff;
+use crate::core::handoff::Next;
 use crate::metrics::Metrics;
-use influx::{Payload, Shard, WriteVerdict};
-use model::{ShardId, TenantId};
 use runtime::Clock;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
-use stream::TopicPartition;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What every lane uses. A cheap handle.
@@ -27,44 +24,14 @@ pub(crate) struct Tools {
     pub(crate) reports: mpsc::UnboundedSender<Report>,
 }
 
-/// One chunk and where it goes.
+/// One chunk, where it goes, and how its lane stands.
 pub(crate) struct Job {
     pub(crate) part: u64,
     pub(crate) lane: usize,
-    pub(crate) source: TopicPartition,
-    pub(crate) tenant: TenantId,
-    pub(crate) shard: ShardId,
-    pub(crate) chunk: Chunk,
+    pub(crate) delivery: Delivery,
+    /// The lane's side of the handoff; none where that is switched off.
+    pub(crate) handoff: Option<(Handoff, Arc<Mutex<Hand>>)>,
     pub(crate) stop: CancellationToken,
-}
-
-/// Why a write has to be repeated.
-#[derive(Clone, Copy)]
-enum Why {
-    NoBucket,
-    Shard(influx::Retry),
-}
-
-impl Why {
-    fn needs_a_person(self) -> bool {
-        match self {
-            Self::NoBucket => true,
-            Self::Shard(why) => why.needs_a_person(),
-        }
-    }
-}
-
-/// What the store finally said to a range of lines.
-enum Answer {
-    Taken,
-    /// Taken but for these lines of the range.
-    Named(Vec<influx::BadLine>),
-    Refused {
-        refusal: Refusal,
-        kind: &'static str,
-        reason: String,
-    },
-    Gone,
 }
 
 /// Reports that the task is gone, unless it has reported itself.
@@ -99,7 +66,10 @@ impl Drop for Watch {
 impl Job {
     /// Runs to the end and reports it.
     pub(crate) async fn run(self, tools: Tools) {
-        let what = format!("{} to shard `{}`", self.source, self.shard);
+        let what = format!(
+            "{} to shard `{}`",
+            self.delivery.source, self.delivery.shard
+        );
         let watch = Watch::new(tools.reports.clone(), what);
         let (part, lane, stop) = (self.part, self.lane, self.stop.clone());
         let outcome = stop.run_until_cancelled(self.deliver(&tools)).await;
@@ -113,180 +83,48 @@ impl Job {
     }
 
     async fn deliver(self, tools: &Tools) -> Outcome {
-        let mut bisection = Bisection::new(self.chunk.len());
-        let (mut dead, mut letters) = (Vec::new(), Vec::new());
-        while let Some(lines) = bisection.current() {
-            match self.send(lines.clone(), tools).await {
-                Answer::Taken => bisection.taken(),
-                Answer::Named(bad) => {
-                    for bad in bad {
-                        let line = lines.start + bad.line;
-                        dead.push(line);
-                        letters.push(self.letter(line, "refused", bad.reason));
-                    }
-                    bisection.named();
-                }
-                Answer::Refused {
-                    refusal,
-                    kind,
-                    reason,
-                } => {
-                    if let Some(line) = bisection.refused(refusal) {
-                        dead.push(line);
-                        letters.push(self.letter(line, kind, reason));
-                    }
-                }
-                // What was stored already is stored again elsewhere, where its readers will look
-                // for it.
-                Answer::Gone => return Outcome::Homeless(self.chunk),
-            }
-        }
-        tools.dead_letters.write(letters).await;
-        let fates = self.chunk.fates(&dead, self.chunk.len());
-        let stored = self.chunk.len() - dead.len();
-        tools.metrics.stored(&self.tenant, stored as u64);
-        Outcome::Done(fates)
-    }
-
-    fn letter(&self, line: usize, kind: &'static str, reason: String) -> DeadLetter {
-        let (origin, line) = self.chunk.line(line);
-        DeadLetter {
-            source: self.source.clone(),
-            offset: origin.offset,
-            number: origin.number,
-            shard: Some(self.shard.to_string()),
-            line,
-            kind,
-            reason,
-        }
-    }
-
-    /// Sends a range of lines until the store has a final word on it.
-    async fn send(&self, lines: Range<usize>, tools: &Tools) -> Answer {
-        let payload = Payload::new(self.chunk.slice(lines.clone()), lines.len());
-        let mut shards = tools.shards.clone();
-        let mut attempt = 0;
-        // Dropped with the first answer that no person is needed for, or with the lane.
-        let mut paused = None;
+        let Self {
+            delivery, handoff, ..
+        } = self;
+        let Some((handoff, hand)) = handoff else {
+            let delivered = delivery.write(tools).await;
+            return outcome(delivery, &delivered);
+        };
+        // One chunk of a lane is under way at a time: nobody else holds it.
+        let mut hand = hand.lock().await;
         loop {
-            let Some(entry) = shards.borrow_and_update().get(&self.shard).cloned() else {
-                return Answer::Gone;
-            };
-            let (why, after, reason) = match self.write(&entry, &payload, tools).await {
-                WriteVerdict::Stored => return Answer::Taken,
-                WriteVerdict::Named { bad } => return Answer::Named(bad),
-                WriteVerdict::Partial { reason } => {
-                    return Answer::refused(Refusal::Lines, "refused", reason);
-                }
-                WriteVerdict::Rejected { reason } => {
-                    return Answer::refused(Refusal::Lines, "unparseable", reason);
-                }
-                WriteVerdict::TooLarge { reason } => {
-                    return Answer::refused(Refusal::Size, "too_large", reason);
-                }
-                WriteVerdict::NoBucket { reason } => (Why::NoBucket, None, reason),
-                WriteVerdict::Later { why, after, reason } => (Why::Shard(why), after, reason),
-            };
-            attempt += 1;
-            self.complain(attempt, why, &reason, tools);
-            if !why.needs_a_person() {
-                paused = None;
-            } else if paused.is_none() {
-                paused = Some(tools.metrics.paused_lane());
+            if tools.shards.borrow().get(&delivery.shard).is_none() {
+                return Outcome::Homeless(delivery.chunk);
             }
-            let wait = tools.backoff.delay(attempt, after, random());
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                // Another address or token may be what it takes; the first wait is kept all the
-                // same.
-                changed = shards.changed() => {
-                    if changed.is_err() {
-                        std::future::pending::<()>().await;
+            match hand.mode.next() {
+                Next::Open => handoff.open(&mut hand).await,
+                Next::Write => {
+                    let mut delivered = delivery.write(tools).await;
+                    if let Some((from, Left::Dead)) = delivered.left {
+                        let refused = handoff.append(&mut hand, &delivery, from, tools).await;
+                        delivered.dead.extend(refused);
                     }
-                    tokio::time::sleep(tools.backoff.first).await;
+                    return outcome(delivery, &delivered);
+                }
+                Next::Append => {
+                    if handoff.look(&mut hand).await {
+                        continue;
+                    }
+                    let dead = handoff.append(&mut hand, &delivery, 0, tools).await;
+                    let left = Some((0, Left::Dead));
+                    return outcome(delivery, &Delivered { dead, left });
                 }
             }
         }
     }
-
-    /// One request. Where the bucket is missing it is made, and the request repeated at once.
-    async fn write(&self, entry: &Entry, payload: &Payload, tools: &Tools) -> WriteVerdict {
-        let shard = match &entry.shard {
-            Ok(shard) => shard,
-            Err(reason) => return misconfigured(reason.clone()),
-        };
-        let spread = tools
-            .backoff
-            .first
-            .mul_f64((random() % 1024) as f64 / 256.0);
-        let Ok(pass) = entry.gate.enter(spread).await else {
-            return misconfigured("the shard is closed".to_owned());
-        };
-        let verdict = match self.write_once(shard, payload, tools).await {
-            WriteVerdict::NoBucket { .. } => {
-                let retention = tools.shards.borrow().retention(&self.tenant);
-                match shard.ensure_bucket(self.tenant.as_str(), retention).await {
-                    Ok(()) => self.write_once(shard, payload, tools).await,
-                    Err(error) => WriteVerdict::NoBucket {
-                        reason: error.to_string(),
-                    },
-                }
-            }
-            other => other,
-        };
-        pass.answered(&verdict);
-        verdict
-    }
-
-    async fn write_once(&self, shard: &Shard, payload: &Payload, tools: &Tools) -> WriteVerdict {
-        let took = tools.clock.stopwatch();
-        let verdict = shard.write_payload(self.tenant.as_str(), payload).await;
-        tools
-            .metrics
-            .write_seconds
-            .observe(took.elapsed().as_secs_f64());
-        verdict
-    }
-
-    fn complain(&self, attempt: u32, why: Why, reason: &str, tools: &Tools) {
-        let needs_a_person = why.needs_a_person();
-        let why = match why {
-            Why::NoBucket => "no_bucket",
-            Why::Shard(why) => why.label(),
-        };
-        tools.metrics.retry(self.shard.as_str(), why);
-        // The first time, and then ever more seldom, so that an outage does not fill the log.
-        if !attempt.is_power_of_two() {
-            return;
-        }
-        let (shard, source) = (&self.shard, &self.source);
-        if needs_a_person {
-            tracing::error!(%shard, %source, attempt, why, reason, "a person must act");
-        } else {
-            tracing::warn!(%shard, %source, attempt, why, reason, "write failed and is repeated");
-        }
-    }
 }
 
-impl Answer {
-    fn refused(refusal: Refusal, kind: &'static str, reason: String) -> Self {
-        Self::Refused {
-            refusal,
-            kind,
-            reason,
-        }
+fn outcome(delivery: Delivery, delivered: &Delivered) -> Outcome {
+    let chunk = delivery.chunk;
+    match delivered.left {
+        // What was stored already is stored again elsewhere, where its readers will look for it.
+        Some((_, Left::Gone)) => Outcome::Homeless(chunk),
+        Some((from, Left::Dead)) => Outcome::Done(chunk.fates(&delivered.dead, from)),
+        None => Outcome::Done(chunk.fates(&delivered.dead, chunk.len())),
     }
-}
-
-fn misconfigured(reason: String) -> WriteVerdict {
-    WriteVerdict::Later {
-        why: influx::Retry::Misconfigured,
-        after: None::<Duration>,
-        reason,
-    }
-}
-
-/// A number that differs between lanes and processes; nothing secret hangs on it.
-fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
 }

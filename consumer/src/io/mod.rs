@@ -2,8 +2,10 @@
 
 mod commit;
 mod deadletter;
+mod deliver;
 mod event;
 mod gate;
+mod handoff;
 mod lane;
 mod part;
 mod reading;

@@ -1,12 +1,16 @@
 //! One partition between its assignment and its end.
 
 use super::commit::Mark;
+use super::handoff::Hand;
 use super::start::{Beginning, Measured};
+use crate::core::handoff::LaneId;
 use crate::core::{Account, InputRecord, Limits, Partition, Position};
 use model::{TenantId, Timestamp};
 use placement::Route;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use stream::{Batch, Commit, TopicPartition};
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// A reading of a partition. Another assignment of the same partition is another reading.
@@ -25,6 +29,10 @@ pub(crate) struct Part {
     pub(crate) draining: bool,
     /// Lanes whose lines wait for company until a deadline that is set.
     pub(crate) lingering: Vec<bool>,
+    /// How each lane stands in the handoff of its shard.
+    hands: Vec<Arc<Mutex<Hand>>>,
+    /// The owner's generation: higher than that of any owner before.
+    claim: u64,
     /// The offset that is committed.
     committed: Option<i64>,
     /// Batches that were not done when they were last looked at: the offset behind each, and the
@@ -39,8 +47,10 @@ impl Part {
         generation: u64,
         limits: Limits,
         route: Route,
+        now_millis: u64,
     ) -> Self {
         let account = commit.as_ref().map_or_else(Account::default, account_of);
+        let before = commit.as_ref().map_or(0, claim_of);
         Self {
             id,
             tenant: route.tenant().clone(),
@@ -51,6 +61,8 @@ impl Part {
             lost: CancellationToken::new(),
             draining: false,
             lingering: Vec::new(),
+            hands: Vec::new(),
+            claim: now_millis.max(before + 1),
             committed: commit.map(|commit| commit.next_offset),
             open: VecDeque::new(),
         }
@@ -61,9 +73,13 @@ impl Part {
         !self.draining && batch.generation() == self.generation
     }
 
-    /// Where to begin.
+    /// Where to begin, and what to commit before: a former owner, who may not know that it is one,
+    /// cannot have the same generation.
     pub(crate) fn beginning(&self) -> Beginning {
-        self.beginning_at(self.committed)
+        Beginning {
+            claim: Some(metadata(&self.core.account(), self.claim)),
+            ..self.beginning_at(self.committed)
+        }
     }
 
     /// Where to go on after the log has lost records.
@@ -72,8 +88,23 @@ impl Part {
             part: self.id,
             source: self.source.clone(),
             from,
+            claim: None,
             stop: self.stop.clone(),
         }
+    }
+
+    /// How a lane stands in the handoff of its shard.
+    pub(crate) fn hand(&mut self, lane: usize) -> Arc<Mutex<Hand>> {
+        for known in self.hands.len()..=lane {
+            let id = LaneId {
+                topic: self.source.topic.clone(),
+                partition: self.source.partition,
+                replica: self.core.replica(known),
+            };
+            let hand = Hand::new(id, self.core.shard(known).clone(), self.claim);
+            self.hands.push(Arc::new(Mutex::new(hand)));
+        }
+        Arc::clone(&self.hands[lane])
     }
 
     /// What may be committed, if it differs from what is.
@@ -83,6 +114,7 @@ impl Part {
             part: self.id,
             source: self.source.clone(),
             position,
+            metadata: metadata(&position.account, self.claim),
             lost: self.lost.clone(),
         })
     }
@@ -120,6 +152,18 @@ impl Part {
             stop: self.stop.clone(),
         }
     }
+}
+
+/// What a commit carries beside its offset.
+fn metadata(account: &Account, claim: u64) -> String {
+    format!("{account};gen={claim}")
+}
+
+/// The generation in a commit; 0 where there was none yet.
+fn claim_of(commit: &Commit) -> u64 {
+    let mut words = commit.metadata.split(';');
+    let claim = words.find_map(|word| word.strip_prefix("gen=")?.parse().ok());
+    claim.unwrap_or(0)
 }
 
 fn account_of(commit: &Commit) -> Account {

@@ -2,7 +2,9 @@
 
 use super::commit::CommitJob;
 use super::deadletter::DeadLetter;
+use super::deliver::Delivery;
 use super::event::{Outcome, Report};
+use super::handoff::Handoff;
 use super::lane::{Job, Watch};
 use super::part::{Part, records_of};
 use super::start;
@@ -63,6 +65,7 @@ impl Worker {
 
     fn on_assigned(&mut self, assigned: Assigned) {
         let mut beginnings = Vec::new();
+        let now = u64::try_from(self.tools.clock.now_millis()).unwrap_or(0);
         for (source, commit) in assigned.partitions {
             let Some(tenant) = source.topic.tenant() else {
                 tracing::warn!(%source, "topic belongs to no tenant and is not read");
@@ -74,7 +77,9 @@ impl Worker {
             let route = self.placement.route(&tenant);
             let limits = self.config.limits();
             let owned = (source.clone(), commit);
-            let part = Part::new(id, owned, assigned.generation, limits, route);
+            let part = Part::new(id, owned, assigned.generation, limits, route, now);
+            let sums = part.core.account();
+            self.metrics.account(&tenant, source.partition, &sums);
             beginnings.push(part.beginning());
             self.by_source.insert(source, id);
             self.parts.insert(id, part);
@@ -214,7 +219,7 @@ impl Worker {
         let mut jobs = Vec::new();
         for lane in 0..part.core.lanes() {
             if let Some(chunk) = part.core.take(lane, part.draining) {
-                jobs.push(job(part, lane, chunk));
+                jobs.push(job(part, lane, chunk, self.handoff.as_ref()));
             } else if part.core.is_waiting(lane) && !part.lingering[lane] {
                 part.lingering[lane] = true;
                 let deadline = Instant::now() + self.config.linger.to_std();
@@ -240,7 +245,7 @@ impl Worker {
             };
             part.lingering[lane] = false;
             if let Some(chunk) = part.core.take(lane, true) {
-                let job = job(part, lane, chunk);
+                let job = job(part, lane, chunk, self.handoff.as_ref());
                 self.launch(job);
             }
         }
@@ -342,14 +347,18 @@ impl Worker {
     }
 }
 
-fn job(part: &Part, lane: usize, chunk: Chunk) -> Job {
+fn job(part: &mut Part, lane: usize, chunk: Chunk, handoff: Option<&Handoff>) -> Job {
     Job {
         part: part.id,
         lane,
-        source: part.source.clone(),
-        tenant: part.tenant.clone(),
-        shard: part.core.shard(lane).clone(),
-        chunk,
+        delivery: Delivery {
+            source: part.source.clone(),
+            tenant: part.tenant.clone(),
+            shard: part.core.shard(lane).clone(),
+            chunk,
+            patience: handoff.map(Handoff::patience),
+        },
+        handoff: handoff.map(|handoff| (handoff.clone(), part.hand(lane))),
         stop: part.stop.clone(),
     }
 }

@@ -5,7 +5,7 @@ use crate::metrics::Metrics;
 use futures_util::StreamExt as _;
 use model::{TenantId, Timestamp};
 use std::time::Duration;
-use stream::{GroupHandle, Stream, StreamError, TopicPartition, Verdict};
+use stream::{Commit, GroupHandle, Stream, StreamError, TopicPartition, Verdict};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -21,6 +21,8 @@ pub(crate) struct Beginning {
     pub(crate) source: TopicPartition,
     /// Where to go on; none for the earliest record there is.
     pub(crate) from: Option<i64>,
+    /// The metadata of a commit that comes before the first record; none when that is done.
+    pub(crate) claim: Option<String>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -65,7 +67,7 @@ async fn begin_one(
                 .map(|range| range.earliest),
         };
         let begun = match from {
-            Ok(offset) => handle.start(&beginning.source, offset).await,
+            Ok(offset) => begin_at(handle, beginning, offset).await,
             Err(error) => Err(error),
         };
         match begun {
@@ -77,6 +79,22 @@ async fn begin_one(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+async fn begin_at(
+    handle: &GroupHandle,
+    beginning: &Beginning,
+    offset: i64,
+) -> Result<(), StreamError> {
+    if let Some(claim) = &beginning.claim {
+        let commit = Commit {
+            source: beginning.source.clone(),
+            next_offset: offset,
+            metadata: claim.clone(),
+        };
+        handle.commit(vec![commit]).await?;
+    }
+    handle.start(&beginning.source, offset).await
 }
 
 /// A partition whose lag is asked for.

@@ -2,6 +2,7 @@
 
 use super::commit::{self, CommitJob};
 use super::event::{Event, Report};
+use super::handoff::{Drainer, Handoff};
 use super::lane::Tools;
 use super::part::Part;
 use super::{DeadLetters, ShardSource, Shards, start};
@@ -48,6 +49,8 @@ pub(crate) struct Worker {
     pub(super) ctx: Context,
     pub(super) metrics: Metrics,
     pub(super) tools: Tools,
+    /// Where lines of a dead shard go; none where that is switched off.
+    pub(super) handoff: Option<Handoff>,
     pub(super) condition: Condition,
     source: ShardSource,
     shards: watch::Sender<Arc<Shards>>,
@@ -100,15 +103,31 @@ impl Worker {
         let committer = commit::run(handle.clone(), jobs, reports.clone(), parts.metrics.clone());
         spawn(&parts.ctx, "consumer commits", committer);
         let (shards, shards_out) = watch::channel(Arc::new(Shards::default()));
+        let tools = Tools {
+            shards: shards_out,
+            dead_letters: parts.dead_letters,
+            backoff: parts.config.backoff(),
+            metrics: parts.metrics.clone(),
+            clock: parts.ctx.clock.clone(),
+            reports,
+        };
+        let handoff = parts.config.handoff.then(|| {
+            let drainer = Drainer {
+                stream: parts.stream.clone(),
+                config: parts.config.clone(),
+                tools: tools.clone(),
+                ctx: parts.ctx.clone(),
+            };
+            let drainer = Box::pin(drainer.run());
+            parts
+                .ctx
+                .tasks
+                .spawn("handoff", OnEnd::StopsTheProcess, drainer);
+            Handoff::new(parts.stream.clone(), &parts.config, parts.metrics.clone())
+        });
         let mut worker = Self {
-            tools: Tools {
-                shards: shards_out,
-                dead_letters: parts.dead_letters,
-                backoff: parts.config.backoff(),
-                metrics: parts.metrics.clone(),
-                clock: parts.ctx.clock.clone(),
-                reports,
-            },
+            tools,
+            handoff,
             budget: Budget::new(parts.config.buffer_bytes),
             catalogue: parts.catalogue,
             config: parts.config,

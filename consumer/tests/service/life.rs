@@ -62,7 +62,7 @@ async fn a_stop_while_the_shard_is_dead_ends_in_time_and_commits_nothing_of_it()
     world.append(0, &lines(0, 10)).await;
     eventually("it is tried", async || shard.requests() >= 1).await;
     assert!(consumer.stop().await);
-    assert_eq!(world.committed(0).await, None);
+    assert_eq!(world.committed_offset(0).await, 0);
     shard.set(Mode::Good);
     let next = world.start().await;
     world.all_committed(0).await;
@@ -125,7 +125,7 @@ async fn without_a_placement_it_waits_and_then_stores() {
         why.is_some_and(|why| why.is_err_and(|why| why.contains("placement")))
     })
     .await;
-    assert_eq!(world.committed(0).await, None);
+    assert_eq!(world.committed_offset(0).await, 0);
     world.place(1, 1, &[("s1", &shard.url)]).await;
     world.all_committed(0).await;
     assert_eq!(shard.distinct(), sorted(&lines(0, 10)));

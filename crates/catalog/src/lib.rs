@@ -16,4 +16,7 @@ pub use publish::{
     Change, ChangeKind, Published, Request, Validate, declared, publish, publish_everywhere,
 };
 pub use snapshot::{MARKER_KEY, snapshot};
-pub use topics::{ensure_tenant_topics, ensure_topics, internal_topics};
+pub use topics::{
+    HANDOFF_RETENTION, ensure_tenant_topics, ensure_topics, handoff_topic, internal_topics,
+    tenant_topic,
+};

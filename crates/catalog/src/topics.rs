@@ -1,11 +1,17 @@
 //! The topics that Bongsu needs, as `architecture.md` lists them.
 
 use crate::CatalogError;
-use model::{Span, TopicName};
-use schemas::catalogue::Catalogue;
+use model::{ShardId, Span, TopicName};
+use schemas::catalogue::{Catalogue, Tenant};
 use stream::{Ensured, Stream, TopicSpec};
 
 const DAY: Span = Span::from_secs(24 * 3600);
+
+/// How long lines wait for a shard that is down.
+pub const HANDOFF_RETENTION: Span = DAY.times(7);
+
+/// Partitions of what waits for a shard, and of how far that is drained. Lanes share them.
+const HANDOFF_PARTITIONS: u32 = 4;
 
 /// How long points stay in a tenant's topic.
 pub(crate) const METRICS_RETENTION: Span = DAY;
@@ -24,7 +30,31 @@ pub fn internal_topics() -> Vec<TopicSpec> {
         topic(TopicName::alerts(), 4, Some(DAY.times(7))),
         topic(TopicName::evaluator_state(), 4, None),
         topic(TopicName::deadletter(), 1, Some(DAY.times(7))),
+        topic(TopicName::handoff_state(), HANDOFF_PARTITIONS, None),
     ]
+}
+
+/// The topic in which lines wait for a shard that is down. Made when a consumer first writes to the
+/// shard.
+pub fn handoff_topic(shard: &ShardId) -> TopicSpec {
+    TopicSpec {
+        name: TopicName::handoff(shard),
+        partitions: HANDOFF_PARTITIONS,
+        retention: Some(HANDOFF_RETENTION),
+        compacted: false,
+        replicas: 3,
+    }
+}
+
+/// The topic of a tenant's points.
+pub fn tenant_topic(tenant: &Tenant) -> TopicSpec {
+    TopicSpec {
+        name: TopicName::metrics(&tenant.tenant, 1),
+        partitions: tenant.partitions,
+        retention: Some(METRICS_RETENTION),
+        compacted: false,
+        replicas: 3,
+    }
 }
 
 /// Makes Bongsu's own topics where they are missing.
@@ -43,14 +73,7 @@ pub async fn ensure_tenant_topics(
 ) -> Result<(), CatalogError> {
     let tenants = catalogue.tenants.values();
     for tenant in tenants.filter(|tenant| tenant.cluster == cluster) {
-        let spec = TopicSpec {
-            name: TopicName::metrics(&tenant.tenant, 1),
-            partitions: tenant.partitions,
-            retention: Some(METRICS_RETENTION),
-            compacted: false,
-            replicas: 3,
-        };
-        ensure(stream, &spec).await?;
+        ensure(stream, &tenant_topic(tenant)).await?;
     }
     Ok(())
 }

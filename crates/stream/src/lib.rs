@@ -14,6 +14,7 @@ mod kafka;
 mod log;
 mod pump;
 mod record;
+mod settings;
 
 pub use batch::{Batch, BatchBuilder, Record};
 pub use clusters::Clusters;
@@ -25,3 +26,4 @@ pub use group::{
 pub use kafka::{Compression, Kafka, KafkaConfig};
 pub use log::{Delivery, Ensured, Log, OffsetRange, PartitionReader, Stream, TopicInfo, TopicSpec};
 pub use record::{Appended, NewRecord, TopicPartition};
+pub use settings::{TopicFlaw, TopicSettings};

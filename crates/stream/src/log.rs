@@ -1,6 +1,8 @@
 //! The interface of a log.
 
-use crate::{Appended, Batch, JoinSpec, Membership, NewRecord, StreamError, TopicPartition};
+use crate::{
+    Appended, Batch, JoinSpec, Membership, NewRecord, StreamError, TopicPartition, TopicSettings,
+};
 use async_trait::async_trait;
 use model::{Span, TopicName};
 use std::future::Future;
@@ -96,6 +98,11 @@ pub trait Log: Send + Sync {
 
     /// How many partitions the topic has, from metadata at most 5 s old; none if it does not exist.
     async fn partitions(&self, topic: &TopicName) -> Result<Option<u32>, StreamError>;
+
+    /// What a topic is set to; none where it does not exist, or the log does not say.
+    async fn settings(&self, _topic: &TopicName) -> Result<Option<TopicSettings>, StreamError> {
+        Ok(None)
+    }
 
     /// What a partition holds now.
     async fn offsets(&self, source: &TopicPartition) -> Result<OffsetRange, StreamError>;

@@ -6,6 +6,7 @@
 // The tests are the outside world: they have real clocks and tasks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod handoff;
 mod hostile;
 mod life;
 mod log;

@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use sha2::{Digest, Sha256};
 use tests::kafka::Plan;
 use tests::oracle::{Agent, Judge, Load, Producer, Shelf};
+use tests::proxy::Proxy;
 use tests::workdir::Workdir;
 use tests::{Bongsu, Kafka, StandIn, influxdb};
 
@@ -16,6 +17,8 @@ pub(crate) struct Setup {
     pub(crate) kafka: Plan,
     /// Stores, each a stand-in that takes everything until it is told otherwise.
     pub(crate) stores: usize,
+    /// Whether a proxy stands before each store.
+    pub(crate) doors: bool,
     /// Tenants `t0`, `t1`, ...; a tenant's points are in the store of its number, modulo the stores.
     pub(crate) tenants: usize,
     pub(crate) partitions: usize,
@@ -36,6 +39,7 @@ impl Default for Setup {
         Self {
             kafka: Plan::default(),
             stores: 1,
+            doors: false,
             tenants: 1,
             partitions: 2,
             routers: 1,
@@ -52,6 +56,8 @@ impl Default for Setup {
 pub(crate) struct Plane {
     pub(crate) routers: Vec<Bongsu>,
     pub(crate) consumers: Vec<Bongsu>,
+    /// Before the stores, where the setup wants them.
+    pub(crate) doors: Vec<Proxy>,
     pub(crate) stores: Vec<StandIn>,
     pub(crate) kafka: Kafka,
     pub(crate) setup: Setup,
@@ -62,9 +68,12 @@ impl Plane {
     pub(crate) async fn start(setup: Setup) -> Self {
         let starts = (0..setup.stores).map(|_| StandIn::start());
         let (kafka, stores) = tokio::join!(Kafka::with(setup.kafka), join_all(starts));
+        let doors = stores.iter().filter(|_| setup.doors).map(StandIn::door);
+        let doors = join_all(doors).await;
         let mut plane = Self {
             routers: Vec::new(),
             consumers: Vec::new(),
+            doors,
             stores,
             kafka,
             setup,
@@ -111,7 +120,9 @@ impl Plane {
         let token = self.folder.write("influxdb.token", influxdb::TOKEN);
         let (mut weights, mut places) = (Vec::new(), Vec::new());
         for (number, store) in self.stores.iter().enumerate() {
-            let (url, token) = (store.url(), token.display());
+            let door = self.doors.get(number).map(Proxy::url);
+            let url = door.unwrap_or_else(|| store.url().to_owned());
+            let token = token.display();
             writeln!(
                 text,
                 "---\nshard: s{number}\nurl: {url}\ntoken_file: {token}"
@@ -154,6 +165,15 @@ impl Plane {
     /// Where agents write.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.routers.iter().map(Bongsu::url).collect()
+    }
+
+    /// The sum of a metric over all consumers.
+    pub(crate) async fn consumers_say(&self, metric: &str, labels: &str) -> anyhow::Result<f64> {
+        let mut sum = 0.0;
+        for consumer in &self.consumers {
+            sum += consumer.metric(metric, labels).await?;
+        }
+        Ok(sum)
     }
 
     /// A load of all tenants through all routers.

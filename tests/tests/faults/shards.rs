@@ -49,14 +49,7 @@ async fn row_07_a_store_that_answers_in_ten_seconds_slows_nobody_else_and_moves_
     plane.stores[0].heal();
     let ledger = producer.stop().await;
     let balance = plane.judge().keeps(&ledger, DRAINED).await;
-    let latencies = latencies(&plane, &ledger, 1);
-    let median_of = |spans: &[std::ops::Range<Instant>]| {
-        let of_span = |span: &std::ops::Range<Instant>| {
-            let inside = latencies.iter().filter(|(sent, _)| span.contains(sent));
-            percentile(inside.map(|(_, took)| *took).collect(), 99)
-        };
-        percentile(spans.iter().map(of_span).collect(), 50)
-    };
+    let median_of = |spans: &[_]| median_p99(&plane, &ledger, 1, spans);
     let (well, ill) = (median_of(&well), median_of(&ill));
     let rebalances = assigned(&plane) - before;
     let ratio = ill.as_secs_f64() / well.as_secs_f64();
@@ -71,6 +64,21 @@ async fn row_07_a_store_that_answers_in_ten_seconds_slows_nobody_else_and_moves_
     // The short form has some hundred requests a span, whose slowest one is the machine's as often as ours.
     let slack = scale(Duration::from_millis(500), Duration::ZERO);
     assert!(ill <= well.mul_f64(1.2) + slack, "{well:?} became {ill:?}");
+}
+
+/// The median over spans of a tenant's p99, from a request's beginning to its last point in the store.
+pub(crate) fn median_p99(
+    plane: &Plane,
+    ledger: &Ledger,
+    tenant: usize,
+    spans: &[std::ops::Range<Instant>],
+) -> Duration {
+    let latencies = latencies(plane, ledger, tenant);
+    let of_span = |span: &std::ops::Range<Instant>| {
+        let inside = latencies.iter().filter(|(sent, _)| span.contains(sent));
+        percentile(inside.map(|(_, took)| *took).collect(), 99)
+    };
+    percentile(spans.iter().map(of_span).collect(), 50)
 }
 
 /// When each promised request of a tenant was sent, and how long it took until its last point was in the store.

@@ -99,7 +99,8 @@ async fn parts(stream: &Stream, tenant: &TenantId, group: &str) -> Result<Vec<Pa
     Ok(parts)
 }
 
-async fn oldest(
+/// Log time of the record at an offset, or of the first one behind it.
+pub(super) async fn oldest(
     stream: &Stream,
     source: &TopicPartition,
     from: i64,

@@ -21,6 +21,15 @@ pub struct LaneSums {
 }
 
 impl LaneSums {
+    /// Adds the sums of another lane.
+    pub fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.stored += other.stored;
+        self.dead_lettered += other.dead_lettered;
+        self.repeated += other.repeated;
+        self.fenced += other.fenced;
+    }
+
     /// Whether every line read has its fate.
     pub fn is_balanced(&self) -> bool {
         self.read == self.stored + self.dead_lettered + self.repeated + self.fenced

@@ -1,7 +1,7 @@
 //! Cases of appending and of what the log keeps.
 
 use super::{Subject, Topic, read, within};
-use crate::{NewRecord, StreamError, TopicPartition, Verdict};
+use crate::{NewRecord, StreamError, TopicPartition, TopicSpec, Verdict};
 use bytes::Bytes;
 use model::{Span, TopicName};
 use std::collections::BTreeMap;
@@ -53,6 +53,37 @@ pub async fn records_of_a_partition_keep_their_order(subject: &mut dyn Subject) 
     let record = batch.records().next().expect("a batch holds a record");
     assert_eq!((record.offset, record.value), (appended.offset, None));
     assert_eq!(record.header("bongsu"), Some(b"tick".as_slice()));
+}
+
+/// A topic that was just made is as it was asked for.
+pub async fn topics_say_what_they_are_set_to(subject: &mut dyn Subject) {
+    let day = Some(Span::from_secs(86_400));
+    for (name, retention) in [
+        ("contract.settings.kept", day),
+        ("contract.settings.compacted", None),
+    ] {
+        let compacted = retention.is_none();
+        let topic = Topic::make_as(subject, name, 2, retention, compacted).await;
+        let found = within("settings", topic.stream.settings(&topic.name)).await;
+        let found = found.expect("the log says").expect("the topic is there");
+        assert_eq!(
+            (found.retention, found.compacted, found.deletes),
+            (retention, compacted, !compacted)
+        );
+        let spec = TopicSpec {
+            name: topic.name.clone(),
+            partitions: 2,
+            retention,
+            compacted,
+            replicas: 3,
+        };
+        assert_eq!(spec.flaws(&found), []);
+    }
+    let missing = TopicName::listed("contract.settings.missing").expect("the name is legal");
+    let stream = subject.stream();
+    assert_eq!(stream.settings(&missing).await.expect("it says"), None);
+    let there = stream.topics().await.expect("it says");
+    assert!(there.iter().all(|topic| topic.name != missing));
 }
 
 /// What was acknowledged is there for somebody else, topics and offsets included.

@@ -17,7 +17,7 @@ mod writer;
 
 use crate::{
     Commit, Delivery, Ensured, JoinSpec, Log, Membership, NewRecord, OffsetRange, PartitionReader,
-    Stream, StreamError, TopicInfo, TopicPartition, TopicSpec,
+    Stream, StreamError, TopicInfo, TopicPartition, TopicSettings, TopicSpec,
 };
 use async_trait::async_trait;
 use catalogue::{Catalogue, Place};
@@ -239,6 +239,21 @@ impl Log for Embedded {
             .catalogue
             .get(topic)
             .map(|topic| topic.partitions()))
+    }
+
+    async fn settings(&self, topic: &TopicName) -> Result<Option<TopicSettings>, StreamError> {
+        let topic = self.shared.catalogue.get(topic);
+        Ok(topic.map(|topic| TopicSettings {
+            brokers: 1,
+            replicas: 1,
+            min_in_sync: 1,
+            log_append_time: true,
+            compacted: topic.compacted,
+            deletes: !topic.compacted,
+            retention: topic.retention,
+            retention_bytes: None,
+            unclean_election: false,
+        }))
     }
 
     async fn offsets(&self, source: &TopicPartition) -> Result<OffsetRange, StreamError> {

@@ -2,9 +2,11 @@
 
 use super::client::{Quiet, blocking, failure, number};
 use super::config::KafkaConfig;
-use crate::{Commit, Ensured, OffsetRange, StreamError, TopicInfo, TopicPartition, TopicSpec};
-use model::TopicName;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use crate::{
+    Commit, Ensured, OffsetRange, StreamError, TopicInfo, TopicPartition, TopicSettings, TopicSpec,
+};
+use model::{Span, TopicName};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -33,6 +35,8 @@ pub(super) struct Admin {
     admin: AdminClient<Quiet>,
     asking: Arc<BaseConsumer<Quiet>>,
     known: Mutex<Known>,
+    /// Clients of groups that never join them, by the group: who asks once asks often.
+    groups: Mutex<HashMap<String, Arc<BaseConsumer<Quiet>>>>,
 }
 
 impl Admin {
@@ -49,6 +53,7 @@ impl Admin {
             admin,
             asking: Arc::new(asking),
             known: Mutex::new(None),
+            groups: Mutex::default(),
         })
     }
 
@@ -136,16 +141,23 @@ impl Admin {
         group: &str,
         sources: &[TopicPartition],
     ) -> Result<Vec<Commit>, StreamError> {
+        let (client, sources) = (self.of_group(group)?, sources.to_vec());
+        blocking(move || committed(&client, &sources)).await
+    }
+
+    fn of_group(&self, group: &str) -> Result<Arc<BaseConsumer<Quiet>>, StreamError> {
+        let mut groups = self.groups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = groups.get(group) {
+            return Ok(Arc::clone(client));
+        }
         let mut client = self.config.client();
         client
             .set("group.id", group)
             .set("enable.auto.commit", "false");
-        let sources = sources.to_vec();
-        blocking(move || {
-            let consumer = BaseConsumer::from_config_and_context(&client, Quiet);
-            committed(&consumer.map_err(|e| failure(&e))?, &sources)
-        })
-        .await
+        let client = BaseConsumer::from_config_and_context(&client, Quiet);
+        let client = Arc::new(client.map_err(|e| failure(&e))?);
+        groups.insert(group.to_owned(), Arc::clone(&client));
+        Ok(client)
     }
 
     pub(super) async fn ensure(&self, spec: &TopicSpec) -> Result<Ensured, StreamError> {
@@ -190,6 +202,57 @@ impl Admin {
         }
         self.wait_for_leaders(spec).await?;
         Ok(Ensured::Created)
+    }
+
+    /// What a topic is set to; none where it does not exist.
+    pub(super) async fn settings(
+        &self,
+        topic: &TopicName,
+    ) -> Result<Option<TopicSettings>, StreamError> {
+        let (asking, name) = (Arc::clone(&self.asking), topic.clone());
+        let placed = blocking(move || {
+            // All topics: to ask for one by name may make it.
+            let metadata = asking
+                .fetch_metadata(None, ANSWER)
+                .map_err(|e| failure(&e))?;
+            let mut topics = metadata.topics().iter();
+            let found = topics.find(|topic| topic.name() == name.as_str());
+            let copies = found.map(|topic| {
+                let each = topic.partitions().iter();
+                each.map(|partition| partition.replicas().len()).min()
+            });
+            Ok(copies.map(|copies| (metadata.brokers().len(), copies.unwrap_or(0))))
+        })
+        .await?;
+        let Some((brokers, replicas)) = placed else {
+            return Ok(None);
+        };
+        let options = AdminOptions::new().request_timeout(Some(ANSWER));
+        let asked = [ResourceSpecifier::Topic(topic.as_str())];
+        let answered = self.admin.describe_configs(&asked, &options).await;
+        let described = answered.map_err(|e| failure(&e))?.into_iter().next();
+        let resource = match described {
+            Some(Ok(resource)) => resource,
+            Some(Err(code)) => return Err(failure(&KafkaError::AdminOp(code))),
+            None => return Ok(None),
+        };
+        let get = |name: &str| {
+            let value = resource.get(name).and_then(|entry| entry.value.clone());
+            value.unwrap_or_default()
+        };
+        let positive = |name: &str| get(name).parse::<i64>().ok().filter(|n| *n >= 0);
+        let policy = get("cleanup.policy");
+        Ok(Some(TopicSettings {
+            brokers: u32::try_from(brokers).unwrap_or(u32::MAX),
+            replicas: u32::try_from(replicas).unwrap_or(u32::MAX),
+            min_in_sync: get("min.insync.replicas").parse().unwrap_or(1),
+            log_append_time: get("message.timestamp.type") == "LogAppendTime",
+            compacted: policy.contains("compact"),
+            deletes: policy.contains("delete"),
+            retention: positive("retention.ms").map(Span::from_millis),
+            retention_bytes: positive("retention.bytes").map(i64::unsigned_abs),
+            unclean_election: get("unclean.leader.election.enable") == "true",
+        }))
     }
 
     /// The brokers answer before all of them know the topic.

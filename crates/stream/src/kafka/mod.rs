@@ -17,7 +17,7 @@ pub use config::{Compression, KafkaConfig};
 use crate::pump::Pump;
 use crate::{
     Commit, Delivery, Ensured, JoinSpec, Log, Membership, NewRecord, OffsetRange, PartitionReader,
-    Stream, StreamError, TopicInfo, TopicPartition, TopicSpec, Topics,
+    Stream, StreamError, TopicInfo, TopicPartition, TopicSettings, TopicSpec, Topics,
 };
 use admin::Admin;
 use async_trait::async_trait;
@@ -143,6 +143,10 @@ impl Log for Kafka {
 
     async fn partitions(&self, topic: &TopicName) -> Result<Option<u32>, StreamError> {
         self.admin.partitions(topic).await
+    }
+
+    async fn settings(&self, topic: &TopicName) -> Result<Option<TopicSettings>, StreamError> {
+        self.admin.settings(topic).await
     }
 
     async fn offsets(&self, source: &TopicPartition) -> Result<OffsetRange, StreamError> {
