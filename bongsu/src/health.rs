@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use stream::{NewRecord, Stream, StreamError, TopicPartition, TopicSpec};
 
 /// The tenant of Bongsu itself.
-pub(crate) const TENANT: &str = "bongsu-system";
+pub(crate) const TENANT: &str = schemas::catalogue::SYSTEM_TENANT;
 /// Measurement of the lines.
 const MEASUREMENT: &str = "bongsu_health";
 const RETENTION: Span = Span::from_secs(24 * 3600);
@@ -56,7 +56,7 @@ enum Fold {
 
 /// What is written: name of the metric, name of the field, how. A metric that a process does not have is
 /// left out of its line.
-const FIGURES: [(&str, &str, Fold); 13] = [
+const FIGURES: [(&str, &str, Fold); 17] = [
     ("bongsu_consumer_lag_records", "lag_records", Fold::Largest),
     (
         "bongsu_consumer_paused_partitions",
@@ -68,6 +68,26 @@ const FIGURES: [(&str, &str, Fold); 13] = [
         "bongsu_consumer_oldest_record_seconds",
         "oldest_record_s",
         Fold::Largest,
+    ),
+    (
+        "bongsu_consumer_retention_used_percent",
+        "retention_used",
+        Fold::Largest,
+    ),
+    (
+        "bongsu_consumer_handoff_waiting_records",
+        "handoff_waiting_records",
+        Fold::Sum,
+    ),
+    (
+        "bongsu_consumer_handoff_retention_used_percent",
+        "handoff_retention_used",
+        Fold::Largest,
+    ),
+    (
+        "bongsu_consumer_handoff_lost_records_total",
+        "handoff_lost_records",
+        Fold::Increase,
     ),
     (
         "bongsu_consumer_lost_records_total",
@@ -142,6 +162,9 @@ pub(crate) fn start(
             tokio::select! {
                 () = order.begun() => return Ok::<(), String>(()),
                 _ = pace.tick() => {}
+            }
+            if !catalog.is_loaded() {
+                continue;
             }
             if !catalog
                 .current()

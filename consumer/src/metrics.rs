@@ -12,6 +12,7 @@ use prometheus::{
 pub(crate) struct Metrics {
     lag: IntGaugeVec,
     oldest: IntGaugeVec,
+    retention_used: IntGaugeVec,
     stored: IntCounterVec,
     dead: IntCounterVec,
     retries: IntCounterVec,
@@ -25,6 +26,7 @@ pub(crate) struct Metrics {
     handoff: IntGaugeVec,
     handoff_waiting: IntGaugeVec,
     handoff_oldest: IntGaugeVec,
+    handoff_retention: IntGaugeVec,
     handoff_lost: IntCounterVec,
     /// Bytes read and not yet stored.
     pub(crate) buffered: IntGauge,
@@ -67,6 +69,11 @@ impl Metrics {
             oldest: gauges(
                 "bongsu_consumer_oldest_record_seconds",
                 "Age of the oldest record that was read and is not stored, by the log's time; 0 without one.",
+                &["tenant", "partition"],
+            ),
+            retention_used: gauges(
+                "bongsu_consumer_retention_used_percent",
+                "Of the time that the topic keeps records, what the oldest one that is not stored has behind it.",
                 &["tenant", "partition"],
             ),
             stored: counter(
@@ -136,6 +143,11 @@ impl Metrics {
                 "Age of the oldest record of a handoff partition that is not drained; 0 without one.",
                 &["shard", "partition"],
             ),
+            handoff_retention: gauges(
+                "bongsu_consumer_handoff_retention_used_percent",
+                "Of the time that a handoff keeps records, what the oldest one that is not drained has behind it.",
+                &["shard", "partition"],
+            ),
             handoff_lost: counter(
                 "bongsu_consumer_handoff_lost_records_total",
                 "Records that were gone from the handoff before they could be drained.",
@@ -157,11 +169,20 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn lag(&self, tenant: &TenantId, partition: u32, records: i64, oldest_s: i64) {
+    /// Records that are not stored, the age of the oldest, and how much of its retention that is.
+    pub(crate) fn lag(
+        &self,
+        tenant: &TenantId,
+        partition: u32,
+        (records, oldest_s, used_percent): (i64, i64, i64),
+    ) {
         let partition = partition.to_string();
         let labels = [tenant.as_str(), &partition];
         self.lag.with_label_values(&labels).set(records);
         self.oldest.with_label_values(&labels).set(oldest_s);
+        self.retention_used
+            .with_label_values(&labels)
+            .set(used_percent);
     }
 
     /// A lane waits for a person until the guard is dropped.
@@ -229,13 +250,14 @@ impl Metrics {
         self.handed_off.with_label_values(&[shard]).inc_by(lines);
     }
 
-    /// What of a handoff partition is drained, how many records are not, and how old the oldest is.
+    /// What of a handoff partition is drained, how many records are not, how old the oldest is, and how much of its
+    /// retention that is.
     pub(crate) fn handoff(
         &self,
         shard: &str,
         partition: u32,
         sums: &LaneSums,
-        (waiting, oldest_s): (i64, i64),
+        (waiting, oldest_s, used_percent): (i64, i64, i64),
     ) {
         let partition = partition.to_string();
         for (fate, lines) in HANDOFF_FATES.iter().zip(fates_of(sums)) {
@@ -249,6 +271,9 @@ impl Metrics {
         self.handoff_oldest
             .with_label_values(&[shard, &partition])
             .set(oldest_s);
+        self.handoff_retention
+            .with_label_values(&[shard, &partition])
+            .set(used_percent);
     }
 
     /// The partition of the handoff belongs to another member now.
@@ -257,7 +282,11 @@ impl Metrics {
         for fate in HANDOFF_FATES {
             drop(self.handoff.remove_label_values(&[shard, &partition, fate]));
         }
-        for gauge in [&self.handoff_waiting, &self.handoff_oldest] {
+        for gauge in [
+            &self.handoff_waiting,
+            &self.handoff_oldest,
+            &self.handoff_retention,
+        ] {
             drop(gauge.remove_label_values(&[shard, &partition]));
         }
     }
@@ -272,11 +301,9 @@ impl Metrics {
     pub(crate) fn forget(&self, tenant: &TenantId, partition: u32) {
         let partition = partition.to_string();
         // A label that was never set is no loss.
-        drop(self.lag.remove_label_values(&[tenant.as_str(), &partition]));
-        drop(
-            self.oldest
-                .remove_label_values(&[tenant.as_str(), &partition]),
-        );
+        for gauge in [&self.lag, &self.oldest, &self.retention_used] {
+            drop(gauge.remove_label_values(&[tenant.as_str(), &partition]));
+        }
         for fate in ["read", "copies", "stored", "dead_lettered", "handed_off"] {
             drop(
                 self.account

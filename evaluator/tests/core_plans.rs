@@ -5,11 +5,11 @@ mod core_support;
 use core_support::{Log, Points, bundle, plan, run, s, short};
 use evaluator::core::{Action, FindingKind, Partition, Payload, Plan, Plans, Tally, template_test};
 use model::Span;
-use schemas::catalogue::shipped_templates;
+use schemas::catalogue::{shipped_templates, system_templates};
 
 #[test]
 fn the_shipped_templates_pass_their_own_tests() {
-    for template in shipped_templates() {
+    for template in shipped_templates().iter().chain(system_templates()) {
         for report in template_test(template, Span::from_secs(30)).unwrap() {
             let failure = report.failure.unwrap_or_default();
             assert!(

@@ -8,7 +8,7 @@ use crate::error::StartError;
 use crate::io::channel::Channels;
 use crate::io::directory::{LivePeople, People};
 use crate::io::http::{self, Settings};
-use crate::io::intake::Intake;
+use crate::io::intake::{Intake, Reading};
 use crate::io::receipts;
 use crate::io::sender::Sender;
 use crate::io::store::Store;
@@ -19,7 +19,7 @@ use runtime::{Context, HttpServer, OnEnd};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use stream::Stream;
+use stream::Clusters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -43,22 +43,22 @@ impl Running {
     }
 }
 
-/// Starts a notifier with the channels that the configuration names.
+/// Starts a notifier over the alerts of these clusters with the channels that the configuration names.
 pub async fn start(
     config: Config,
-    stream: Stream,
+    clusters: impl Into<Clusters>,
     catalog: LiveCatalog,
     ctx: Context,
 ) -> Result<Running, StartError> {
     let channels = Channels::configured(&config, &ctx.clock)?;
     let people = Arc::new(LivePeople::new(catalog, channels.kinds()));
-    start_with(config, stream, channels, people, ctx).await
+    start_with(config, clusters, channels, people, ctx).await
 }
 
 /// Starts a notifier with these channels and people.
 pub async fn start_with(
     config: Config,
-    stream: Stream,
+    clusters: impl Into<Clusters>,
     channels: Channels,
     people: Arc<dyn People>,
     ctx: Context,
@@ -84,7 +84,7 @@ pub async fn start_with(
         ctx.clock.clone(),
         &config,
     ));
-    spawn(&engine, stream, &ctx);
+    spawn(&engine, &clusters.into(), &ctx);
     let commands = Commands::new(engine);
     let routes = http::all_routes(
         commands.clone(),
@@ -125,7 +125,7 @@ async fn open_store(config: &Config, ctx: &Context) -> Result<Store, StartError>
     }
 }
 
-fn spawn(engine: &Arc<Engine>, stream: Stream, ctx: &Context) {
+fn spawn(engine: &Arc<Engine>, clusters: &Clusters, ctx: &Context) {
     let (tasks, order) = (&ctx.tasks, ctx.tasks.shutdown());
     let must_live = OnEnd::StopsTheProcess;
     for kind in ChannelKind::ALL {
@@ -142,7 +142,11 @@ fn spawn(engine: &Arc<Engine>, stream: Stream, ctx: &Context) {
         let watcher = timers::run_watcher(Arc::clone(engine), order.clone());
         tasks.spawn("notifier watcher", must_live, watcher);
     }
-    let condition = ctx.health.condition("alerts");
-    let intake = Intake::new(Arc::clone(engine), stream, order.clone(), condition);
-    tasks.spawn("notifier intake", must_live, intake.run());
+    let names = clusters.iter().map(|(name, _)| name);
+    let reading = Reading::new(ctx.health.condition("alerts"), names);
+    for (name, stream) in clusters.iter() {
+        let cluster = (name, stream.clone());
+        let intake = Intake::new(Arc::clone(engine), cluster, order.clone(), reading.clone());
+        tasks.spawn("notifier intake", must_live, intake.run());
+    }
 }

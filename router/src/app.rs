@@ -43,7 +43,9 @@ pub async fn start(
         ctx.clock.clone(),
     );
     let tenants = Arc::new(tenants);
-    tenants.follow(&catalog.current());
+    if catalog.is_loaded() {
+        tenants.follow(&catalog.current());
+    }
     let order = ctx.tasks.shutdown().clone();
     let reader = Reader::new(
         &config,

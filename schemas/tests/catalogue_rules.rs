@@ -260,6 +260,30 @@ fn a_bundle_is_read_back_only_as_it_was_written() {
 }
 
 #[test]
+fn the_rules_for_bongsu_itself_are_in_force_for_its_own_tenant_alone() {
+    let names = |yaml: &str, tenant: &str| {
+        let tenant = TenantId::parse(tenant).unwrap();
+        let bundle = Bundle::derive(&catalogue(yaml), &tenant, 1).unwrap();
+        let templates = bundle.content.templates.into_iter();
+        let own = templates.filter(|template| template.template.starts_with("bongsu-"));
+        own.map(|template| template.template).collect::<Vec<_>>()
+    };
+    let both = "tenant: acme\n---\ntenant: bongsu-system\n";
+    assert_eq!(names(both, "acme"), [""; 0]);
+    let own = names(both, "bongsu-system");
+    assert!(
+        own.contains(&"bongsu-retention".to_owned()) && own.len() >= 10,
+        "{own:?}"
+    );
+    // One that is declared is a template like others.
+    let declared = include_str!("../../templates/system/bongsu-lag.yaml");
+    assert_eq!(
+        names(&format!("{both}---\n{declared}"), "acme"),
+        ["bongsu-lag"]
+    );
+}
+
+#[test]
 fn the_shipped_templates_keep_their_hash() {
     let bundle = Bundle::derive(&catalogue("tenant: acme"), &acme(), 1).unwrap();
     let names: Vec<&str> = bundle

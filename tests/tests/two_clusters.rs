@@ -4,7 +4,11 @@
 // The tests are the outside world: they have real clocks of their own.
 #![allow(clippy::disallowed_methods)]
 
+use model::{
+    AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, StreamEvent, TenantId, Timestamp,
+};
 use reqwest::{Response, StatusCode};
+use runtime::Clock;
 use std::time::{Duration, Instant};
 use tests::workdir::Workdir;
 use tests::{Bongsu, Kafka, wait, web};
@@ -61,9 +65,22 @@ impl World {
         said["token"].as_str().unwrap().to_owned()
     }
 
+    /// Puts an alert into a cluster, as an evaluator there does.
+    async fn send(&self, cluster: &Kafka, tenant: &str, host: u32) {
+        let event = schemas::alert::encode(&firing(tenant, host));
+        let key = format!("{tenant}/0");
+        let sent = cluster.send("bongsu.alerts", Some(&key), &event, &[]);
+        sent.await.unwrap();
+    }
+
     fn router(&self) -> tests::bongsu::Builder {
-        Bongsu::service("router")
-            .file("bongsu.yaml", settings(&self.b))
+        self.service("router", "")
+    }
+
+    /// A service that knows both clusters.
+    fn service(&self, name: &str, more: &str) -> tests::bongsu::Builder {
+        Bongsu::service(name)
+            .file("bongsu.yaml", settings(&self.b) + more)
             .arg("--config")
             .arg("{dir}/bongsu.yaml")
             .arg("--kafka")
@@ -142,6 +159,77 @@ async fn a_tenants_points_go_to_its_home_and_a_cluster_that_is_gone_costs_its_ow
     is_taken(&router, &near, "m,host=a v=6 6").await;
     world.run(&["apply", "-f", &file]).unwrap();
     same_catalogue(&world);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_notifier_reads_the_alerts_of_both_and_goes_on_while_one_is_gone() {
+    let world = World::start().await;
+    let file = world.folder.join("catalogue.yaml").display().to_string();
+    world.run(&["apply", "-f", &file]).unwrap();
+    let notifier = world.service("notifier", NOTIFIER).start().await;
+    world.send(&world.a, "near", 1).await;
+    world.send(&world.b, "far", 1).await;
+    for tenant in ["near", "far"] {
+        has_incidents(&notifier, tenant, 1).await;
+    }
+    // The cluster that is gone costs its own tenants alone; what they were told meanwhile is not lost.
+    world.b.pause();
+    world.send(&world.a, "near", 2).await;
+    has_incidents(&notifier, "near", 2).await;
+    assert_eq!(asked(&notifier, "/readyz").await, StatusCode::OK);
+    world.b.resume();
+    world.send(&world.b, "far", 2).await;
+    has_incidents(&notifier, "far", 2).await;
+}
+
+/// How a notifier of its own stands on nothing else.
+const NOTIFIER: &str = "notifier:\n  listen: 127.0.0.1:{port}\n  inbox: true\n  database: {sqlite: \"{dir}/incidents.db\"}\n";
+
+async fn has_incidents(notifier: &Bongsu, tenant: &str, count: usize) {
+    let url = format!("{}/api/v1/incidents?tenant={tenant}", notifier.url());
+    wait::holds(
+        format!("{tenant} has {count} incidents"),
+        SOON,
+        async || {
+            let Ok(answer) = web::client().get(&url).send().await else {
+                return false;
+            };
+            let list: serde_json::Value = answer.json().await.unwrap_or_default();
+            list["incidents"].as_array().map_or(0, Vec::len) == count
+        },
+    )
+    .await;
+}
+
+/// A P1 of a host, as an evaluator says it.
+fn firing(tenant: &str, host: u32) -> StreamEvent {
+    let tenant = TenantId::parse(tenant).unwrap();
+    let group = vec![("host".to_owned(), format!("web-{host}"))];
+    let now = Clock::system().now_nanos();
+    let now = Timestamp::from_nanos(now);
+    let id = IncidentId::of(Fingerprint::of(&tenant, "cpu-usage", &group), 0, now);
+    StreamEvent::Alert(Box::new(AlertEvent {
+        event_id: id.event(1),
+        incident_id: id,
+        sequence: 1,
+        tenant,
+        partition: 0,
+        template: "cpu-usage".to_owned(),
+        group,
+        kind: AlertKind::Firing,
+        priority: Some(Priority::P1),
+        value: Some(97.2),
+        threshold: Some(90.0),
+        unit: "percent".to_owned(),
+        at: now,
+        started_at: now,
+        arrival: now,
+        env: None,
+        title: "CPU usage is critically high".to_owned(),
+        title_ko: None,
+        why: "average over 5m is 97.2 %, above 90 %".to_owned(),
+        runbook: None,
+    }))
 }
 
 /// Whether both clusters have the same tenants.

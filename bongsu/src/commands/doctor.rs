@@ -223,7 +223,7 @@ fn watched(catalogue: &Catalogue) -> Finding {
     let known = |tenant: &&model::TenantId| tenant.as_str() == crate::health::TENANT;
     let detail = match catalogue.tenants.keys().find(known) {
         Some(_) => {
-            "every process writes its health; the rules of templates/system judge it".to_owned()
+            "every process writes its health, and the rules of templates/system judge it".to_owned()
         }
         None => format!(
             "not judged: nobody is paged when Bongsu itself is ill; `bongsu tenant add {}` changes that",

@@ -64,8 +64,9 @@ pub(super) async fn notifier(global: &Global, run: NotifierRun) -> Outcome {
         }
     })
     .await?;
-    let (stream, catalog, ctx) = process.base();
-    let running = notifier::start(process.settings.notifier.clone(), stream, catalog, ctx)
+    let (_, catalog, ctx) = process.base();
+    let clusters = parts::clusters(&process.settings, &process.kafka, &ctx.clock)?;
+    let running = notifier::start(process.settings.notifier.clone(), clusters, catalog, ctx)
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
     process.live(Some(running.address())).await
@@ -101,9 +102,13 @@ impl Process {
         let ctx = Context::new(Shutdown::new());
         stop_on_signal(&ctx);
         let stream = parts::kafka(&kafka, &ctx.clock)?;
-        let catalog = LiveCatalog::follow(stream.clone(), &ctx)
-            .await
-            .map_err(|error| parts::catalog_failure(&error))?;
+        // A router answers while its Kafka is away; the others have nothing to do without.
+        let catalog = match name {
+            "router" => LiveCatalog::begin(stream.clone(), &ctx),
+            _ => LiveCatalog::follow(stream.clone(), &ctx)
+                .await
+                .map_err(|error| parts::catalog_failure(&error))?,
+        };
         crate::health::start(&settings.health, name, &stream, &catalog, &ctx);
         Ok(Self {
             name,

@@ -231,9 +231,13 @@ impl Services {
         )
         .await
         .map_err(|error| internal(&error))?;
+        let alerts = match &settings.kafka {
+            Some(kafka) => parts::clusters(settings, kafka, &base.clock)?,
+            None => stream.clone().into(),
+        };
         let notifier = notifier::start(
             settings.notifier.clone(),
-            stream.clone(),
+            alerts,
             catalog.clone(),
             parts[3].clone(),
         )

@@ -4,6 +4,7 @@ use super::deadletter::DeadLetters;
 use super::deliver::{Delivered, Delivery, Left};
 use super::event::{Outcome, Report};
 use super::handoff::{Hand, Handoff};
+use super::retention::Retentions;
 use super::shards::Shards;
 use crate::core::Backoff;
 use crate::core::handoff::Next;
@@ -20,6 +21,7 @@ pub(crate) struct Tools {
     pub(crate) dead_letters: DeadLetters,
     pub(crate) backoff: Backoff,
     pub(crate) metrics: Metrics,
+    pub(crate) retentions: Retentions,
     pub(crate) clock: Clock,
     pub(crate) reports: mpsc::UnboundedSender<Report>,
 }

@@ -9,6 +9,7 @@ mod handoff;
 mod lane;
 mod part;
 mod reading;
+mod retention;
 mod shards;
 mod start;
 mod worker;

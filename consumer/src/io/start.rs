@@ -1,6 +1,7 @@
 //! Begins to read partitions that were assigned, and measures how far behind they are.
 
 use super::event::Report;
+use super::retention::Retentions;
 use crate::metrics::Metrics;
 use futures_util::StreamExt as _;
 use model::{TenantId, Timestamp};
@@ -110,15 +111,17 @@ pub(crate) struct Measured {
     pub(crate) stop: CancellationToken,
 }
 
-/// Sets the lag of each partition: records behind the position that is done, and the age of the first.
+/// Sets the lag of each partition: records behind the position that is done, the age of the first, and how much of
+/// its retention that is.
 pub(crate) async fn measure(
     stream: Stream,
     metrics: Metrics,
+    retentions: Retentions,
     now: Timestamp,
     parts: Vec<Measured>,
 ) {
     let each = |part: Measured| {
-        let (stream, metrics) = (&stream, &metrics);
+        let (stream, metrics, retentions) = (&stream, &metrics, &retentions);
         async move {
             let source = &part.source;
             match stream.offsets(source).await {
@@ -129,7 +132,10 @@ pub(crate) async fn measure(
                     let age = part.oldest.map_or(0, |oldest| {
                         now.as_nanos().saturating_sub(oldest.as_nanos()).max(0) / 1_000_000_000
                     });
-                    metrics.lag(&part.tenant, source.partition, records, age);
+                    let used = retentions.used(source, age).await;
+                    if !part.stop.is_cancelled() {
+                        metrics.lag(&part.tenant, source.partition, (records, age, used));
+                    }
                 }
                 Err(error) => tracing::debug!(%source, %error, "the lag is not known"),
             }

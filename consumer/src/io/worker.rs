@@ -5,6 +5,7 @@ use super::event::{Event, Report};
 use super::handoff::{Drainer, Handoff};
 use super::lane::Tools;
 use super::part::Part;
+use super::retention::Retentions;
 use super::{DeadLetters, ShardSource, Shards, start};
 use crate::core::{Budget, Flow};
 use crate::metrics::Metrics;
@@ -108,6 +109,7 @@ impl Worker {
             dead_letters: parts.dead_letters,
             backoff: parts.config.backoff(),
             metrics: parts.metrics.clone(),
+            retentions: Retentions::new(parts.stream.clone()),
             clock: parts.ctx.clock.clone(),
             reports,
         };
@@ -256,7 +258,9 @@ impl Worker {
         };
         let now = Timestamp::from_nanos(self.tools.clock.now_nanos());
         let parts = self.parts.values().map(Part::measured).collect();
-        let work = start::measure(self.stream.clone(), self.metrics.clone(), now, parts);
+        let retentions = self.tools.retentions.clone();
+        let (stream, metrics) = (self.stream.clone(), self.metrics.clone());
+        let work = start::measure(stream, metrics, retentions, now, parts);
         self.spawn("measure lag", async move {
             work.await;
             drop(permit);

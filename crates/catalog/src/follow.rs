@@ -2,7 +2,7 @@
 
 use crate::snapshot::{Snapshot, load, source};
 use crate::{CatalogError, topics};
-use runtime::{Context, OnEnd, Shutdown};
+use runtime::{Condition, Context, OnEnd, Shutdown};
 use schemas::catalogue::Catalogue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use tokio::sync::watch;
 const MARKER_PATIENCE: Duration = Duration::from_secs(5);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// The place of a copy that was not read yet.
+const NOT_LOADED: i64 = -1;
 
 /// The catalogue as it is now. A cheap handle; all clones see the same copy.
 #[derive(Clone)]
@@ -33,18 +35,7 @@ impl LiveCatalog {
     pub async fn follow(stream: Stream, ctx: &Context) -> Result<Self, CatalogError> {
         let condition = ctx.health.condition("catalogue");
         let order = ctx.tasks.shutdown().clone();
-        let mut pause = FIRST_PAUSE;
-        let snapshot = loop {
-            match first_load(&stream).await {
-                Ok(snapshot) => break snapshot,
-                Err(error) if may_pass(&error) => {
-                    tracing::warn!(%error, "the catalogue cannot be read yet");
-                    condition.not_ready(error.to_string());
-                    wait(&order, &mut pause).await?;
-                }
-                Err(error) => return Err(error),
-            }
-        };
+        let snapshot = patient_load(&stream, &condition, &order).await?;
         let (sender, copy) = watch::channel(live(&snapshot));
         condition.ready(format!("revision {}", snapshot.catalogue.revision));
         let follower = Follower {
@@ -57,6 +48,43 @@ impl LiveCatalog {
         ctx.tasks
             .spawn("catalogue", OnEnd::StopsTheProcess, follower.run());
         Ok(Self { stream, copy })
+    }
+
+    /// As [`LiveCatalog::follow`], for who has something to do while the log cannot be reached: the copy is
+    /// empty until [`LiveCatalog::is_loaded`].
+    pub fn begin(stream: Stream, ctx: &Context) -> Self {
+        let condition = ctx.health.condition("catalogue");
+        condition.not_ready("not read yet".to_owned());
+        let order = ctx.tasks.shutdown().clone();
+        let (sender, copy) = watch::channel(Live {
+            catalogue: Arc::default(),
+            next_offset: NOT_LOADED,
+        });
+        let own = Arc::clone(&stream);
+        let following = async move {
+            let snapshot = match patient_load(&own, &condition, &order).await {
+                Ok(snapshot) => snapshot,
+                Err(CatalogError::Stopped) => return Ok(()),
+                Err(error) => return Err(error),
+            };
+            let follower = Follower {
+                stream: own,
+                snapshot,
+                sender,
+                condition,
+                order,
+            };
+            follower.swap();
+            follower.run().await
+        };
+        ctx.tasks
+            .spawn("catalogue", OnEnd::StopsTheProcess, following);
+        Self { stream, copy }
+    }
+
+    /// Whether the copy is that of the log, and not the empty one of a beginning.
+    pub fn is_loaded(&self) -> bool {
+        self.copy.borrow().next_offset != NOT_LOADED
     }
 
     /// A copy that never changes, for tests of what stands on the catalogue.
@@ -100,6 +128,26 @@ fn live(snapshot: &Snapshot) -> Live {
     }
 }
 
+/// Loads the catalogue; waits, and says so, while the log cannot be reached.
+async fn patient_load(
+    stream: &Stream,
+    condition: &Condition,
+    order: &Shutdown,
+) -> Result<Snapshot, CatalogError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match first_load(stream).await {
+            Ok(snapshot) => return Ok(snapshot),
+            Err(error) if may_pass(&error) => {
+                tracing::warn!(%error, "the catalogue cannot be read yet");
+                condition.not_ready(error.to_string());
+                wait(order, &mut pause).await?;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
 async fn first_load(stream: &Stream) -> Result<Snapshot, CatalogError> {
     topics::ensure_topics(stream).await?;
     load(stream).await
@@ -127,7 +175,7 @@ struct Follower {
     stream: Stream,
     snapshot: Snapshot,
     sender: watch::Sender<Live>,
-    condition: runtime::Condition,
+    condition: Condition,
     order: Shutdown,
 }
 
@@ -178,7 +226,7 @@ impl Follower {
         self.sender.borrow().next_offset < self.snapshot.next_offset
     }
 
-    fn swap(&mut self) {
+    fn swap(&self) {
         self.sender.send_replace(live(&self.snapshot));
         let revision = self.snapshot.catalogue.revision;
         self.condition.ready(format!("revision {revision}"));

@@ -6,7 +6,7 @@ use crate::io::store::StoreError;
 use model::{StreamEvent, TopicName};
 use runtime::{Condition, Shutdown};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stream::{
     Batch, Commit, GroupEvent, GroupHandle, JoinSpec, Membership, Record, Stream, StreamError,
@@ -25,12 +25,57 @@ const START_AGAIN: Duration = Duration::from_millis(500);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Reads the alert topic as a member of the group.
+/// Which clusters' alert topics are read. Ready while one is: while a cluster is gone, the others'
+/// people must not lose their notifier, and whoever is not watched is paged about by the engine.
+#[derive(Clone)]
+pub struct Reading {
+    condition: Condition,
+    clusters: Arc<Mutex<BTreeMap<String, Result<(), String>>>>,
+}
+
+impl Reading {
+    /// None of them is read yet.
+    pub fn new<'a>(condition: Condition, clusters: impl Iterator<Item = &'a str>) -> Self {
+        let unread = |name: &str| (name.to_owned(), Err("not read yet".to_owned()));
+        Self {
+            condition,
+            clusters: Arc::new(Mutex::new(clusters.map(unread).collect())),
+        }
+    }
+
+    /// Whether there is one alone.
+    fn is_one(&self) -> bool {
+        self.lock().len() == 1
+    }
+
+    fn say(&self, cluster: &str, state: Result<(), String>) {
+        let mut clusters = self.lock();
+        if let Some(known) = clusters.get_mut(cluster) {
+            *known = state;
+        }
+        let each = clusters.iter().map(|(name, state)| match state {
+            Ok(()) => format!("{name}: reading the alert topic"),
+            Err(why) => format!("{name}: {why}"),
+        });
+        let said = each.collect::<Vec<_>>().join("; ");
+        match clusters.values().any(Result::is_ok) {
+            true => self.condition.ready(said),
+            false => self.condition.not_ready(said),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Result<(), String>>> {
+        self.clusters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads the alert topic of a cluster as a member of the group.
 pub struct Intake {
     engine: Arc<Engine>,
+    cluster: String,
     stream: Stream,
     order: Shutdown,
-    condition: Condition,
+    reading: Reading,
     owned: BTreeSet<TopicPartition>,
     /// Owned and not read yet, with the offset to go on from.
     unstarted: BTreeMap<TopicPartition, Option<i64>>,
@@ -44,19 +89,26 @@ enum Flow {
 }
 
 impl Intake {
-    /// An intake; `condition` holds while it reads.
-    pub fn new(engine: Arc<Engine>, stream: Stream, order: Shutdown, condition: Condition) -> Self {
+    /// An intake of the cluster of that name.
+    pub fn new(
+        engine: Arc<Engine>,
+        (cluster, stream): (&str, Stream),
+        order: Shutdown,
+        reading: Reading,
+    ) -> Self {
         Self {
             engine,
+            cluster: cluster.to_owned(),
             stream,
             order,
-            condition,
+            reading,
             owned: BTreeSet::new(),
             unstarted: BTreeMap::new(),
         }
     }
 
-    /// Runs until the order to stop. An error that does not pass ends it.
+    /// Runs until the order to stop. An error that does not pass ends it, where there is no other
+    /// cluster whose people would lose their notifier with that.
     pub async fn run(mut self) -> Result<(), StreamError> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -67,10 +119,11 @@ impl Intake {
                         return Ok(());
                     }
                 }
-                Err(error) if is_final(&error) => return Err(error),
+                Err(error) if is_final(&error) && self.reading.is_one() => return Err(error),
                 Err(error) => {
-                    tracing::warn!(%error, "the alert topic cannot be joined yet");
-                    self.condition.not_ready(error.to_string());
+                    let cluster = &self.cluster;
+                    tracing::warn!(%error, cluster, "the alert topic cannot be joined yet");
+                    self.reading.say(cluster, Err(error.to_string()));
                 }
             }
             if self.rest(&mut pause).await == Flow::Stop {
@@ -100,7 +153,7 @@ impl Intake {
         let handle = member.handle();
         self.owned.clear();
         self.unstarted.clear();
-        self.condition.ready("reading the alert topic");
+        self.reading.say(&self.cluster, Ok(()));
         let order = self.order.clone();
         loop {
             let event = tokio::select! {
@@ -223,12 +276,12 @@ impl Intake {
             while let Err(error) = self.apply(part).await {
                 let source = batch.source();
                 tracing::error!(%error, %source, "alert events cannot be stored yet");
-                self.condition.not_ready(error.to_string());
+                self.reading.say(&self.cluster, Err(error.to_string()));
                 if self.rest(&mut pause).await == Flow::Stop {
                     return Flow::Stop;
                 }
             }
-            self.condition.ready("reading the alert topic");
+            self.reading.say(&self.cluster, Ok(()));
             let Some(last) = part.last() else { continue };
             let commit = Commit {
                 source: batch.source().clone(),

@@ -252,10 +252,7 @@ impl Shared {
             Some(said) => token_of(said, decode),
             None => parameters.p.as_deref().map(Into::into),
         };
-        self.0
-            .tenants
-            .of(token.as_deref())
-            .map_err(|error| Refusal::Unauthorized(error.to_string()))
+        self.0.tenants.of(token.as_deref())
     }
 
     fn say_that_targets_are_ignored(&self, parameters: &Parameters) {

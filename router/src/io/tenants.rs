@@ -1,5 +1,6 @@
 //! All tenants by id and by token, as the live catalogue has them.
 
+use super::answer::Refusal;
 use super::budget::Budget;
 use super::clusters::Known;
 use super::tenant::{Tenant, Terms};
@@ -11,6 +12,7 @@ use model::TenantId;
 use runtime::Clock;
 use schemas::catalogue::{self, Catalogue};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The tenants. Requests only ever hold a tenant's own handle, never a place in a table.
 pub(crate) struct Tenants {
@@ -22,6 +24,8 @@ pub(crate) struct Tenants {
     places: Budget,
     metrics: Metrics,
     clock: Clock,
+    /// Whether the catalogue was read: before that no token is known, and none is unknown.
+    loaded: AtomicBool,
 }
 
 impl Tenants {
@@ -35,15 +39,22 @@ impl Tenants {
             clusters,
             metrics,
             clock,
+            loaded: AtomicBool::new(false),
         }
     }
 
     /// The tenant that holds the token. The table is searched by the token's hash, so that how long it takes says
     /// nothing of the tokens in it.
-    pub(super) fn of(&self, token: Option<&str>) -> Result<Arc<Tenant>, Unauthorized> {
-        let hash = hash_of(token)?;
-        let found = self.by_token.get(&hash).ok_or(Unauthorized::Unknown)?;
-        Ok(Arc::clone(&found))
+    pub(super) fn of(&self, token: Option<&str>) -> Result<Arc<Tenant>, Refusal> {
+        let refuse = |error: Unauthorized| Refusal::Unauthorized(error.to_string());
+        let hash = hash_of(token).map_err(refuse)?;
+        match self.by_token.get(&hash) {
+            Some(found) => Ok(Arc::clone(&found)),
+            None if self.loaded.load(Ordering::Acquire) => Err(refuse(Unauthorized::Unknown)),
+            None => Err(Refusal::Unavailable(
+                "the catalogue was not read yet, so no token is known; send it again".to_owned(),
+            )),
+        }
     }
 
     /// Bytes that the process holds now.
@@ -72,6 +83,7 @@ impl Tenants {
                 self.by_token.insert(token.sha256.0, Arc::clone(&tenant));
             }
         }
+        self.loaded.store(true, Ordering::Release);
     }
 
     fn known(&self, declared: &catalogue::Tenant) -> Arc<Tenant> {

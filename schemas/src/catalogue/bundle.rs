@@ -1,7 +1,10 @@
 //! What evaluation of one tenant reads of the catalogue, under one content hash.
 
 use super::text::{self, shape};
-use super::{Catalogue, Override, Template, extended_template, shipped_templates};
+use super::{
+    Catalogue, Override, SYSTEM_TENANT, Template, extended_template, shipped_templates,
+    system_templates,
+};
 use model::{Span, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -70,8 +73,16 @@ impl Bundle {
         let mut inventory = declared.inventory.clone();
         inventory.sort_unstable();
         inventory.dedup();
+        let mut templates = effective_templates(catalogue);
+        if tenant.as_str() != SYSTEM_TENANT {
+            for system in system_templates() {
+                if !catalogue.templates.contains_key(&system.template) {
+                    templates.remove(&system.template);
+                }
+            }
+        }
         let content = BundleContent {
-            templates: effective_templates(catalogue).into_values().collect(),
+            templates: templates.into_values().collect(),
             overrides: overrides
                 .filter(|o| o.for_.can_apply_to(tenant))
                 .map(|o| Override::clone(o))
@@ -109,10 +120,11 @@ const fn is_one(partitions: &u32) -> bool {
     *partitions == 1
 }
 
-/// The templates of a catalogue over the shipped ones, by name.
+/// The templates of a catalogue over the shipped ones, those of Bongsu itself included, by name.
 pub(super) fn effective_templates(catalogue: &Catalogue) -> BTreeMap<String, Template> {
     let mut written: BTreeMap<String, Template> = shipped_templates()
         .iter()
+        .chain(system_templates())
         .map(|template| (template.template.clone(), template.clone()))
         .collect();
     let own = catalogue.templates.iter();

@@ -44,7 +44,7 @@ pub use schedule::{
     Team, Turn,
 };
 pub use shard::{Epoch, EpochStart, Placement, Shard, ShardProduct};
-pub use shipped::{shipped_files, shipped_templates};
+pub use shipped::{SYSTEM_TENANT, shipped_files, shipped_templates, system_templates};
 pub use step_target::StepTarget;
 pub use template::{
     AppliesTo, Expectation, Given, GivenSeries, Level, OneOrMany, Template, TemplateTest,

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use tests::kafka::Plan;
 use tests::oracle::Producer;
 use tests::proxy::Answers;
-use tests::wait;
+use tests::{wait, web};
 
-use super::plane::{DRAINED, Plane, SOON, Setup};
+use super::plane::{DRAINED, Plane, SOON, Setup, token};
 use super::{dice, figure, scale, turn};
 
 const PROXIED: Plan = Plan {
@@ -181,4 +181,68 @@ async fn row_05_swallowed_acknowledgements_lose_nothing_and_the_producer_repeats
         repeated.is_empty(),
         "repeated without a reason: {repeated:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_04_a_router_that_starts_without_its_brokers_listens_refuses_and_recovers_by_itself() {
+    let _turn = turn().await;
+    let plane = Plane::start(Setup {
+        kafka: PROXIED,
+        consumers: 0,
+        ..Setup::default()
+    })
+    .await;
+    for silent in [true, false] {
+        match silent {
+            true => plane.kafka.proxy(0).black_hole(),
+            false => plane.kafka.proxy(0).refuse(),
+        }
+        let began = Instant::now();
+        let router = plane.process("router", "");
+        let client = web::client();
+        let asked = async |path: &str| {
+            let answer = client.get(format!("{}{path}", router.url())).send().await;
+            answer.map_or(0, |answer| answer.status().as_u16())
+        };
+        wait::holds("the router is alive", SOON, async || {
+            asked("/livez").await == 200
+        })
+        .await;
+        let alive = began.elapsed();
+        let write = async |token: String| {
+            let began = Instant::now();
+            let request = client
+                .post(format!("{}/api/v2/write", router.url()))
+                .header("Authorization", format!("Token {token}"));
+            let answer = request.body("m,host=a v=1 1").send().await;
+            let status = answer.map_or(0, |answer| answer.status().as_u16());
+            (status, began.elapsed())
+        };
+        for token in [token(0), "bongsu_nobody_known".to_owned()] {
+            let (status, took) = write(token).await;
+            assert_eq!(status, 503, "no token is known or unknown yet");
+            assert!(took < Duration::from_secs(2), "{took:?}");
+        }
+        assert_eq!(asked("/readyz").await, 503);
+        assert_eq!(asked("/livez").await, 200);
+        plane.kafka.proxy(0).heal();
+        let began = Instant::now();
+        wait::holds("it takes writes by itself", DRAINED, async || {
+            write(token(0)).await.0 == 204
+        })
+        .await;
+        let recovered = began.elapsed();
+        assert_eq!(write("bongsu_nobody_known".to_owned()).await.0, 401);
+        wait::holds("it is ready", SOON, async || asked("/readyz").await == 200).await;
+        figure(
+            "4",
+            format_args!(
+                "a router started while the broker {}: alive after {:.1} s, 503 meanwhile, takes writes {:.1} s after \
+                 the broker is back",
+                if silent { "is silent" } else { "refuses" },
+                alive.as_secs_f64(),
+                recovered.as_secs_f64()
+            ),
+        );
+    }
 }

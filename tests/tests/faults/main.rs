@@ -6,6 +6,8 @@
 // The tests are the outside world: they have real clocks and tasks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod alarms;
+mod embedded;
 mod handoff;
 mod hostile;
 mod life;
@@ -13,6 +15,7 @@ mod log;
 mod partitions;
 mod plane;
 mod shards;
+mod strangers;
 
 use tests::Dice;
 use tokio::sync::{Semaphore, SemaphorePermit};

@@ -16,7 +16,7 @@ use crate::cli::{Global, Lang, Template as Command};
 use crate::failure::Outcome;
 use crate::print::{self, Table};
 use evaluator::tools::{Language, template_page};
-use schemas::catalogue::shipped_templates;
+use schemas::catalogue::{shipped_templates, system_templates};
 
 pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     match command {
@@ -43,7 +43,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
 
 fn list(global: &Global) {
     let mut table = Table::new(&["template", "title", "measurement", "tests"]);
-    for template in shipped_templates() {
+    for template in shipped_templates().iter().chain(system_templates()) {
         table.row(vec![
             template.template.clone().into(),
             template.title.clone().into(),

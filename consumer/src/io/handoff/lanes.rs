@@ -57,7 +57,8 @@ struct Lane {
     /// Former drainers whose records of the state are to be taken out.
     older: BTreeSet<u64>,
     waiting: VecDeque<Item>,
-    busy: bool,
+    /// The state with the record that is being written; what is saved meanwhile must not know of it.
+    writing: Option<LaneState>,
 }
 
 /// A record's lines are done: which lane, and how many are stored and dead-lettered.
@@ -275,15 +276,17 @@ impl Lanes {
     /// Goes on with a lane until a record of it is on its way.
     fn pump(&mut self, id: &LaneId) {
         loop {
-            let Some(lane) = self.lanes.get_mut(id).filter(|lane| !lane.busy) else {
+            let Some(lane) = self.lanes.get_mut(id).filter(|lane| lane.writing.is_none()) else {
                 return;
             };
             let Some(item) = lane.waiting.front() else {
                 return;
             };
-            let from = match lane.state.admit(&item.envelope) {
+            let mut state = lane.state;
+            let from = match state.admit(&item.envelope) {
                 Admission::Write { from } => from,
                 Admission::Pass => {
+                    lane.state = state;
                     let item = lane.waiting.pop_front();
                     if let Some(item) = item {
                         self.bytes -= item.lines.len();
@@ -297,7 +300,7 @@ impl Lanes {
                 // What was split into lines once is split so again: somebody else wrote it.
                 None => Work::Unreadable(item.lines.clone(), item.envelope.origins.len() - from),
             };
-            lane.busy = true;
+            lane.writing = Some(state);
             self.launch(id.clone(), work);
             return;
         }
@@ -348,9 +351,9 @@ impl Lanes {
         let Some(lane) = self.lanes.get_mut(id) else {
             return;
         };
-        lane.busy = false;
-        if let Some(item) = lane.waiting.pop_front() {
-            lane.state.drained(&item.envelope, stored, dead);
+        if let (Some(mut state), Some(item)) = (lane.writing.take(), lane.waiting.pop_front()) {
+            state.drained(&item.envelope, stored, dead);
+            lane.state = state;
             self.bytes -= item.lines.len();
             self.save(id, item.offset);
         }
@@ -448,10 +451,11 @@ impl Lanes {
         let age = self.open.first_key_value().map_or(0, |(_, taken)| {
             now.saturating_sub(taken.as_nanos()).max(0) / 1_000_000_000
         });
+        let used = self.tools.retentions.used(&self.source, age).await;
         let (shard, partition) = (self.shard.as_str(), self.source.partition);
         self.tools
             .metrics
-            .handoff(shard, partition, &sums, (waiting, age));
+            .handoff(shard, partition, &sums, (waiting, age, used));
     }
 
     fn flow(&mut self) {

@@ -92,10 +92,8 @@ impl Reader {
             Some(said) => token_of(said, decode),
             None => password.map(Into::into),
         };
-        let tenant = self.0.tenants.of(token.as_deref());
-        tenant
-            .map(|tenant| tenant.id.clone())
-            .map_err(|error| Refusal::Unauthorized(error.to_string()))
+        let tenant = self.0.tenants.of(token.as_deref())?;
+        Ok(tenant.id.clone())
     }
 
     /// Reads a body within its limits.
