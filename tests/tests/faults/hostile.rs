@@ -1,4 +1,4 @@
-//! Rows 27 to 30: tenants that mean harm, or know no better, over a real router.
+//! Rows 27 to 29: tenants that mean harm, or know no better, over a real router.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -273,83 +273,4 @@ async fn row_29_new_series_without_end_are_capped_with_a_reason_and_the_old_ones
     assert!(series.len() <= 1_000, "{}", series.len());
     assert_eq!(flowed.len() as u64, bodies + 1);
     assert_eq!(neighbour.keys().collect::<Vec<_>>(), [&204]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn row_30_overload_is_answered_429_and_stays_within_the_cap() {
-    let _turn = alone().await;
-    let plane = Plane::start(Setup {
-        tenants: 2,
-        router: "  in_flight_bytes: 67108864\n  body_bytes: 4194304\n  body_unpacked_bytes: 8388608\n",
-        client: ", queue_bytes: 33554432",
-        ..Setup::default()
-    })
-    .await;
-    let mut load = plane.load(200);
-    load.agents.truncate(1);
-    let producer = plane.produce(&load).await;
-    let until = Instant::now() + scale(Duration::from_secs(12), Duration::from_secs(1_800));
-    let url = format!("{}/api/v2/write", plane.routers[0].url());
-    let floods = (0..SENDERS).map(|flood| {
-        let (client, url) = (web::client(), url.clone());
-        tokio::spawn(async move {
-            let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
-            for number in 0.. {
-                if Instant::now() > until {
-                    break;
-                }
-                let request = client.post(&url).body(flood_body(flood, number));
-                let request = request.header("Authorization", format!("Token {}", token(1)));
-                let status = request
-                    .send()
-                    .await
-                    .map_or(0, |answer| answer.status().as_u16());
-                *answers.entry(status).or_default() += 1;
-            }
-            answers
-        })
-    });
-    let mut answers: BTreeMap<u16, u64> = BTreeMap::new();
-    for flood in join_all(floods).await {
-        for (status, times) in flood.expect("a flood does not fail") {
-            *answers.entry(status).or_default() += times;
-        }
-    }
-    let memory = plane.routers[0].peak_memory().expect("it runs") >> 20;
-    let ledger = producer.stop().await;
-    let balance = plane.judge().keeps(&ledger, DRAINED).await;
-    let promised = answers.get(&204).copied().unwrap_or(0) * FLOOD_LINES;
-    wait::holds(
-        "every promised line of the flood is stored",
-        DRAINED,
-        async || plane.stores[0].count("t1") as u64 >= promised,
-    )
-    .await;
-    figure(
-        "30",
-        format_args!(
-            "{SENDERS} senders without a pause: answers {answers:?}, {promised} lines promised and stored; peak memory of the \
-             router {memory} MiB with 64 MiB of bodies and 32 MiB of records; another tenant's answers {:?}; {balance}",
-            ledger.statuses()
-        ),
-    );
-    assert!(answers.contains_key(&429), "{answers:?}");
-    assert!(memory <= 106, "{memory} MiB");
-}
-
-const FLOOD_LINES: u64 = 5_000;
-const SENDERS: u64 = 192;
-
-fn flood_body(flood: u64, number: u64) -> String {
-    use std::fmt::Write as _;
-    let mut body = String::with_capacity(400_000);
-    for line in 0..FLOOD_LINES {
-        let time = 1_700_000_000_000_000_000 + number * FLOOD_LINES + line;
-        writeln!(
-            body,
-            "flood,host=f{flood} a=1i,b=2i,c=3i,d=\"filling up some space\" {time}"
-        )
-        .expect("text can be written");
-    }
-    body
 }
