@@ -59,14 +59,16 @@ pub fn template_page(language: Language) -> String {
 const ENGLISH: &str = "# The shipped templates\n\n\
     Made by `bongsu template docs`; a test keeps it current. Every template carries tests for firing, not firing, \
     recovery and its pitfall (`bongsu template test`), and those whose input runs on Linux are held against samples of a \
-    real Telegraf (`templates/samples`, recorded by `tests/real/record-samples`).\n\n\
+    real Telegraf (`templates/samples`, recorded by `tests/real/record-samples`). `win_services` and `win_eventlog` run on \
+    Windows only: `windows-service` and `windows-event` follow their documentation and have not seen a real agent.\n\n\
     Change thresholds with overrides, not by copying. stg and dev show P3 at most.\n\n\
     | template | title | levels |\n|---|---|---|\n";
 
 const KOREAN: &str = "# 기본 제공 템플릿\n\n\
     `bongsu template docs --lang ko`로 만들며 테스트가 최신인지 확인한다. 모든 템플릿은 발생, 미발생, 복구, 주의점에 대한 \
     테스트를 지니고(`bongsu template test`), Linux에서 동작하는 입력은 실제 Telegraf의 샘플로 확인한다\
-    (`templates/samples`, `tests/real/record-samples`로 기록).\n\n\
+    (`templates/samples`, `tests/real/record-samples`로 기록). `win_services`와 `win_eventlog`는 Windows에서만 동작하므로 \
+    `windows-service`와 `windows-event`는 문서를 따랐고 실제 에이전트로 확인하지 못했다.\n\n\
     임계값은 복사하지 말고 override로 바꾼다. stg와 dev는 최고 P3로 표시한다.\n\n\
     | 템플릿 | 제목 | 단계 |\n|---|---|---|\n";
 

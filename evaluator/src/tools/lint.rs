@@ -238,6 +238,17 @@ mod tests {
     }
 
     #[test]
+    fn what_is_derived_of_a_tenant_is_missed_by_nobody() {
+        let text = rule("t", "")
+            .replace(
+                "measurement: m, where: {a: b}",
+                "measurement: bongsu_census",
+            )
+            .replace("check: v", "check: hosts_silent");
+        assert_eq!(told(&text, Some("m,a=b,host=x v=1 1\n")), [""; 0]);
+    }
+
+    #[test]
     fn a_rule_that_matches_no_series_is_told_and_one_that_does_is_not() {
         let text = rule("t", "");
         for (points, what) in [

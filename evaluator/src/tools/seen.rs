@@ -1,5 +1,6 @@
 //! Which series there are: measurement, tags and fields of what was sent.
 
+use crate::core::DERIVED;
 use schemas::catalogue::AppliesTo;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +70,8 @@ impl Seen {
         fields: &[String],
         tags: &[String],
     ) -> Option<(&'static str, String)> {
-        if to.measurement == "any" {
+        // What is derived of a tenant is sent by nobody.
+        if to.measurement == "any" || DERIVED.contains(&to.measurement.as_str()) {
             return None;
         }
         let Some(all) = self.by_measurement.get(&to.measurement) else {
