@@ -84,6 +84,8 @@ pub enum Output {
     Json,
     /// One JSON object a line.
     Jsonl,
+    /// Comma separated values; of `incident list` only.
+    Csv,
 }
 
 /// What can be done.
@@ -104,7 +106,7 @@ pub enum Command {
     /// Tenants: customers with a topic, a token and a contract
     #[command(subcommand)]
     Tenant(Tenant),
-    /// Incidents: see, acknowledge, close
+    /// Incidents: see, acknowledge, give away, put off, merge, judge, close
     #[command(subcommand)]
     Incident(Incident),
     /// Silences and maintenance windows: who is not paged, until when, and why
@@ -234,6 +236,24 @@ pub enum Incident {
         /// Only of this tenant
         #[arg(long)]
         tenant: Option<String>,
+        /// Only of these priorities
+        #[arg(long, value_name = "P1,..")]
+        priority: Option<String>,
+        /// Only those whose title, host or template contains this text
+        #[arg(long, value_name = "TEXT")]
+        text: Option<String>,
+    },
+    /// How fast incidents were taken and ended (MTTA, MTTR), by tenant and priority
+    Times {
+        /// Only of this tenant
+        #[arg(long)]
+        tenant: Option<String>,
+        /// Opened since this time, RFC 3339; 30 days ago by default
+        #[arg(long, value_name = "TIME")]
+        since: Option<String>,
+        /// Opened before this time, RFC 3339; now by default
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
     },
     /// One incident with its timeline
     Show {
@@ -244,6 +264,59 @@ pub enum Incident {
     Ack {
         /// The incident's id, or its beginning
         id: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+    },
+    /// Give it to a contact, who is paged; without an answer escalation goes on
+    Assign {
+        /// The incident's id, or its beginning
+        id: String,
+        /// Name of the contact in the catalogue
+        #[arg(long, value_name = "CONTACT")]
+        to: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+    },
+    /// Write into its timeline and its chat room
+    Comment {
+        /// The incident's id, or its beginning
+        id: String,
+        /// What
+        text: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+    },
+    /// Put it off; it pages again when the time is over
+    Snooze {
+        /// The incident's id, or its beginning
+        id: String,
+        /// How long, such as 30m or 4h; 7d at most
+        #[arg(long = "for", value_name = "TIME")]
+        span: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+    },
+    /// Say that it is the same as another; it pages no more while that one is open
+    Merge {
+        /// The incident's id, or its beginning
+        id: String,
+        /// The incident that stays
+        #[arg(long, value_name = "ID")]
+        into: String,
+        /// Who you are; your login name by default
+        #[arg(long, value_name = "NAME", env = "USER")]
+        by: String,
+    },
+    /// Judge it anew: higher asks everybody anew, lower tells nobody
+    Priority {
+        /// The incident's id, or its beginning
+        id: String,
+        /// P1, P2 or P3
+        priority: String,
         /// Who you are; your login name by default
         #[arg(long, value_name = "NAME", env = "USER")]
         by: String,

@@ -44,7 +44,7 @@ impl Table {
     /// The table as text.
     pub(crate) fn render(&self, output: Output) -> String {
         match output {
-            Output::Table => self.columns(),
+            Output::Table | Output::Csv => self.columns(),
             Output::Json => format!("{:#}\n", Value::Array(self.objects().collect())),
             Output::Jsonl => self.objects().map(|object| format!("{object}\n")).collect(),
         }

@@ -2,7 +2,7 @@
 
 use crate::core::{
     Actor, ChannelKind, DeliveryId, Fate, IncidentSummary, Input, Message, ProviderRef, Purpose,
-    Recipient, Status, Via,
+    Recipient, Status, Times, Via,
 };
 use crate::engine::Engine;
 use model::{IncidentId, Priority, TenantId, Timestamp};
@@ -239,11 +239,22 @@ impl Commands {
         self.act(id, Input::Comment { actor, via, text }).await
     }
 
-    async fn act(&self, id: IncidentId, input: Input<'static>) -> Result<Acted, CommandError> {
+    /// Does what a person asks for with an input of the decisions: assign, snooze, merge, priority.
+    pub async fn act(&self, id: IncidentId, input: Input<'static>) -> Result<Acted, CommandError> {
         self.engine
             .act(id, input)
             .await?
             .ok_or(CommandError::NoIncident(id))
+    }
+
+    /// Times to acknowledge and to resolve of what was opened in a period, by tenant and priority.
+    pub async fn times(
+        &self,
+        tenant: Option<&TenantId>,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeMap<(String, Priority), Times>, CommandError> {
+        Ok(self.engine.store.times(tenant, since, until).await?)
     }
 
     /// The actor behind a member id of the chat: the contact of the catalogue that has it, else

@@ -4,14 +4,14 @@
 use crate::commands::{Acted, Changed};
 use crate::config;
 use crate::core::{
-    Action, AlarmKind, ChannelKind, DeliveryId, Fate, Incident, Input, Life, Limits, Message,
-    Purpose, Route, merge_fate, refusal, step, step_lives,
+    Action, AlarmKind, Around, ChannelKind, DeliveryId, Fate, Incident, Input, Life, Limits,
+    Message, Purpose, Route, merge_fate, refusal, step, step_lives,
 };
 use crate::io::channel::Channels;
 use crate::io::directory::People;
 use crate::io::store::{Claimed, Loaded, Store, StoreError, Surroundings, Tx};
 use crate::metrics::Metrics;
-use model::{AlertEvent, CaughtUp, IncidentId, Timestamp};
+use model::{AlertEvent, AlertKind, CaughtUp, IncidentId, Timestamp};
 use runtime::Clock;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -125,7 +125,10 @@ impl Engine {
         let Some(mut loaded) = tx.lock(id).await? else {
             return Ok(None);
         };
-        if let Some(why) = refusal(&loaded.incident, &input) {
+        let directory = self.people.directory();
+        let around = self.around(&mut tx, &loaded.incident, &input).await?;
+        let route = directory.route_for(&loaded.incident, &around);
+        if let Some(why) = refusal(&loaded.incident, &input, route, now) {
             let incident = loaded.incident.summary();
             return Ok(Some(Acted::Unchanged { incident, why }));
         }
@@ -204,11 +207,16 @@ impl Engine {
         effects: &mut Effects,
     ) -> Result<(), StoreError> {
         let directory = self.people.directory();
-        let tenant = loaded.incident.tenant.clone();
+        // Way and neighbours are chosen by the facts that the event brings.
+        let mut as_it_will_be = loaded.incident.clone();
+        if let Input::Alert { event, .. } = &input {
+            as_it_will_be.take_facts(event);
+        }
+        let around = self.around(tx, &as_it_will_be, &input).await?;
         let silences = tx.silences().await?;
         let route = Route {
             silences: &silences,
-            ..directory.route(&tenant)
+            ..directory.route_for(&as_it_will_be, &around)
         };
         let actions = step(&mut loaded.incident, input, route, &self.life, now);
         if actions.is_empty() {
@@ -219,12 +227,40 @@ impl Engine {
         Ok(())
     }
 
+    /// What stands beside the incident, where the decision may depend on it.
+    async fn around(
+        &self,
+        tx: &mut Tx,
+        incident: &Incident,
+        input: &Input<'_>,
+    ) -> Result<Around, StoreError> {
+        let matters = match input {
+            Input::Alert { event, .. } => {
+                !matches!(event.kind, AlertKind::Resolved | AlertKind::Expired)
+            }
+            Input::Acknowledge { .. } | Input::Close { .. } | Input::Comment { .. } => false,
+            _ => true,
+        };
+        if !matters {
+            return Ok(Around::default());
+        }
+        let mut wanted = incident.wanted(&self.people.directory(), self.now());
+        if let Input::Merge { into, .. } = input {
+            wanted.get_or_insert_default().id = Some(*into);
+        }
+        match wanted {
+            Some(wanted) => tx.around(incident, &wanted).await,
+            None => Ok(Around::default()),
+        }
+    }
+
     /// Tells everybody what a durable transaction did.
     pub fn tell(&self, effects: Effects) {
         for (incident, action) in effects.actions {
             match action {
                 Action::Send(delivery) => self.wake_sender(delivery.channel),
                 Action::Alarm(alarm) => self.metrics.alarm(Some(incident), &alarm),
+                Action::Keep => {}
                 Action::Record(entry) => tracing::info!(
                     incident_id = %incident, kind = entry.kind.as_str(), "{}", entry.text
                 ),

@@ -41,4 +41,7 @@ cases!(
     a_silence_holds_pages_back_and_its_end_pages,
     ending_a_silence_pages_what_it_held_back,
     silences_are_read_back_and_changed_as_alertmanager_does,
+    people_give_away_put_off_and_judge_anew,
+    a_host_that_is_down_hides_its_other_alerts,
+    what_is_merged_pages_again_when_the_other_is_over,
 );

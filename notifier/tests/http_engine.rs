@@ -33,6 +33,7 @@ fn directory() -> Directory {
     let step = |contact: &str| Step {
         notify: vec![schemas::catalogue::StepTarget::Contact(contact.to_owned())],
         after: None,
+        channels: Vec::new(),
     };
     let person = |name: &str, language, phone: &str| Person {
         name: name.to_owned(),
@@ -48,9 +49,11 @@ fn directory() -> Directory {
         within: [Some(Span::from_secs(900)), None, None],
         steps: vec![step("kim"), step("lee")],
         repeat: 0,
+        ends: Default::default(),
     };
     Directory {
         tenants: BTreeMap::from([(acme, "default".to_owned())]),
+        care: BTreeMap::new(),
         policies: BTreeMap::from([("default".to_owned(), policy)]),
         people: BTreeMap::from([
             (

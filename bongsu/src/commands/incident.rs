@@ -14,10 +14,50 @@ const PAGE: usize = 500;
 pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     let api = Api::find(global, &settings(global)?).await?;
     match command {
-        Command::List { state, tenant } => {
-            let incidents = api.list(&state, tenant.as_deref()).await?;
-            list(global, incidents);
+        Command::List {
+            state,
+            tenant,
+            priority,
+            text,
+        } => {
+            let wanted = wanted(&state, tenant, priority, text);
+            if global.output == Output::Csv {
+                return api.csv(&wanted).await;
+            }
+            list(global, api.list(&wanted).await?);
             Ok(())
+        }
+        Command::Times {
+            tenant,
+            since,
+            until,
+        } => {
+            let asked = [("tenant", tenant), ("since", since), ("until", until)];
+            let asked = asked.into_iter().filter_map(|(k, v)| Some((k, v?)));
+            let asked: Vec<_> = asked.collect();
+            times(global, &api.query("response-times", &asked).await?);
+            Ok(())
+        }
+        Command::Assign { id, to, by } => {
+            let body = json!({"by": by, "via": "cli", "to": to});
+            api.act(global, &id, "assign", &body, "assigned").await
+        }
+        Command::Comment { id, text, by } => {
+            let body = json!({"by": by, "via": "cli", "text": text});
+            api.act(global, &id, "comment", &body, "commented").await
+        }
+        Command::Snooze { id, span, by } => {
+            let body = json!({"by": by, "via": "cli", "for": span});
+            api.act(global, &id, "snooze", &body, "snoozed").await
+        }
+        Command::Merge { id, into, by } => {
+            let into = api.whole_id(&into).await?;
+            let body = json!({"by": by, "via": "cli", "into": into});
+            api.act(global, &id, "merge", &body, "merged").await
+        }
+        Command::Priority { id, priority, by } => {
+            let body = json!({"by": by, "via": "cli", "priority": priority});
+            api.act(global, &id, "priority", &body, "judged anew").await
         }
         Command::Show { id } => {
             let incident = api
@@ -27,22 +67,67 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             Ok(())
         }
         Command::Ack { id, by } => {
-            let path = format!("incidents/{}/ack", api.whole_id(&id).await?);
-            let answer = api.post(&path, &json!({"by": by, "via": "cli"})).await?;
-            acted(global, &answer, "acknowledged");
-            Ok(())
+            let body = json!({"by": by, "via": "cli"});
+            api.act(global, &id, "ack", &body, "acknowledged").await
         }
         Command::Close {
             id,
             by,
             until_resolved,
         } => {
-            let path = format!("incidents/{}/close", api.whole_id(&id).await?);
             let body = json!({"by": by, "via": "cli", "until_resolved": until_resolved});
-            acted(global, &api.post(&path, &body).await?, "closed");
-            Ok(())
+            api.act(global, &id, "close", &body, "closed").await
         }
     }
+}
+
+/// The query of a list.
+fn wanted(
+    state: &str,
+    tenant: Option<String>,
+    priority: Option<String>,
+    text: Option<String>,
+) -> Vec<(&'static str, String)> {
+    let state = (state != "all").then(|| state.to_owned());
+    let all = [
+        ("state", state),
+        ("tenant", tenant),
+        ("priority", priority),
+        ("q", text),
+    ];
+    all.into_iter().filter_map(|(k, v)| Some((k, v?))).collect()
+}
+
+fn times(global: &Global, answer: &Value) {
+    let mut table = Table::new(&[
+        "tenant",
+        "priority",
+        "opened",
+        "acknowledged",
+        "mtta_seconds",
+        "tta_p90_seconds",
+        "resolved",
+        "mttr_seconds",
+        "ttr_p90_seconds",
+    ]);
+    for row in answer.as_array().into_iter().flatten() {
+        table.row(
+            [
+                "tenant",
+                "priority",
+                "opened",
+                "acknowledged",
+                "mtta_seconds",
+                "tta_p90_seconds",
+                "resolved",
+                "mttr_seconds",
+                "ttr_p90_seconds",
+            ]
+            .map(|name| row[name].clone())
+            .to_vec(),
+        );
+    }
+    print::table(&table, global.output);
 }
 
 fn list(global: &Global, mut incidents: Vec<Value>) {
@@ -149,6 +234,11 @@ fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap_or_default()
 }
 
+fn unreachable(error: reqwest::Error) -> Failure {
+    Failure::from_error(Exit::Unreachable, &error)
+        .hint("is the notifier running? name its address with --api URL")
+}
+
 /// The notifier's API.
 pub(super) struct Api {
     base: String,
@@ -206,16 +296,17 @@ impl Api {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token.expose());
         }
-        let unreachable = |error: reqwest::Error| {
-            Failure::from_error(Exit::Unreachable, &error)
-                .hint("is the notifier running? name its address with --api URL")
-        };
         let answer = request.send().await.map_err(unreachable)?;
+        if answer.status().is_success() {
+            return answer.json().await.map_err(unreachable);
+        }
+        self.refused(answer).await
+    }
+
+    /// What the API said when it did not do what it was asked.
+    async fn refused<T>(&self, answer: reqwest::Response) -> Outcome<T> {
         let status = answer.status();
         let body: Value = answer.json().await.map_err(unreachable)?;
-        if status.is_success() {
-            return Ok(body);
-        }
         let exit = if status.as_u16() == 401 || status.as_u16() == 403 {
             Exit::Auth
         } else {
@@ -231,16 +322,60 @@ impl Api {
         ))
     }
 
-    /// Every incident in those states, page by page.
-    async fn list(&self, state: &str, tenant: Option<&str>) -> Outcome<Vec<Value>> {
+    async fn query(&self, path: &str, query: &[(&str, String)]) -> Outcome<Value> {
+        let url = format!("{}/api/v1/{path}", self.base);
+        self.ask(self.http.get(url).query(query)).await
+    }
+
+    /// Does something to an incident, and says what came of it.
+    async fn act(
+        &self,
+        global: &Global,
+        id: &str,
+        what: &str,
+        body: &Value,
+        word: &str,
+    ) -> Outcome {
+        let path = format!("incidents/{}/{what}", self.whole_id(id).await?);
+        acted(global, &self.post(&path, body).await?, word);
+        Ok(())
+    }
+
+    /// Prints the incidents as CSV, part by part.
+    async fn csv(&self, wanted: &[(&'static str, String)]) -> Outcome {
+        let mut cursor: Option<String> = None;
+        loop {
+            let first = cursor.is_none();
+            let mut query = wanted.to_vec();
+            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+            let url = format!("{}/api/v1/incidents.csv", self.base);
+            let mut request = self.http.get(url).query(&query);
+            if let Some(token) = &self.token {
+                request = request.bearer_auth(token.expose());
+            }
+            let answer = request.send().await.map_err(unreachable)?;
+            if !answer.status().is_success() {
+                return self.refused(answer).await;
+            }
+            let next = answer.headers().get("x-next-cursor").cloned();
+            let text = answer.text().await.map_err(unreachable)?;
+            // Only the first part brings the headings.
+            let skipped = text.find('\n').filter(|_| !first).map_or(0, |end| end + 1);
+            print::text(&text[skipped..]);
+            cursor = next.and_then(|next| next.to_str().ok().map(str::to_owned));
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Every wanted incident, page by page.
+    async fn list(&self, wanted: &[(&'static str, String)]) -> Outcome<Vec<Value>> {
         let mut incidents = Vec::new();
         let mut cursor: Option<String> = None;
         loop {
             let mut query = vec![("limit", PAGE.to_string())];
-            if state != "all" {
-                query.push(("state", state.to_owned()));
-            }
-            query.extend(tenant.map(|tenant| ("tenant", tenant.to_owned())));
+            query.extend_from_slice(wanted);
             query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
             let url = format!("{}/api/v1/incidents", self.base);
             let page = self.ask(self.http.get(url).query(&query)).await?;
@@ -257,7 +392,7 @@ impl Api {
         if beginning.len() == 32 {
             return Ok(beginning.to_owned());
         }
-        let incidents = self.list("all", None).await?;
+        let incidents = self.list(&[]).await?;
         let matching: Vec<&str> = incidents
             .iter()
             .map(|incident| text(incident, "id"))

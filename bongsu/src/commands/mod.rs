@@ -27,6 +27,14 @@ pub(crate) use access::Access;
 /// Runs the command.
 pub(crate) async fn run(cli: Cli) -> Outcome {
     let Cli { global, command } = cli;
+    let listed = matches!(
+        &command,
+        Command::Incident(crate::cli::Incident::List { .. })
+    );
+    if global.output == crate::cli::Output::Csv && !listed {
+        return Err(Failure::new(Exit::Usage, "this command has no CSV form")
+            .hint("`bongsu incident list -o csv` has one; -o json is for scripts"));
+    }
     match command {
         Command::Up(up) => up::run(&global, up).await,
         Command::Router(listen) => service::router(&global, listen).await,

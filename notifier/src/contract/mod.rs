@@ -4,6 +4,7 @@
 //! Each case starts real replicas over an embedded log, with a clock that the case moves and
 //! channels that write down what they are given.
 
+mod hands;
 mod paging;
 mod recorder;
 mod sharing;
@@ -12,6 +13,10 @@ mod storage;
 mod trouble;
 mod world;
 
+pub use hands::{
+    a_host_that_is_down_hides_its_other_alerts, people_give_away_put_off_and_judge_anew,
+    what_is_merged_pages_again_when_the_other_is_over,
+};
 pub use paging::{
     a_p1_goes_to_room_and_phone_and_the_recovery_to_the_same, a_restart_keeps_the_deadlines,
     an_event_that_comes_again_changes_nothing, late_events_page_when_the_evaluator_caught_up,

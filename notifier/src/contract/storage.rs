@@ -34,8 +34,10 @@ fn room_only() -> Directory {
         steps: vec![Step {
             notify: Vec::new(),
             after: None,
+            channels: Vec::new(),
         }],
         repeat: 0,
+        ends: Default::default(),
     };
     Directory {
         policies: [("default".to_owned(), policy)].into(),
@@ -86,6 +88,17 @@ pub async fn incidents_are_read_back_as_they_were_kept(world: World) {
     kept.reopens_at = Some(now(&world));
     kept.ack_runs_out_at = kept.reopens_at;
     kept.catches_up_at = kept.reopens_at;
+    kept.assigned = Some(first());
+    kept.pinned = true;
+    kept.hold = Some(crate::core::Hold {
+        kind: crate::core::HoldKind::Merged,
+        by: Some(kept.id),
+        why: "it's the \"same\"".to_owned(),
+        since: now(&world),
+        until: now(&world),
+    });
+    kept.grouped_by = Some("template=cpu-usage".to_owned());
+    kept.digest_at = kept.reopens_at;
     kept.told.clear();
     kept.escalation.target = Some(crate::core::Target::Everyone);
     loaded.incident = kept.clone();

@@ -70,6 +70,7 @@ fn policy(n: usize) -> Policy {
             "{name}{n}"
         ))],
         after: None,
+        channels: Vec::new(),
     };
     let both = vec![ChannelKind::Chat, ChannelKind::Sms];
     Policy {
@@ -82,6 +83,7 @@ fn policy(n: usize) -> Policy {
         ],
         steps: vec![step("first"), step("second")],
         repeat: 0,
+        ends: Default::default(),
     }
 }
 
@@ -101,6 +103,7 @@ fn person(name: &str, n: usize) -> (String, Person) {
 fn directory() -> Directory {
     let mut directory = Directory {
         tenants: BTreeMap::new(),
+        care: BTreeMap::new(),
         policies: BTreeMap::new(),
         people: BTreeMap::new(),
         roster: Default::default(),

@@ -15,6 +15,8 @@ pub enum Action {
     Send(Box<Delivery>),
     /// Tell those who run Bongsu: log it as an error, and count it.
     Alarm(Alarm),
+    /// Keep the new state, of which there is nothing to say.
+    Keep,
 }
 
 /// An entry of the timeline.
@@ -105,6 +107,24 @@ word! {
         Acknowledged = "acknowledged",
         /// The acknowledgement ran out.
         AckRanOut = "ack_ran_out",
+        /// Given to a person.
+        Assigned = "assigned",
+        /// Put off by a person.
+        Snoozed = "snoozed",
+        /// Said by a person to be the same as another.
+        Merged = "merged",
+        /// Another explains it: it does not page.
+        Inhibited = "inhibited",
+        /// Another of its group tells of it: it does not page itself.
+        Grouped = "grouped",
+        /// It waits a moment for what may explain it, or for its group.
+        Waits = "waits",
+        /// What held it back is over.
+        Released = "released",
+        /// Those who joined its group are told.
+        Digest = "digest",
+        /// Routed to a policy of its own, or to nobody.
+        Routed = "routed",
         /// Closed by hand.
         Closed = "closed",
         /// Written by a person.

@@ -1,6 +1,8 @@
 //! Who is paged how: the catalogue's tenants, policies and contacts in the form that decisions use.
 
+use super::around::{Around, NOTHING};
 use super::duty::Roster;
+use super::incident::Incident;
 use super::message::Recipient;
 use super::silence::Silences;
 use super::words::{ChannelKind, Language};
@@ -20,6 +22,8 @@ const P2_WITHIN: Span = Span::from_secs(60 * 60);
 pub struct Directory {
     /// Policy by tenant.
     pub tenants: BTreeMap<TenantId, String>,
+    /// What is said of a tenant's incidents beside its policy, where something is.
+    pub care: BTreeMap<TenantId, Care>,
     /// Policies by name.
     pub policies: BTreeMap<String, Policy>,
     /// Contacts by name.
@@ -43,6 +47,80 @@ pub struct Policy {
     pub steps: Vec<Step>,
     /// How often they begin again.
     pub repeat: u32,
+    /// What ends it.
+    pub ends: Ends,
+}
+
+pub use catalogue::Ends;
+
+/// Who takes care of a tenant's incidents, beside its policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Care {
+    /// Where some go instead; the first that fits holds.
+    pub routing: Vec<Rule>,
+    /// Which explain others.
+    pub dependencies: Vec<Dependency>,
+    /// Which belong together.
+    pub grouping: Option<Grouping>,
+}
+
+/// Which incidents are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selector {
+    /// Of this template.
+    pub template: Option<String>,
+    /// Of one of these priorities; none is any.
+    pub priority: Vec<Priority>,
+    /// With these tags.
+    pub tags: BTreeMap<String, String>,
+    /// With this text in title or reason.
+    pub text: Option<String>,
+}
+
+/// Where some incidents go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Which.
+    pub when: Selector,
+    /// Where to.
+    pub to: RouteTo,
+}
+
+/// Where a rule leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RouteTo {
+    /// To another policy.
+    Policy(String),
+    /// To a policy of one step, by the channels of the tenant's own.
+    Step(Box<Policy>),
+    /// To nobody.
+    Nobody,
+}
+
+/// Incidents that others explain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dependency {
+    /// Its name.
+    pub name: String,
+    /// Template of the one that explains.
+    pub on: String,
+    /// Which it explains.
+    pub hides: Selector,
+    /// Tags with the same value in both.
+    pub same: Vec<String>,
+}
+
+/// Incidents that page together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grouping {
+    /// `template`, or tags.
+    pub by: Vec<String>,
+    /// How long the first waits.
+    pub wait: Span,
+    /// How often those who joined are told.
+    pub interval: Span,
+    /// Up to so many are told by name.
+    pub cap: u32,
 }
 
 /// One step of a policy.
@@ -52,6 +130,8 @@ pub struct Step {
     pub notify: Vec<StepTarget>,
     /// The time after the step before; none: the priority's time to acknowledge.
     pub after: Option<Span>,
+    /// By these channels; empty: by those of the priority.
+    pub channels: Vec<ChannelKind>,
 }
 
 /// A contact.
@@ -80,6 +160,12 @@ pub struct Route<'a> {
     pub problem: Option<Problem<'a>>,
     /// What is silenced.
     pub silences: &'a Silences,
+    /// The rule that chose it, from 1, where one did.
+    pub rule: Option<usize>,
+    /// A rule says that nobody is told.
+    pub nobody: bool,
+    /// What is open beside the incident.
+    pub around: &'a Around,
 }
 
 /// What is wrong with a route.
@@ -121,6 +207,7 @@ impl Directory {
             tenants: tenants
                 .map(|(id, tenant)| (id.clone(), tenant.escalation_policy.clone()))
                 .collect(),
+            care: care(catalogue),
             policies: policies
                 .map(|(name, policy)| (name.clone(), Policy::from(&**policy)))
                 .collect(),
@@ -149,7 +236,43 @@ impl Directory {
             policy,
             problem,
             silences: Silences::NONE,
+            rule: None,
+            nobody: false,
+            around: &NOTHING,
         }
+    }
+
+    /// The way of one incident's pages: the tenant's, or that of the first rule that takes it.
+    pub fn route_for<'a>(&'a self, incident: &'a Incident, around: &'a Around) -> Route<'a> {
+        let mut route = self.route(&incident.tenant);
+        route.around = around;
+        let rules = self.care.get(&incident.tenant);
+        let mut rules = rules
+            .map_or(&[][..], |care| &care.routing)
+            .iter()
+            .enumerate();
+        let found = rules.find(|(_, rule)| {
+            // A P1 is never routed to nobody.
+            let nobody = rule.to == RouteTo::Nobody && incident.priority == Priority::P1;
+            !nobody && rule.when.takes(incident)
+        });
+        let Some((n, rule)) = found else { return route };
+        route.rule = Some(n + 1);
+        match &rule.to {
+            RouteTo::Nobody => route.nobody = true,
+            RouteTo::Step(policy) => {
+                route.policy = Some(policy);
+                route.problem = None;
+            }
+            RouteTo::Policy(name) => match self.policies.get(name) {
+                Some(policy) => {
+                    route.policy = Some(policy);
+                    route.problem = None;
+                }
+                None => route.problem = Some(Problem::NoPolicy(name)),
+            },
+        }
+        route
     }
 
     /// The contact whose member id in the chat this is.
@@ -212,6 +335,81 @@ impl From<&catalogue::Contact> for Person {
     }
 }
 
+/// What the tenants of a catalogue say beside their policy.
+fn care(catalogue: &catalogue::Catalogue) -> BTreeMap<TenantId, Care> {
+    let tenants = catalogue.tenants.iter();
+    let care = tenants.map(|(id, tenant)| {
+        let own = catalogue
+            .escalation_policies
+            .get(&tenant.escalation_policy)
+            .or_else(|| catalogue.escalation_policies.get(DEFAULT_POLICY));
+        let rules = tenant.routing.iter().map(|rule| Rule {
+            when: Selector::from(&rule.when),
+            to: match &rule.to {
+                catalogue::RouteTarget::Nobody => RouteTo::Nobody,
+                catalogue::RouteTarget::Policy(name) => RouteTo::Policy(name.clone()),
+                catalogue::RouteTarget::To(target) => {
+                    RouteTo::Step(Box::new(one_step(own.map(|own| &**own), target)))
+                }
+            },
+        });
+        let dependencies = tenant.dependencies.iter().map(|each| Dependency {
+            name: each.dependency.clone(),
+            on: each.on.clone(),
+            hides: Selector::from(&each.hides),
+            same: each.same.clone(),
+        });
+        let grouping = tenant.grouping.as_ref().map(|grouping| Grouping {
+            by: grouping.by.clone(),
+            wait: grouping.wait,
+            interval: grouping.interval,
+            cap: grouping.cap,
+        });
+        let care = Care {
+            routing: rules.collect(),
+            dependencies: dependencies.collect(),
+            grouping,
+        };
+        (id.clone(), care)
+    });
+    care.filter(|(_, care)| *care != Care::default()).collect()
+}
+
+/// A policy of one step, otherwise like `own`.
+fn one_step(own: Option<&catalogue::EscalationPolicy>, target: &StepTarget) -> Policy {
+    let step = Step {
+        notify: vec![target.clone()],
+        after: None,
+        channels: Vec::new(),
+    };
+    let like = own.map_or_else(
+        || Policy {
+            room: None,
+            channels: Priority::ALL.map(|_| vec![ChannelKind::Sms, ChannelKind::Chat]),
+            within: [None; 3],
+            steps: Vec::new(),
+            repeat: 0,
+            ends: Ends::Acknowledged,
+        },
+        Policy::from,
+    );
+    Policy {
+        steps: vec![step],
+        ..like
+    }
+}
+
+impl From<&catalogue::Selector> for Selector {
+    fn from(selector: &catalogue::Selector) -> Self {
+        Self {
+            template: selector.template.clone(),
+            priority: selector.priority.iter().map(|word| word.0).collect(),
+            tags: selector.tags.clone(),
+            text: selector.text.clone(),
+        }
+    }
+}
+
 impl From<&catalogue::EscalationPolicy> for Policy {
     fn from(policy: &catalogue::EscalationPolicy) -> Self {
         let channels = |priority| {
@@ -221,6 +419,7 @@ impl From<&catalogue::EscalationPolicy> for Policy {
         let steps = policy.steps.iter().map(|step| Step {
             notify: step.notify.clone(),
             after: step.after,
+            channels: step.channels.iter().map(|kind| ChannelKind::from(*kind)).collect(),
         });
         let within = policy.acknowledge_within;
         Self {
@@ -229,6 +428,7 @@ impl From<&catalogue::EscalationPolicy> for Policy {
             within: [within.p1, within.p2, within.p3],
             steps: steps.collect(),
             repeat: u32::from(policy.repeat),
+            ends: policy.ends,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an event of the evaluator does to an incident.
 
 use super::action::{AlarmKind, EntryKind};
+use super::incident::Incident;
 use super::message::Purpose;
 use super::step::{Seen, Turn};
 use super::words::Status;
@@ -26,6 +27,7 @@ impl Turn<'_> {
             AlertKind::Lowered if event.priority > Some(self.incident.priority) => {
                 self.raised(event, late);
             }
+            AlertKind::Lowered if self.incident.pinned => self.lowered_by_itself(event),
             AlertKind::Lowered => self.lowered(event, late),
             AlertKind::Resolved => self.over(event, EntryKind::Resolved, Purpose::Resolved),
             AlertKind::Expired => self.over(event, EntryKind::Expired, Purpose::Expired),
@@ -132,13 +134,19 @@ impl Turn<'_> {
         if over {
             // Its firing is among the missing events: better told late than never.
             self.open(purpose, late);
-        } else if self.incident.priority == Priority::P3 {
-            self.incident.ack_runs_out_at = None;
-            // A first page that still waits is not cancelled by going down.
-            if self.incident.escalation.paged {
-                self.stop_escalation();
-            }
+        } else {
+            self.lower_pace();
         }
+    }
+
+    /// A person set the priority: it does not go down by itself.
+    fn lowered_by_itself(&mut self, event: &AlertEvent) {
+        let set = self.incident.priority;
+        self.take_facts(event);
+        self.incident.priority = set;
+        let text = format!("{}; it stays a {set}, as a person set it", said(event));
+        self.record(EntryKind::Lowered, text);
+        self.incident.firing = true;
     }
 
     /// The condition is over: the incident closes by itself, and who was told hears of it.
@@ -168,6 +176,13 @@ impl Turn<'_> {
     /// Opens the incident, or asks anew, and pages: at once, or when the evaluator caught up.
     pub(super) fn open(&mut self, purpose: Purpose, late: bool) {
         let incident = &mut *self.incident;
+        // Who put it off, or away, did so before it was as it is now.
+        incident.hold = None;
+        incident.digest_at = None;
+        if incident.status == Status::Closed {
+            incident.assigned = None;
+            incident.pinned = false;
+        }
         incident.peak = match incident.status {
             Status::Closed => incident.priority,
             Status::Open | Status::Acknowledged => incident.peak.max(incident.priority),
@@ -206,6 +221,8 @@ impl Turn<'_> {
         self.incident.ack_runs_out_at = None;
         self.incident.reopens_at = None;
         self.incident.catches_up_at = None;
+        self.incident.hold = None;
+        self.incident.digest_at = None;
     }
 
     fn has_future(&self) -> bool {
@@ -218,7 +235,14 @@ impl Turn<'_> {
     }
 
     fn take_facts(&mut self, event: &AlertEvent) {
-        let incident = &mut *self.incident;
+        self.incident.take_facts(event);
+    }
+}
+
+impl Incident {
+    /// Takes over what an event says of it.
+    pub fn take_facts(&mut self, event: &AlertEvent) {
+        let incident = self;
         incident.priority = event.priority.unwrap_or(incident.priority);
         incident.value = event.value;
         incident.threshold = event.threshold;

@@ -1,5 +1,6 @@
 //! The state of one incident.
 
+use super::hold::Hold;
 use super::message::{IncidentSummary, Purpose, Recipient};
 use super::words::{Actor, ChannelKind, Status};
 use model::{AlertEvent, IncidentId, Priority, TenantId, Timestamp};
@@ -65,6 +66,16 @@ pub struct Incident {
     pub reopens_at: Option<Timestamp>,
     /// A late event waits until this for the word that the evaluator caught up.
     pub catches_up_at: Option<Timestamp>,
+    /// Whom somebody gave it to.
+    pub assigned: Option<Actor>,
+    /// A person set its priority; the evaluator's word alone does not lower it.
+    pub pinned: bool,
+    /// What holds it back.
+    pub hold: Option<Hold>,
+    /// What its tenant groups it by.
+    pub grouped_by: Option<String>,
+    /// When, as the leader of a group, it tells of those that joined.
+    pub digest_at: Option<Timestamp>,
     /// Who heard of it and has not heard of its end, sorted.
     pub told: Vec<Told>,
 }
@@ -148,6 +159,11 @@ impl Incident {
             ack_runs_out_at: None,
             reopens_at: None,
             catches_up_at: None,
+            assigned: None,
+            pinned: false,
+            hold: None,
+            grouped_by: None,
+            digest_at: None,
             told: Vec::new(),
         }
     }
@@ -159,6 +175,8 @@ impl Incident {
             self.ack_runs_out_at,
             self.reopens_at,
             self.catches_up_at,
+            self.hold.as_ref().map(|hold| hold.until),
+            self.digest_at,
         ]
         .into_iter()
         .flatten()
@@ -188,11 +206,19 @@ impl Incident {
             acknowledged: self.acknowledged.clone(),
             closed: self.closed.clone(),
             due: match self.status {
-                Status::Open => self.escalation.at.or(self.catches_up_at),
-                Status::Acknowledged => self.ack_runs_out_at,
+                Status::Open => self
+                    .escalation
+                    .at
+                    .or(self.catches_up_at)
+                    .or(self.hold.as_ref().map(|hold| hold.until)),
+                Status::Acknowledged => self
+                    .ack_runs_out_at
+                    .or(self.hold.as_ref().map(|hold| hold.until)),
                 Status::Closed => self.reopens_at,
             },
             until_resolved: self.until_resolved,
+            assigned: self.assigned.clone(),
+            hold: self.hold.clone(),
             revision: self.revision,
         }
     }

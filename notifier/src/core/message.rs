@@ -1,5 +1,6 @@
 //! What is said to a person or room, and what a provider answers.
 
+use super::hold::Hold;
 use super::words::{Actor, ChannelKind, Language, Status, not_a};
 use model::{IncidentId, InvalidName, Priority, Span, TenantId, Timestamp};
 use std::fmt;
@@ -63,6 +64,12 @@ pub enum Purpose {
     RanOut,
     /// The acknowledgement ran out: its owner is asked whether they still work on it.
     AckRanOut,
+    /// Somebody gave it to this person: act.
+    Assigned,
+    /// The time that it was put off for is over: act.
+    SnoozeOver,
+    /// Others joined its group.
+    Digest,
     /// Somebody has it.
     Acknowledged,
     /// Closed by hand.
@@ -77,13 +84,16 @@ pub enum Purpose {
 
 impl Purpose {
     /// All, in the order of their declaration.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Firing,
         Self::Reopened,
         Self::Raised,
         Self::Escalated,
         Self::RanOut,
         Self::AckRanOut,
+        Self::Assigned,
+        Self::SnoozeOver,
+        Self::Digest,
         Self::Acknowledged,
         Self::Closed,
         Self::Resolved,
@@ -100,6 +110,9 @@ impl Purpose {
             Self::Escalated => "escalated",
             Self::RanOut => "ran_out",
             Self::AckRanOut => "ack_ran_out",
+            Self::Assigned => "assigned",
+            Self::SnoozeOver => "snooze_over",
+            Self::Digest => "digest",
             Self::Acknowledged => "acknowledged",
             Self::Closed => "closed",
             Self::Resolved => "resolved",
@@ -124,10 +137,15 @@ impl Purpose {
             | Self::Raised
             | Self::Escalated
             | Self::RanOut
-            | Self::AckRanOut => true,
-            Self::Acknowledged | Self::Closed | Self::Resolved | Self::Expired | Self::Comment => {
-                false
-            }
+            | Self::AckRanOut
+            | Self::Assigned
+            | Self::SnoozeOver => true,
+            Self::Digest
+            | Self::Acknowledged
+            | Self::Closed
+            | Self::Resolved
+            | Self::Expired
+            | Self::Comment => false,
         }
     }
 }
@@ -195,6 +213,10 @@ pub struct IncidentSummary {
     pub due: Option<Timestamp>,
     /// Closed by hand until its condition is over: it does not reopen after 10 minutes.
     pub until_resolved: bool,
+    /// Whom somebody gave it to.
+    pub assigned: Option<Actor>,
+    /// What holds it back: it is open and does not page.
+    pub hold: Option<Hold>,
     /// Counts every change; a screen that has a higher one is newer.
     pub revision: u64,
 }

@@ -2,11 +2,15 @@
 //! clock.
 
 mod action;
+mod around;
 mod audit;
 mod delivery;
 mod directory;
 mod duty;
 mod events;
+mod figures;
+mod hands;
+mod hold;
 mod incident;
 mod matcher;
 mod message;
@@ -23,22 +27,32 @@ mod properties;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_around;
+#[cfg(test)]
 mod tests_duty;
 #[cfg(test)]
 mod tests_events;
+#[cfg(test)]
+mod tests_hands;
 #[cfg(test)]
 mod tests_silence;
 #[cfg(test)]
 mod world;
 
 pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
+pub use around::{Around, Neighbour, News, Reason, Wanted as WantedAround};
 pub use audit::{Finding, audit};
 pub use delivery::{
     Attempt, By, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,
     after_sending, entry, merge_fate, step_lives,
 };
-pub use directory::{Directory, Person, Policy, Route, Step};
+pub use directory::{
+    Care, Dependency, Directory, Ends, Grouping, Person, Policy, Route, RouteTo, Rule, Selector,
+    Step,
+};
 pub use duty::Roster;
+pub use figures::{Figures, Moment, Times};
+pub use hold::{Hold, HoldKind};
 pub use incident::{Escalation, Incident, Target, Told};
 pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{

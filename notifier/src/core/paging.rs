@@ -1,7 +1,9 @@
 //! The policy: who is paged when, who is skipped and why, and who hears of the end.
 
 use super::action::{AlarmKind, EntryKind};
+use super::around::HOST_DOWN;
 use super::duty::Moment;
+use super::hold::HoldKind;
 use super::incident::{Escalation, Target, Told};
 use super::matcher::Labels;
 use super::message::{Purpose, Recipient};
@@ -15,8 +17,70 @@ use model::{Priority, Span};
 const LEAST_WAIT: Span = Span::from_secs(1);
 
 impl Turn<'_> {
-    /// Begins the policy anew, from its first step.
+    /// Begins the policy anew: at once, after a moment in which another incident may explain this
+    /// one, or not at all when one does.
     pub(super) fn begin_policy(&mut self, opening: Purpose) {
+        self.incident.escalation = Escalation {
+            opening,
+            ..Escalation::idle()
+        };
+        if self.waits_a_moment() || self.is_held_back() {
+            return;
+        }
+        self.page_now(opening);
+    }
+
+    /// Whether the first page waits: a host's silence for its tenant's, the first of a group for
+    /// the others.
+    fn waits_a_moment(&mut self) -> bool {
+        let care = self.route.directory.care.get(&self.incident.tenant);
+        let grouping = care.and_then(|care| care.grouping.as_ref());
+        self.incident.grouped_by = grouping.map(|grouping| self.incident.group_of(grouping));
+        let of_group = grouping
+            .filter(|_| self.incident.priority < Priority::P1)
+            .filter(|_| self.route.around.leader.is_none())
+            .map_or(Span::ZERO, |grouping| grouping.wait);
+        let down = self.incident.template == HOST_DOWN;
+        let of_host = if down {
+            self.life.host_down_waits
+        } else {
+            Span::ZERO
+        };
+        let (wait, why) = if of_host >= of_group {
+            (
+                of_host,
+                "a host's silence waits for the word that its whole tenant is silent",
+            )
+        } else {
+            (of_group, "the first of its group waits for others")
+        };
+        if wait <= Span::ZERO {
+            return false;
+        }
+        self.hold(HoldKind::Waits, None, self.now.plus(wait), why);
+        self.record(EntryKind::Waits, format!("waits {wait}: {why}"));
+        true
+    }
+
+    /// Begins the policy from its first step.
+    pub(super) fn page_now(&mut self, opening: Purpose) {
+        let care = self.route.directory.care.get(&self.incident.tenant);
+        let grouping = care.and_then(|care| care.grouping.as_ref());
+        self.incident.digest_at = grouping.map(|grouping| self.now.plus(grouping.interval));
+        if let Some(rule) = self.route.rule {
+            let to = if self.route.nobody {
+                "nobody is told; it is only recorded"
+            } else {
+                "it goes its own way"
+            };
+            self.record(
+                EntryKind::Routed,
+                format!("routing rule {rule} of the tenant: {to}"),
+            );
+        }
+        if self.route.nobody {
+            return;
+        }
         if let Some(problem) = self.route.problem {
             let text = problem.to_string();
             self.record(EntryKind::Misconfigured, text.clone());
@@ -39,7 +103,7 @@ impl Turn<'_> {
         // Every branch moves the time on, or the target towards "everyone", which moves the time
         // on.
         while self.incident.escalation.at.is_some_and(|at| at <= self.now) {
-            if self.is_silenced() || self.waits_for_the_morning() {
+            if self.is_held_back() || self.is_silenced() || self.waits_for_the_morning() {
                 return;
             }
             match self.incident.escalation.target {
@@ -256,9 +320,17 @@ impl Turn<'_> {
         if self.route.silences.quiet(&labels, self.now).is_some() {
             return false;
         }
-        let Some((contact, person)) =
-            contact.and_then(|name| Some((name, self.route.directory.people.get(name)?)))
-        else {
+        contact.is_some_and(|contact| self.page_person(Purpose::AckRanOut, contact, None))
+    }
+
+    /// Pages one contact by the channels of the priority. False when there is no way to them.
+    pub(super) fn page_person(
+        &mut self,
+        purpose: Purpose,
+        contact: &str,
+        note: Option<String>,
+    ) -> bool {
+        let Some(person) = self.route.directory.people.get(contact) else {
             return false;
         };
         let channels = self
@@ -278,12 +350,37 @@ impl Turn<'_> {
         if to.is_empty() {
             return false;
         }
-        let text = format!("asked whether it is still in hand: {}", names(&to));
+        let text = match purpose {
+            Purpose::AckRanOut => {
+                format!("asked whether it is still in hand: {}", names(&to))
+            }
+            _ => format!("{} by {}", purpose.as_str(), names(&to)),
+        };
         self.record(EntryKind::Page, text);
         for told in to {
-            self.send(Purpose::AckRanOut, told, Vec::new(), None);
+            self.send(purpose, told, Vec::new(), note.clone());
         }
         true
+    }
+
+    /// The leader of a group tells of those that joined it.
+    pub(super) fn digest(&mut self) {
+        let care = self.route.directory.care.get(&self.incident.tenant);
+        let grouping = care.and_then(|care| care.grouping.as_ref());
+        self.incident.digest_at = grouping.map(|grouping| self.now.plus(grouping.interval));
+        let news = &self.route.around.news;
+        let told = self.incident.told.clone();
+        if news.joined == 0 || told.is_empty() {
+            return self.keep();
+        }
+        let text = news.told(grouping.map_or(u32::MAX, |grouping| grouping.cap));
+        self.record(
+            EntryKind::Digest,
+            format!("{text}; told to {}", names(&told)),
+        );
+        for told in told {
+            self.send(Purpose::Digest, told, Vec::new(), Some(text.clone()));
+        }
     }
 
     /// Who was told of the firing is told of the end.
@@ -327,7 +424,8 @@ impl Turn<'_> {
         let escalation = &mut self.incident.escalation;
         let waits = escalation.at.is_some_and(|at| at > self.now);
         let within_round = match escalation.target {
-            Some(Target::Step(position)) => position > 0,
+            // A round that begins again keeps its pace; who was asked before the first step does not.
+            Some(Target::Step(position)) => position > 0 || escalation.round == 0,
             Some(Target::Everyone) => true,
             None => false,
         };

@@ -46,22 +46,19 @@ pub(super) fn reach<'s>(
         return Reach::default();
     };
     let mut found = Reach::default();
-    let mut channels = BTreeSet::new();
-    for channel in policy.channels(priority) {
-        if route.directory.channels.contains(channel) {
-            channels.insert(*channel);
-        } else {
-            found
-                .missing
-                .push(format!("no provider of {channel} is configured"));
-        }
-    }
-    if channels.contains(&ChannelKind::Chat) {
-        found.room = policy.room.as_deref().map(room);
-        found.room_suffices = channels.len() == 1;
-    }
     let mut seen = BTreeSet::new();
+    let mut all_channels = BTreeSet::new();
     for step in steps {
+        let wanted = match step.channels.as_slice() {
+            [] => policy.channels(priority),
+            own => own,
+        };
+        let channels = configured(&mut found, route, wanted);
+        if channels.contains(&ChannelKind::Chat) {
+            found.room = policy.room.as_deref().map(room);
+        }
+        all_channels.extend(channels.iter().copied());
+        found.room_suffices = found.room.is_some() && all_channels.len() == 1;
         let meant = route.directory.roster.meant(&step.notify, moment);
         found.all_before |= meant.all_before;
         found.because.extend(meant.because);
@@ -73,6 +70,26 @@ pub(super) fn reach<'s>(
         }
     }
     found
+}
+
+/// Those of the channels that have a provider.
+fn configured(
+    found: &mut Reach,
+    route: Route<'_>,
+    wanted: &[ChannelKind],
+) -> BTreeSet<ChannelKind> {
+    let mut channels = BTreeSet::new();
+    for channel in wanted {
+        if route.directory.channels.contains(channel) {
+            channels.insert(*channel);
+        } else {
+            let reason = format!("no provider of {channel} is configured");
+            if !found.missing.contains(&reason) {
+                found.missing.push(reason);
+            }
+        }
+    }
+    channels
 }
 
 fn person(found: &mut Reach, route: Route<'_>, contact: &str, channels: &BTreeSet<ChannelKind>) {

@@ -1,9 +1,10 @@
 //! What holds whatever happens: random lives of an incident.
 
+use super::directory::{Care, Dependency, Grouping, RouteTo, Rule, Selector};
 use super::step::{Input, Seen};
 use super::tests_silence::silence;
-use super::world::{MINUTE, World, event, failed, is_end};
-use super::{Action, Actor, ChannelKind, Delivery, Finding, Labels, Status, Via, audit};
+use super::world::{MINUTE, World, event, failed, is_end, neighbour};
+use super::{Action, Actor, Around, ChannelKind, Delivery, Finding, Labels, Status, Via, audit};
 use model::{AlertKind, Priority, Span};
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -25,6 +26,13 @@ enum Happening {
     LosePhones,
     Silence(i64),
     EndSilences,
+    Assign(bool),
+    Snooze(i64),
+    Merge,
+    Priority(Priority),
+    Beside(&'static str, Priority, bool),
+    Leader(Option<Priority>),
+    Alone,
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -38,6 +46,9 @@ fn happening() -> impl Strategy<Value = Happening> {
         AlertKind::Held,
     ]);
     let priority = prop::sample::select(Priority::ALL.to_vec());
+    let (judged, theirs) = (priority.clone(), priority.clone());
+    let leads = prop::option::of(priority.clone());
+    let template = prop::sample::select(vec!["host-down", "mysql-down"]);
     prop_oneof![
         8 => (kind, priority, prop::bool::weighted(0.2))
             .prop_map(|(kind, priority, late)| Happening::Event(kind, priority, late)),
@@ -55,6 +66,14 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::LosePhones),
         2 => (1_i64..200).prop_map(Happening::Silence),
         1 => Just(Happening::EndSilences),
+        2 => any::<bool>().prop_map(Happening::Assign),
+        2 => (0_i64..300).prop_map(Happening::Snooze),
+        2 => Just(Happening::Merge),
+        2 => judged.prop_map(Happening::Priority),
+        3 => (template, theirs, prop::bool::weighted(0.8))
+            .prop_map(|(template, priority, speaks)| Happening::Beside(template, priority, speaks)),
+        2 => leads.prop_map(Happening::Leader),
+        3 => Just(Happening::Alone),
     ]
 }
 
@@ -73,8 +92,31 @@ fn actor() -> Actor {
 
 impl Life {
     fn new() -> Self {
+        let mut world = World::new();
+        *world.care() = Care {
+            routing: vec![Rule {
+                when: Selector {
+                    priority: vec![Priority::P2, Priority::P1],
+                    text: Some("RAISED BY".to_owned()),
+                    ..Selector::default()
+                },
+                to: RouteTo::Nobody,
+            }],
+            dependencies: vec![Dependency {
+                name: "needs-db".to_owned(),
+                on: "mysql-down".to_owned(),
+                hides: Selector::default(),
+                same: vec!["env".to_owned()],
+            }],
+            grouping: Some(Grouping {
+                by: vec!["template".to_owned()],
+                wait: Span::from_secs(30),
+                interval: MINUTE.times(5),
+                cap: 3,
+            }),
+        };
         Self {
-            world: World::new(),
+            world,
             sequence: 0,
             deliveries: Vec::new(),
         }
@@ -136,6 +178,40 @@ impl Life {
                 world.silences.0.clear();
                 world.apply(Input::Due)
             }
+            Happening::Assign(known) => {
+                let to = if *known { "lee" } else { "nobody" }.to_owned();
+                world.apply(Input::Assign { actor, via, to })
+            }
+            Happening::Snooze(minutes) => {
+                let until = world.now.plus(MINUTE.times(*minutes));
+                world.apply(Input::Snooze { actor, via, until })
+            }
+            Happening::Merge => {
+                let into = world.around.others.first().map(|other| other.id);
+                let into = into.unwrap_or(world.incident.id);
+                world.apply(Input::Merge { actor, via, into })
+            }
+            Happening::Priority(priority) => world.apply(Input::SetPriority {
+                actor,
+                via,
+                priority: *priority,
+            }),
+            Happening::Beside(template, priority, speaks) => {
+                let mut other = neighbour(7, template, "web-1", *priority);
+                other.speaks = *speaks;
+                world.around.others = vec![other];
+                Vec::new()
+            }
+            Happening::Leader(priority) => {
+                world.around.leader =
+                    priority.map(|priority| neighbour(9, "cpu-usage", "web-2", priority));
+                world.around.news.joined += 1;
+                Vec::new()
+            }
+            Happening::Alone => {
+                world.around = Around::default();
+                Vec::new()
+            }
             Happening::LosePolicy => {
                 world.directory.policies.clear();
                 Vec::new()
@@ -180,7 +256,7 @@ proptest! {
             for action in &actions {
                 match action {
                     Action::Record(_) => recorded = true,
-                    Action::Alarm(_) => {}
+                    Action::Alarm(_) | Action::Keep => {}
                     Action::Send(delivery) => {
                         prop_assert!(recorded, "a message without a reason before it");
                         prop_assert!(ids.insert(delivery.id), "one id for two deliveries");

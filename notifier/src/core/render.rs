@@ -120,7 +120,9 @@ fn standing(message: &Message) -> Purpose {
     match (incident.status, message.purpose) {
         (Status::Open, purpose) if purpose.is_page() => purpose,
         (Status::Open, _) => Purpose::Firing,
-        (Status::Acknowledged, Purpose::Raised | Purpose::AckRanOut) => message.purpose,
+        (Status::Acknowledged, Purpose::Raised | Purpose::AckRanOut | Purpose::Assigned) => {
+            message.purpose
+        }
         (Status::Acknowledged, _) => Purpose::Acknowledged,
         (Status::Closed, Purpose::Resolved | Purpose::Expired | Purpose::Closed) => message.purpose,
         (Status::Closed, _) if incident.firing => Purpose::Closed,
@@ -132,6 +134,7 @@ fn standing(message: &Message) -> Purpose {
 fn next_step(message: &Message, phrases: &Phrases) -> Option<&'static str> {
     match message.purpose {
         Purpose::Firing | Purpose::Reopened | Purpose::Raised => Some(phrases.next_acknowledge),
+        Purpose::Assigned | Purpose::SnoozeOver => Some(phrases.next_acknowledge),
         Purpose::Escalated => Some(phrases.next_escalated),
         Purpose::RanOut => Some(phrases.next_ran_out),
         Purpose::AckRanOut => Some(phrases.next_ack_ran_out),

@@ -2,10 +2,11 @@
 
 use super::action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
 use super::directory::Route;
+use super::hold::HoldKind;
 use super::incident::{Incident, Told};
 use super::message::{DeliveryId, Purpose, Recipient};
 use super::words::{Actor, ChannelKind, Status, Via};
-use model::{AlertEvent, Priority, Span, Timestamp};
+use model::{AlertEvent, IncidentId, Priority, Span, Timestamp};
 
 /// Times of the incidents' life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Life {
     pub backfill_waits: Span,
     /// A page that reached nobody is tried again after this.
     pub nobody_again: Span,
+    /// A host's silence waits so long for the word that its whole tenant is silent.
+    pub host_down_waits: Span,
 }
 
 /// Whether the store has the event already.
@@ -78,6 +81,42 @@ pub enum Input<'a> {
         /// What.
         text: String,
     },
+    /// A person gives it to somebody.
+    Assign {
+        /// Who.
+        actor: Actor,
+        /// How.
+        via: Via,
+        /// The contact who has it from now on.
+        to: String,
+    },
+    /// A person puts it off.
+    Snooze {
+        /// Who.
+        actor: Actor,
+        /// How.
+        via: Via,
+        /// Until then; it pages again.
+        until: Timestamp,
+    },
+    /// A person says that it is the same as another of its tenant.
+    Merge {
+        /// Who.
+        actor: Actor,
+        /// How.
+        via: Via,
+        /// Into which; it is among those around.
+        into: IncidentId,
+    },
+    /// A person judges it anew.
+    SetPriority {
+        /// Who.
+        actor: Actor,
+        /// How.
+        via: Via,
+        /// As what.
+        priority: Priority,
+    },
     /// A delivery will not be made.
     Undelivered {
         /// The revision that decided it.
@@ -99,9 +138,45 @@ pub enum Input<'a> {
     Orphaned,
 }
 
+/// The longest that an incident is put off.
+const LONGEST_SNOOZE: Span = Span::from_secs(7 * 24 * 3600);
+
 /// Why a person's action changes nothing; none when it does.
-pub fn refusal(incident: &Incident, input: &Input<'_>) -> Option<String> {
+pub fn refusal(
+    incident: &Incident,
+    input: &Input<'_>,
+    route: Route<'_>,
+    now: Timestamp,
+) -> Option<String> {
+    let merged = incident
+        .hold
+        .as_ref()
+        .filter(|hold| hold.kind == HoldKind::Merged);
     match (input, incident.status) {
+        (
+            Input::Assign { .. }
+            | Input::Snooze { .. }
+            | Input::Merge { .. }
+            | Input::SetPriority { .. },
+            Status::Closed,
+        ) => Some("it is closed".to_owned()),
+        (Input::Acknowledge { .. } | Input::Snooze { .. } | Input::Merge { .. }, _)
+            if let Some(hold) = merged =>
+        {
+            Some(format!("it is {hold}: act on that one"))
+        }
+        (Input::Assign { to, .. }, _) if !route.directory.people.contains_key(to) => {
+            Some(format!("contact `{to}` is not in the catalogue"))
+        }
+        (Input::Snooze { until, .. }, _) => {
+            let span = until.since(now);
+            (span < Span::from_secs(60) || span > LONGEST_SNOOZE)
+                .then(|| "an incident is put off for 1 minute up to 7 days".to_owned())
+        }
+        (Input::SetPriority { priority, .. }, _) if *priority == incident.priority => {
+            Some(format!("it is a {priority} already"))
+        }
+        (Input::Merge { into, .. }, _) => merge_refusal(incident, *into, route),
         (Input::Acknowledge { .. }, Status::Acknowledged) => Some(format!(
             "{} has it already",
             incident
@@ -118,6 +193,27 @@ pub fn refusal(incident: &Incident, input: &Input<'_>) -> Option<String> {
     }
 }
 
+fn merge_refusal(incident: &Incident, into: IncidentId, route: Route<'_>) -> Option<String> {
+    if into == incident.id {
+        return Some("it cannot be merged into itself".to_owned());
+    }
+    let mut others = route.around.others.iter();
+    let Some(other) = others.find(|other| other.id == into) else {
+        return Some(format!(
+            "{into} is no incident of this tenant that is not closed"
+        ));
+    };
+    if !other.speaks {
+        return Some(format!(
+            "{into} is held back itself: merge into one that pages"
+        ));
+    }
+    let (mine, theirs) = (incident.priority, other.priority);
+    (mine > theirs).then(|| {
+        format!("a {mine} would be hidden behind a {theirs}: change the priority of {into} first")
+    })
+}
+
 /// Applies `input` to the incident and says what is to be done. No action means that nothing
 /// changed.
 pub fn step(
@@ -127,7 +223,7 @@ pub fn step(
     life: &Life,
     now: Timestamp,
 ) -> Vec<Action> {
-    if refusal(incident, &input).is_some() {
+    if refusal(incident, &input, route, now).is_some() {
         return Vec::new();
     }
     incident.revision += 1;
@@ -153,6 +249,19 @@ pub fn step(
             until_resolved,
         } => turn.close(actor, via, until_resolved),
         Input::Comment { actor, via, text } => turn.comment(actor, via, text),
+        Input::Assign { actor, via, to } => turn.assign(actor, via, &to),
+        Input::Snooze { actor, via, until } => turn.snooze(actor, via, until),
+        Input::Merge { actor, via, into } => {
+            let mut others = route.around.others.iter();
+            let title = others.find(|other| other.id == into);
+            let title = title.map(|other| other.title.clone()).unwrap_or_default();
+            turn.merge(actor, via, into, &title);
+        }
+        Input::SetPriority {
+            actor,
+            via,
+            priority,
+        } => turn.set_priority(actor, via, priority),
         Input::Undelivered {
             revision,
             purpose,
@@ -193,6 +302,11 @@ impl Turn<'_> {
             actor: None,
             text: text.into(),
         }));
+    }
+
+    /// Something of the state changed of which there is nothing to say.
+    pub(super) fn keep(&mut self) {
+        self.actions.push(Action::Keep);
     }
 
     pub(super) fn record_by(
@@ -267,6 +381,7 @@ impl Default for Life {
             backfilled_after: Span::from_secs(15 * 60),
             backfill_waits: Span::from_secs(5 * 60),
             nobody_again: Span::from_secs(60),
+            host_down_waits: Span::from_secs(30),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What happens to an incident, case by case.
 
-use super::step::{Input, refusal};
+use super::step::Input;
 use super::world::{MINUTE, World, alarms, failed, kinds, said, sent};
 use super::{Actor, EntryKind, Finding, Purpose, Status, Target, Via, audit};
 use model::{AlertKind, Priority, Span};
@@ -208,7 +208,7 @@ fn an_acknowledgement_stops_the_escalation_until_it_runs_out_and_its_owner_is_as
     world.fires(Priority::P1);
     let acked = world.apply(ack());
     assert_eq!(said(&acked), ["acknowledged chat C1"]);
-    assert!(refusal(&world.incident, &ack()).is_some());
+    assert!(world.refuses(&ack()).is_some());
     let asked = world.next_deadline();
     assert_eq!(world.now.since(super::world::START), MINUTE.times(60));
     assert_eq!(

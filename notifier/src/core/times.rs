@@ -1,11 +1,12 @@
 //! What the time, a person or a failed delivery does to an incident.
 
 use super::action::{AlarmKind, EntryKind};
+use super::directory::Ends;
 use super::incident::{Target, Told};
 use super::message::Purpose;
 use super::step::Turn;
 use super::words::{Actor, Status, Via};
-use model::{Priority, Span};
+use model::Priority;
 
 impl Turn<'_> {
     /// Does what is due.
@@ -14,6 +15,12 @@ impl Turn<'_> {
         let passed = |at: Option<model::Timestamp>| at.is_some_and(|at| at <= now);
         if passed(self.incident.ack_runs_out_at) {
             self.acknowledgement_ran_out();
+        }
+        if passed(self.incident.hold.as_ref().map(|hold| hold.until)) {
+            self.hold_due();
+        }
+        if passed(self.incident.digest_at) {
+            self.digest();
         }
         if passed(self.incident.reopens_at) {
             let by = match &self.incident.closed {
@@ -45,25 +52,22 @@ impl Turn<'_> {
             let text = "its owner cannot be asked: escalation goes on at once";
             self.record(EntryKind::Skipped, text);
         }
-        let within = self.route.within(self.incident.priority);
-        let wait = within.filter(|_| asked).unwrap_or(Span::ZERO);
-        let escalation = &mut self.incident.escalation;
-        let rest = if escalation.paged {
-            Target::Everyone
-        } else {
-            Target::Step(0)
-        };
-        escalation.target = escalation.target.or(Some(rest));
-        escalation.step_revision = None;
-        escalation.at = Some(self.now.plus(wait));
+        self.go_on_after(asked);
     }
 
     pub(super) fn acknowledge(&mut self, actor: Actor, via: Via) {
         self.incident.status = Status::Acknowledged;
         self.incident.acknowledged = Some((actor.clone(), self.now));
-        self.incident.escalation.at = None;
-        self.incident.escalation.held = false;
+        if self
+            .route
+            .policy
+            .is_none_or(|policy| policy.ends == Ends::Acknowledged)
+        {
+            self.incident.escalation.at = None;
+            self.incident.escalation.held = false;
+        }
         self.incident.catches_up_at = None;
+        self.incident.hold = None;
         let holds = self.ack_holds();
         self.incident.ack_runs_out_at = holds.map(|holds| self.now.plus(holds));
         let text = match holds {

@@ -1,9 +1,10 @@
 //! A small world for the tests of decisions: one tenant, three people, one policy.
 
-use super::directory::{Directory, Person, Policy, Route, Step};
+use super::directory::{Care, Directory, Person, Policy, Route, Step};
 use super::silence::Silences;
-use super::step::{Input, Life, Seen, step};
+use super::step::{Input, Life, Seen, refusal, step};
 use super::{Action, ChannelKind, Delivery, EntryKind, Incident, Language, Purpose};
+use super::{Around, Neighbour};
 use model::{AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, TenantId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,8 @@ pub(super) struct World {
     pub(super) silences: Silences,
     pub(super) incident: Incident,
     pub(super) now: Timestamp,
+    /// What is open beside the incident.
+    pub(super) around: Around,
 }
 
 fn person(name: &str, chat: Option<&str>, phone: Option<&str>) -> (String, Person) {
@@ -38,6 +41,7 @@ pub(super) fn directory() -> Directory {
     let step = |name: &str| Step {
         notify: vec![schemas::catalogue::StepTarget::Contact(name.to_owned())],
         after: None,
+        channels: Vec::new(),
     };
     let policy = Policy {
         room: Some("C1".to_owned()),
@@ -49,9 +53,11 @@ pub(super) fn directory() -> Directory {
         within: [Some(MINUTE.times(15)), Some(MINUTE.times(60)), None],
         steps: vec![step("kim"), step("lee"), step("park")],
         repeat: 0,
+        ends: Default::default(),
     };
     Directory {
         tenants: BTreeMap::from([(tenant(), "ops".to_owned())]),
+        care: BTreeMap::new(),
         policies: BTreeMap::from([("ops".to_owned(), policy)]),
         people: BTreeMap::from([
             person("kim", Some("U1"), Some("+821011111111")),
@@ -98,6 +104,7 @@ impl World {
             silences: Silences::default(),
             incident: Incident::unseen(&event(1, AlertKind::Firing, Some(Priority::P1))),
             now: START,
+            around: Around::default(),
         }
     }
 
@@ -110,12 +117,32 @@ impl World {
     }
 
     pub(super) fn apply(&mut self, input: Input<'_>) -> Vec<Action> {
-        let tenant = self.incident.tenant.clone();
+        let mut as_it_will_be = self.incident.clone();
+        if let Input::Alert { event, .. } = &input {
+            as_it_will_be.take_facts(event);
+        }
         let route = Route {
             silences: &self.silences,
-            ..self.directory.route(&tenant)
+            ..self.directory.route_for(&as_it_will_be, &self.around)
         };
         step(&mut self.incident, input, route, &self.life, self.now)
+    }
+
+    /// Why an input changes nothing.
+    pub(super) fn refuses(&self, input: &Input<'_>) -> Option<String> {
+        let route = self.directory.route_for(&self.incident, &self.around);
+        refusal(&self.incident, input, route, self.now)
+    }
+
+    /// Another incident of the tenant begins to fire.
+    pub(super) fn beside(&mut self, n: u8, template: &str, host: &str, priority: Priority) {
+        self.around
+            .others
+            .push(neighbour(n, template, host, priority));
+    }
+
+    pub(super) fn care(&mut self) -> &mut Care {
+        self.directory.care.entry(tenant()).or_default()
     }
 
     /// An event that arrives and is appended now.
@@ -153,6 +180,18 @@ impl World {
     pub(super) fn next_deadline(&mut self) -> Vec<Action> {
         self.now = self.incident.due_at().expect("there is a deadline");
         self.apply(Input::Due)
+    }
+}
+
+pub(super) fn neighbour(n: u8, template: &str, host: &str, priority: Priority) -> Neighbour {
+    Neighbour {
+        id: IncidentId::from_bytes([n; 16]),
+        template: template.to_owned(),
+        group: vec![("host".to_owned(), host.to_owned())],
+        env: Some("prod".to_owned()),
+        priority,
+        title: format!("{template} of {host}"),
+        speaks: true,
     }
 }
 

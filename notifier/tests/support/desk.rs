@@ -2,11 +2,13 @@
 
 use super::sample;
 use async_trait::async_trait;
-use model::{IncidentId, TenantId};
+use model::{IncidentId, Priority, TenantId, Timestamp};
 use notifier::commands::{
     Acted, Changed, CommandError, DeliveryRecord, Filter, IncidentDetail, LinkTarget, Listing, Page,
 };
-use notifier::core::{Actor, DeliveryId, Fate, IncidentSummary, Message, Status, Via, merge_fate};
+use notifier::core::{
+    Actor, DeliveryId, Fate, IncidentSummary, Input, Message, Status, Times, Via, merge_fate,
+};
 use notifier::io::http::Desk;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -178,6 +180,35 @@ impl Desk for FakeDesk {
             incident.status = Status::Closed;
             incident.closed = Some((Some(actor), sample::NOW));
         })
+    }
+
+    async fn act(&self, id: IncidentId, input: Input<'static>) -> Result<Acted, CommandError> {
+        let incidents = self.0.incidents.lock().unwrap();
+        let found = incidents.iter().find(|detail| detail.incident.id == id);
+        let incident = found.ok_or(CommandError::NoIncident(id))?.incident.clone();
+        self.0
+            .done
+            .send_modify(|done| done.push(format!("{input:?}")));
+        Ok(Acted::Done(incident))
+    }
+
+    async fn times(
+        &self,
+        tenant: Option<&TenantId>,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeMap<(String, Priority), Times>, CommandError> {
+        let asked = {
+            let tenant = tenant.map(TenantId::to_string).unwrap_or_default();
+            format!("times {tenant} {}", until.since(since))
+        };
+        self.0.done.send_modify(|done| done.push(asked));
+        let times = Times {
+            opened: 2,
+            to_acknowledge: vec![60.0, 120.0],
+            to_resolve: vec![600.0],
+        };
+        Ok([(("acme".to_owned(), Priority::P1), times)].into())
     }
 
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor {

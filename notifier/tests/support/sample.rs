@@ -42,6 +42,8 @@ pub fn incident(number: u8) -> IncidentSummary {
         closed: None,
         due: Some(after("4m32s")),
         until_resolved: false,
+        assigned: None,
+        hold: None,
         revision: 1,
     }
 }

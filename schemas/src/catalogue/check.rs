@@ -173,6 +173,44 @@ fn is_name(name: &str) -> bool {
         && !name.ends_with('-')
 }
 
+fn check_care(tenant: &Tenant, flaws: &mut Flaws) {
+    let many = [tenant.routing.len(), tenant.dependencies.len()];
+    flaws.unless(
+        many.iter().all(|count| *count <= 100),
+        "routing",
+        "a tenant has 100 rules and 100 dependencies at most",
+    );
+    for (n, dependency) in tenant.dependencies.iter().enumerate() {
+        let itself = dependency.hides.template.as_deref() == Some(dependency.on.as_str());
+        let path = format!("dependencies[{n}].hides");
+        flaws.unless(!itself, path, "a template does not explain itself");
+    }
+    if let Some(grouping) = &tenant.grouping {
+        flaws.unless(
+            (1..=8).contains(&grouping.by.len()),
+            "grouping.by",
+            "1 to 8 tags, or `template`",
+        );
+        let wait = Span::ZERO..=Span::from_secs(600);
+        flaws.unless(
+            wait.contains(&grouping.wait),
+            "grouping.wait",
+            "the first of a group waits 10m at most",
+        );
+        let interval = Span::from_secs(10)..=Span::from_secs(86_400);
+        flaws.unless(
+            interval.contains(&grouping.interval),
+            "grouping.interval",
+            "those who joined are told every 10s to 1d",
+        );
+        flaws.unless(
+            (1..=100).contains(&grouping.cap),
+            "grouping.cap",
+            "1 to 100 are told by name",
+        );
+    }
+}
+
 fn check_tenant(tenant: &Tenant, flaws: &mut Flaws) {
     let range = 1..=1000;
     flaws.unless(
@@ -185,6 +223,7 @@ fn check_tenant(tenant: &Tenant, flaws: &mut Flaws) {
         "tokens",
         "a tenant has two tokens at most",
     );
+    check_care(tenant, flaws);
     let evaluation = tenant.evaluation;
     let tick = Span::from_secs(1)..=Span::from_secs(60);
     flaws.unless(

@@ -4,7 +4,7 @@ use super::bundle::effective_templates;
 use super::check::{Flaw, Flaws};
 use super::merge::merge_all;
 use super::template_check::check_template;
-use super::{Catalogue, Kind, Override, Sha256, StepTarget, Template};
+use super::{Catalogue, Kind, Override, RouteTarget, Sha256, StepTarget, Template};
 use std::collections::BTreeMap;
 
 /// What declarations say about each other that does not hold: names that are not there, overrides
@@ -28,6 +28,17 @@ fn check_references(catalogue: &Catalogue) -> Vec<Flaw> {
             policy,
             policies,
         );
+        for (n, rule) in tenant.routing.iter().enumerate() {
+            let path = format!("routing[{n}].to");
+            match &rule.to {
+                RouteTarget::Policy(name) => {
+                    let policies = catalogue.escalation_policies.keys().map(String::as_str);
+                    flaws.refers(path, Kind::EscalationPolicy, name, policies);
+                }
+                RouteTarget::To(target) => refers_target(catalogue, path, target, &mut flaws),
+                RouteTarget::Nobody => {}
+            }
+        }
         for (n, token) in tenant.tokens.iter().enumerate() {
             if let Some(other) = token_of.insert(token.sha256, id.as_str()) {
                 flaws.add(

@@ -1,6 +1,7 @@
 //! The catalogue: what operators declare, as strict YAML in files and as JSON in its topic.
 
 mod bundle;
+mod care;
 mod check;
 mod check_all;
 mod entry;
@@ -25,6 +26,7 @@ mod text;
 mod yaml;
 
 pub use bundle::{Bundle, BundleContent};
+pub use care::{Dependency, Grouping, PriorityWord, RouteTarget, RoutingRule, Selector};
 pub use check::{Flaw, check_entry, locate};
 pub use check_all::check_catalogue;
 pub use entry::{Entry, Kind, Located, Places};
@@ -36,7 +38,7 @@ pub use merge::{MergeError, changed_fields, extended_template, merged_template};
 pub use over::{Function, Over};
 pub use overrides::{Changes, Override, OverrideRank, Target};
 pub use people::{
-    AcknowledgeWithin, ChannelKind, Channels, Contact, EscalationPolicy, Language, Step,
+    AcknowledgeWithin, ChannelKind, Channels, Contact, Ends, EscalationPolicy, Language, Step,
 };
 pub use per_priority::PerPriority;
 pub use schedule::{

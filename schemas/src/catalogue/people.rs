@@ -62,6 +62,27 @@ pub struct EscalationPolicy {
     #[serde(default)]
     #[schemars(range(max = 20))]
     pub repeat: u8,
+    /// What ends it.
+    #[serde(default, skip_serializing_if = "Ends::is_acknowledged")]
+    pub ends: Ends,
+}
+
+/// What ends a policy's run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Ends {
+    /// Somebody takes the incident.
+    #[default]
+    Acknowledged,
+    /// It is closed: also an acknowledged one goes on to the next step.
+    Closed,
+}
+
+impl Ends {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+    fn is_acknowledged(&self) -> bool {
+        *self == Self::Acknowledged
+    }
 }
 
 /// One step of a policy.
@@ -79,6 +100,9 @@ pub struct Step {
     )]
     #[schemars(with = "Option<shape::Duration>")]
     pub after: Option<Span>,
+    /// By these channels; left out: those of the priority.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub channels: Vec<ChannelKind>,
 }
 
 /// How long each priority may stay without an acknowledgement.

@@ -1,7 +1,7 @@
 //! `tenant:` — a customer, its tokens, its inventory and how it is evaluated.
 
-use super::Limits;
 use super::text::{self, shape, text_form};
+use super::{Dependency, Grouping, Limits, RoutingRule};
 use model::{Span, TenantId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,17 @@ pub struct Tenant {
     /// Name of the escalation policy of its incidents.
     #[serde(default = "default_name")]
     pub escalation_policy: String,
+    /// Where some of its incidents go instead; the first rule that fits holds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub routing: Vec<RoutingRule>,
+    /// Which incidents explain others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    pub dependencies: Vec<Dependency>,
+    /// Which incidents belong together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grouping: Option<Grouping>,
     /// How its points are evaluated.
     #[serde(default)]
     pub evaluation: Evaluation,

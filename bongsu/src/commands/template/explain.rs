@@ -50,7 +50,7 @@ fn of_file(global: &Global, args: &Args, points: &Path, tags: &[(String, String)
         .hint("`bongsu template lint --points FILE` says why a template matches no series"));
     }
     match global.output {
-        Output::Table => {
+        Output::Table | Output::Csv => {
             for now in &found {
                 print::text(&explained_text(now));
             }

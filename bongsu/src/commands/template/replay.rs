@@ -115,7 +115,7 @@ impl<'a> Told<'a> {
         }
         self.events += 1;
         let line = match self.output {
-            Output::Table => describe(event),
+            Output::Table | Output::Csv => describe(event),
             Output::Json | Output::Jsonl => event_json(event),
         };
         let separator = match (self.output, self.events) {

@@ -48,7 +48,7 @@ pub struct Phrases {
     pub voice_failed: &'static str,
     /// By whom, behind a name or in front of it: `{}` is the name.
     by: &'static str,
-    purposes: [&'static str; 11],
+    purposes: [&'static str; 14],
 }
 
 /// English.
@@ -81,6 +81,9 @@ const EN: Phrases = Phrases {
         "ESCALATED",
         "UNANSWERED",
         "STILL ON IT?",
+        "ASSIGNED TO YOU",
+        "AGAIN AFTER SNOOZE",
+        "MORE OF ITS GROUP",
         "ACKNOWLEDGED",
         "CLOSED",
         "RESOLVED",
@@ -119,6 +122,9 @@ const KO: Phrases = Phrases {
         "에스컬레이션",
         "미확인",
         "처리 중인가요?",
+        "배정됨",
+        "미루기 종료",
+        "묶음 추가",
         "확인됨",
         "종료",
         "복구",

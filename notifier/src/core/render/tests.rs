@@ -27,6 +27,8 @@ fn incident() -> IncidentSummary {
         closed: None,
         due: None,
         until_resolved: false,
+        assigned: None,
+        hold: None,
         revision: 1,
     }
 }

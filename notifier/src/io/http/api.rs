@@ -6,7 +6,7 @@ use super::api_types::{
     AcknowledgeBody, ActionResult, CloseBody, IncidentList, IncidentWithAccount, ListQuery,
 };
 use super::problem::Problem;
-use super::silences;
+use super::{hands, reports, silences};
 use crate::commands::{Filter, Page};
 use crate::core::{Actor, Status, Via};
 use axum::Json;
@@ -31,7 +31,8 @@ const PAGE_LIMIT: u32 = 500;
         description = "Incidents and what became of their pages. Errors are problem+json (RFC 9457)."
     ),
     paths(
-        list, show, acknowledge, close,
+        list, show, acknowledge, close, hands::assign, hands::comment, hands::snooze, hands::merge,
+        hands::priority, reports::csv, reports::response_times,
         silences::list, silences::create, silences::preview, silences::show, silences::expire
     ),
     components(schemas(Problem)),
@@ -98,6 +99,19 @@ pub(super) async fn list(
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<IncidentList>, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_LIMIT).contains(&limit) {
+        return Err(Problem::bad_request(format!(
+            "`limit` must be 1 to {PAGE_LIMIT}"
+        )));
+    }
+    let (filter, after) = listed(query)?;
+    let page = Page { limit, after };
+    Ok(Json(site.desk().list(&filter, &page).await?.into()))
+}
+
+/// Which incidents a query wants, and behind which cursor.
+pub(super) fn listed(query: ListQuery) -> Result<(Filter, Option<String>), Problem> {
     let refuse = |error: InvalidName| Problem::bad_request(error.to_string());
     let filter = Filter {
         tenant: query
@@ -117,17 +131,7 @@ pub(super) async fn list(
     {
         return Err(Problem::bad_request("`q` may have up to 200 characters"));
     }
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_LIMIT).contains(&limit) {
-        return Err(Problem::bad_request(format!(
-            "`limit` must be 1 to {PAGE_LIMIT}"
-        )));
-    }
-    let page = Page {
-        limit,
-        after: query.cursor,
-    };
-    Ok(Json(site.desk().list(&filter, &page).await?.into()))
+    Ok((filter, query.cursor))
 }
 
 /// Words separated by commas.
@@ -202,7 +206,7 @@ pub(super) async fn close(
     ))
 }
 
-fn incident(id: &str) -> Result<IncidentId, Problem> {
+pub(super) fn incident(id: &str) -> Result<IncidentId, Problem> {
     IncidentId::parse(id).map_err(|error| Problem::new(StatusCode::NOT_FOUND, error.to_string()))
 }
 
@@ -227,7 +231,7 @@ pub(super) fn json<T: DeserializeOwned + Default>(
     serde_json::from_slice(body).map_err(|error| Problem::bad_request(error.to_string()))
 }
 
-fn actor(by: Option<String>, via: Option<&str>) -> Result<(Actor, Via), Problem> {
+pub(super) fn actor(by: Option<String>, via: Option<&str>) -> Result<(Actor, Via), Problem> {
     let via = match via {
         None | Some("api") => Via::Api,
         Some("cli") => Via::Cli,
@@ -264,9 +268,16 @@ mod tests {
             paths,
             [
                 "/api/v1/incidents",
+                "/api/v1/incidents.csv",
                 "/api/v1/incidents/{id}",
                 "/api/v1/incidents/{id}/ack",
+                "/api/v1/incidents/{id}/assign",
                 "/api/v1/incidents/{id}/close",
+                "/api/v1/incidents/{id}/comment",
+                "/api/v1/incidents/{id}/merge",
+                "/api/v1/incidents/{id}/priority",
+                "/api/v1/incidents/{id}/snooze",
+                "/api/v1/response-times",
                 "/api/v1/silences",
                 "/api/v1/silences/preview",
                 "/api/v1/silences/{id}"

@@ -83,8 +83,25 @@ pub(super) struct Incident {
     due_at: Option<String>,
     /// Closed by hand until its condition is over.
     until_resolved: bool,
+    /// Whom somebody gave it to.
+    assigned: Option<String>,
+    /// What holds it back: it is open and does not page.
+    hold: Option<Hold>,
     /// Counts every change.
     revision: u64,
+}
+
+/// What holds an incident back.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Hold {
+    /// `snoozed`, `merged`, `inhibited`, `grouped` or `waits`.
+    kind: &'static str,
+    /// The incident that explains or tells it.
+    by: Option<String>,
+    why: String,
+    since: String,
+    /// When it is looked at again, or ends.
+    until: String,
 }
 
 /// Who did something, and when.
@@ -203,6 +220,14 @@ impl From<IncidentSummary> for Incident {
                 .map(|(who, at)| ActorAt::of(who.as_ref(), at)),
             due_at: incident.due.map(rfc3339),
             until_resolved: incident.until_resolved,
+            assigned: incident.assigned.map(|actor| actor.name),
+            hold: incident.hold.map(|hold| Hold {
+                kind: hold.kind.as_str(),
+                by: hold.by.map(|by| by.to_string()),
+                why: hold.why,
+                since: rfc3339(hold.since),
+                until: rfc3339(hold.until),
+            }),
             revision: incident.revision,
         }
     }

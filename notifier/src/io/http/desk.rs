@@ -4,9 +4,9 @@ use crate::commands::{
     Acted, Changed, CommandError, Commands, DeliveryRecord, Filter, IncidentDetail, LinkTarget,
     Listing, Page,
 };
-use crate::core::{Actor, DeliveryId, Fate, Message, Via};
+use crate::core::{Actor, DeliveryId, Fate, Input, Message, Times, Via};
 use async_trait::async_trait;
-use model::IncidentId;
+use model::{IncidentId, Priority, TenantId, Timestamp};
 use std::collections::BTreeMap;
 use tokio::sync::broadcast;
 
@@ -42,6 +42,15 @@ pub trait Desk: Send + Sync + 'static {
         via: Via,
         until_resolved: bool,
     ) -> Result<Acted, CommandError>;
+    /// See [`Commands::act`].
+    async fn act(&self, id: IncidentId, input: Input<'static>) -> Result<Acted, CommandError>;
+    /// See [`Commands::times`].
+    async fn times(
+        &self,
+        tenant: Option<&TenantId>,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeMap<(String, Priority), Times>, CommandError>;
     /// See [`Commands::chat_actor`].
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor;
     /// See [`Commands::link_target`].
@@ -98,6 +107,19 @@ impl Desk for Commands {
         until_resolved: bool,
     ) -> Result<Acted, CommandError> {
         Self::close(self, id, actor, via, until_resolved).await
+    }
+
+    async fn act(&self, id: IncidentId, input: Input<'static>) -> Result<Acted, CommandError> {
+        Self::act(self, id, input).await
+    }
+
+    async fn times(
+        &self,
+        tenant: Option<&TenantId>,
+        since: Timestamp,
+        until: Timestamp,
+    ) -> Result<BTreeMap<(String, Priority), Times>, CommandError> {
+        Self::times(self, tenant, since, until).await
     }
 
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor {

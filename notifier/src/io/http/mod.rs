@@ -8,12 +8,14 @@ mod assets;
 mod buttons;
 mod console;
 mod desk;
+mod hands;
 mod inbox;
 mod labels;
 mod link;
 mod live;
 mod page;
 mod problem;
+mod reports;
 mod sign_in;
 mod silences;
 mod slack;
@@ -213,6 +215,13 @@ fn api_routes(site: &Site) -> axum::Router<Site> {
         .route("/api/v1/incidents/{id}", get(api::show))
         .route("/api/v1/incidents/{id}/ack", post(api::acknowledge))
         .route("/api/v1/incidents/{id}/close", post(api::close))
+        .route("/api/v1/incidents/{id}/assign", post(hands::assign))
+        .route("/api/v1/incidents/{id}/comment", post(hands::comment))
+        .route("/api/v1/incidents/{id}/snooze", post(hands::snooze))
+        .route("/api/v1/incidents/{id}/merge", post(hands::merge))
+        .route("/api/v1/incidents/{id}/priority", post(hands::priority))
+        .route("/api/v1/incidents.csv", get(reports::csv))
+        .route("/api/v1/response-times", get(reports::response_times))
         .route("/api/v1/openapi.json", get(api::openapi));
     guarded_api(site, routes)
 }

@@ -132,7 +132,7 @@ impl Tx {
                     ordinal = Some(next);
                 }
                 Action::Send(delivery) => self.enqueue(incident.id, delivery, now).await?,
-                Action::Alarm(_) => {}
+                Action::Alarm(_) | Action::Keep => {}
             }
         }
         Ok(())

@@ -3,6 +3,8 @@
 //! Only what claims or locks rows differs; it stands in `sql/`, a file per database.
 
 mod apply;
+mod around;
+mod figures;
 mod outbox;
 mod read;
 mod rows;

@@ -2,7 +2,7 @@
 
 use super::StoreError;
 use super::values::{Cells, counter, target_column, target_of};
-use crate::core::{Escalation, Incident, Purpose, Status, Told};
+use crate::core::{Escalation, Hold, HoldKind, Incident, Purpose, Status, Told};
 use model::{IncidentId, Priority, TenantId, Timestamp};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
@@ -59,8 +59,30 @@ pub(super) fn incident(row: &AnyRow, told: Vec<Told>) -> Result<Incident, StoreE
         ack_runs_out_at: cells.time_or_none("ack_runs_out_at")?,
         reopens_at: cells.time_or_none("reopens_at")?,
         catches_up_at: cells.time_or_none("catches_up_at")?,
+        assigned: cells.actor("assigned_to", "assigned_contact")?,
+        pinned: cells.truth("pinned")?,
+        hold: hold(&cells)?,
+        grouped_by: cells.text_or_none("grouped_by")?,
+        digest_at: cells.time_or_none("digest_at")?,
         told,
     })
+}
+
+fn hold(cells: &Cells<'_>) -> Result<Option<Hold>, StoreError> {
+    if cells.text_or_none("hold_kind")?.is_none() {
+        return Ok(None);
+    }
+    let by = match cells.text_or_none("hold_by")? {
+        Some(_) => Some(cells.named("hold_by", IncidentId::parse)?),
+        None => None,
+    };
+    Ok(Some(Hold {
+        kind: cells.named("hold_kind", HoldKind::parse)?,
+        by,
+        why: cells.text("hold_why")?,
+        since: cells.time("hold_since")?,
+        until: cells.time("hold_until")?,
+    }))
 }
 
 /// Every column but those that never change, in the order of `bind`.
@@ -69,10 +91,11 @@ const CHANGING: &str = "\
      firing, acknowledged_by, acknowledged_contact, acknowledged_at, closed_by, \
      closed_contact, closed_at, until_resolved, last_sequence, revision, deliveries, opening, \
      round, target, escalates_at, paged, step_revision, nobody, held, ack_runs_out_at, reopens_at, \
-     catches_up_at, due_at, search, changed_at";
+     catches_up_at, due_at, search, changed_at, assigned_to, assigned_contact, pinned, hold_kind, \
+     hold_by, hold_why, hold_since, hold_until, grouped_by, digest_at";
 
 /// The columns that never change, in the order of `insert`.
-const FIXED: &str = "id, tenant, partition_no, template, group_tags, started_at";
+const FIXED: &str = "id, tenant, partition_no, template, group_tags, started_at, host";
 
 fn placeholders(from: usize, count: usize) -> String {
     let all: Vec<String> = (from..from + count).map(|n| format!("${n}")).collect();
@@ -112,7 +135,8 @@ pub(super) fn bind_fixed<'q>(
         .bind(i64::from(incident.partition))
         .bind(incident.template.clone())
         .bind(group)
-        .bind(incident.started_at.as_nanos()))
+        .bind(incident.started_at.as_nanos())
+        .bind(incident.host().map(str::to_owned)))
 }
 
 pub(super) fn bind_changing<'q>(
@@ -125,6 +149,7 @@ pub(super) fn bind_changing<'q>(
     let (close_actor, close_at) = incident.closed.clone().unzip();
     let close_actor = close_actor.flatten();
     let escalation = &incident.escalation;
+    let hold = incident.hold.as_ref();
     query
         .bind(incident.env.clone())
         .bind(incident.title.clone())
@@ -163,6 +188,21 @@ pub(super) fn bind_changing<'q>(
         .bind(time(incident.due_at()))
         .bind(searchable(incident))
         .bind(now.as_nanos())
+        .bind(incident.assigned.as_ref().map(|actor| actor.name.clone()))
+        .bind(
+            incident
+                .assigned
+                .as_ref()
+                .and_then(|actor| actor.contact.clone()),
+        )
+        .bind(i64::from(incident.pinned))
+        .bind(hold.map(|hold| hold.kind.as_str()))
+        .bind(hold.and_then(|hold| hold.by).map(|by| by.to_string()))
+        .bind(hold.map(|hold| hold.why.clone()))
+        .bind(time(hold.map(|hold| hold.since)))
+        .bind(time(hold.map(|hold| hold.until)))
+        .bind(incident.grouped_by.clone())
+        .bind(time(incident.digest_at))
 }
 
 /// What a search looks at, in lower case.
@@ -182,12 +222,8 @@ mod tests {
 
     #[test]
     fn the_queries_name_as_many_values_as_are_bound() {
-        assert_eq!(CHANGING.split(',').count(), 37);
-        assert!(insert_sql().contains("$43)"), "{}", insert_sql());
-        assert!(
-            update_sql().contains("changed_at = $38"),
-            "{}",
-            update_sql()
-        );
+        assert_eq!(CHANGING.split(',').count(), 47);
+        assert!(insert_sql().contains("$54)"), "{}", insert_sql());
+        assert!(update_sql().contains("digest_at = $48"), "{}", update_sql());
     }
 }
