@@ -33,7 +33,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             until,
         } => {
             let asked = [("tenant", tenant), ("since", since), ("until", until)];
-            let asked = asked.into_iter().filter_map(|(k, v)| Some((k, v?)));
+            let asked = asked.iter().filter_map(|(k, v)| Some((*k, v.as_deref()?)));
             let asked: Vec<_> = asked.collect();
             times(global, &api.query("response-times", &asked).await?);
             Ok(())
@@ -320,11 +320,6 @@ impl Api {
             exit,
             format!("the API answered {status}: {detail}"),
         ))
-    }
-
-    async fn query(&self, path: &str, query: &[(&str, String)]) -> Outcome<Value> {
-        let url = format!("{}/api/v1/{path}", self.base);
-        self.ask(self.http.get(url).query(query)).await
     }
 
     /// Does something to an incident, and says what came of it.

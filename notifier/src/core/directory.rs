@@ -419,7 +419,11 @@ impl From<&catalogue::EscalationPolicy> for Policy {
         let steps = policy.steps.iter().map(|step| Step {
             notify: step.notify.clone(),
             after: step.after,
-            channels: step.channels.iter().map(|kind| ChannelKind::from(*kind)).collect(),
+            channels: step
+                .channels
+                .iter()
+                .map(|kind| ChannelKind::from(*kind))
+                .collect(),
         });
         let within = policy.acknowledge_within;
         Self {
