@@ -73,7 +73,7 @@ pub(super) async fn run(global: &Global, args: &Args, tags: &[(String, String)])
     }
     let groups = || whole.groups.iter();
     match global.output {
-        Output::Table => groups().for_each(|group| print::text(&group.text)),
+        Output::Table | Output::Csv => groups().for_each(|group| print::text(&group.text)),
         Output::Json => {
             let all: Vec<&Value> = groups().map(|group| &group.state).collect();
             print::text(&format!("{:#}\n", json!(all)));
