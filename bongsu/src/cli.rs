@@ -1,11 +1,13 @@
 //! The command line: what can be asked for, and nothing that does it.
 
 mod data;
+mod notify;
 mod oncall;
 mod silence;
 mod template;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
+pub use notify::{Notify, Tongue};
 pub use oncall::Oncall;
 pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
@@ -115,6 +117,9 @@ pub enum Command {
     /// Who is paged when, and why
     #[command(subcommand)]
     Oncall(Oncall),
+    /// What people are told: a preview of every channel
+    #[command(subcommand)]
+    Notify(Notify),
     /// Threshold templates
     #[command(subcommand)]
     Template(Template),

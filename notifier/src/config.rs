@@ -2,6 +2,7 @@
 
 use model::Span;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -20,12 +21,25 @@ pub struct Config {
     pub slack: Option<Slack>,
     /// NAVER SENS, when text messages go there.
     pub sens: Option<Sens>,
+    /// NHN Cloud, when text messages go there.
+    pub nhn_sms: Option<NhnSms>,
+    /// NHN Cloud, when Alimtalk goes there.
+    pub nhn_alimtalk: Option<NhnAlimtalk>,
+    /// Aligo, when text messages go there.
+    pub aligo: Option<Aligo>,
     /// Twilio, when text messages or calls go there.
     pub twilio: Option<Twilio>,
     /// A mail server, when e-mails are sent.
     pub smtp: Option<Smtp>,
+    /// Webhooks, by the name that policies call them by (`rooms: ["webhook:itsm"]`).
+    pub webhooks: BTreeMap<String, Webhook>,
+    /// Rooms of Microsoft Teams, by the name that policies call them by (`rooms: ["teams:ops"]`).
+    pub teams: BTreeMap<String, TeamsRoom>,
+    /// Networks, such as `10.1.0.0/16`, that webhooks may reach though they are not public.
+    pub outgoing_allow: Vec<String>,
     /// Names of providers, such as `twilio`: of two that carry the same channel, the one that stands
-    /// here first is asked first, the other when it fails. Without it SENS comes first.
+    /// here first is asked first, the other when it fails. Without it the order is `sens`, `nhn`,
+    /// `aligo`, `twilio`.
     pub prefer: Vec<String>,
     /// Shows the messages of every channel that has no provider in the built-in inbox. Reaches
     /// nobody's phone.
@@ -83,6 +97,82 @@ pub struct Sens {
     pub api_url: String,
 }
 
+/// Text messages of NHN Cloud.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NhnSms {
+    /// The app key of the SMS service.
+    pub app_key: String,
+    /// File with its secret key.
+    pub secret_key_file: PathBuf,
+    /// The registered sender number, digits only.
+    pub from: String,
+    /// Whether a text that does not fit into an SMS of 90 bytes goes as LMS (`auto`) or is cut
+    /// (`never`).
+    #[serde(default)]
+    pub lms: Lms,
+    /// Where the API is, without a slash at the end.
+    #[serde(default = "nhn_sms_api")]
+    pub api_url: String,
+}
+
+/// Alimtalk of NHN Cloud.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NhnAlimtalk {
+    /// The app key of the KakaoTalk Bizmessage service.
+    pub app_key: String,
+    /// File with its secret key.
+    pub secret_key_file: PathBuf,
+    /// The key of the Kakao channel, 40 characters.
+    pub sender_key: String,
+    /// The registered templates.
+    pub templates: AlimtalkTemplates,
+    /// Where the API is, without a slash at the end.
+    #[serde(default = "nhn_alimtalk_api")]
+    pub api_url: String,
+}
+
+/// Codes of the templates that Kakao has approved. Each may use the variables `#{head}`, `#{title}`,
+/// `#{place}`, `#{value}`, `#{since}` and `#{link}`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AlimtalkTemplates {
+    /// Of a page.
+    pub page: String,
+    /// Of news: acknowledged, closed, recovered.
+    pub news: String,
+}
+
+impl AlimtalkTemplates {
+    /// As messages are rendered with them.
+    pub fn names(&self) -> crate::core::render::AlimtalkNames<'_> {
+        crate::core::render::AlimtalkNames {
+            page: &self.page,
+            news: &self.news,
+        }
+    }
+}
+
+/// Aligo.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Aligo {
+    /// File with the API key.
+    pub key_file: PathBuf,
+    /// The account's user id.
+    pub user_id: String,
+    /// The registered sender number, digits only.
+    pub from: String,
+    /// Whether a text that does not fit into an SMS of 90 bytes goes as LMS (`auto`) or is cut
+    /// (`never`).
+    #[serde(default)]
+    pub lms: Lms,
+    /// Where the API is, without a slash at the end.
+    #[serde(default = "aligo_api")]
+    pub api_url: String,
+}
+
 /// Twilio.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -129,6 +219,31 @@ pub struct Smtp {
     pub ca_file: Option<PathBuf>,
 }
 
+/// A webhook.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// File with its address, which often holds a secret.
+    pub url_file: PathBuf,
+    /// File with a template in minijinja; without it everything is sent as JSON.
+    #[serde(default)]
+    pub template_file: Option<PathBuf>,
+    /// What the template makes.
+    #[serde(default = "json_type")]
+    pub content_type: String,
+    /// File with a secret that signs the body (`X-Bongsu-Signature`).
+    #[serde(default)]
+    pub secret_file: Option<PathBuf>,
+}
+
+/// A room of Microsoft Teams.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeamsRoom {
+    /// File with the address of its Workflow, which holds a secret.
+    pub url_file: PathBuf,
+}
+
 /// How a connection to a mail server is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -151,6 +266,15 @@ pub enum Lms {
     Auto,
     /// Never: the text is cut to what matters most.
     Never,
+}
+
+impl From<Lms> for crate::core::render::LmsUse {
+    fn from(lms: Lms) -> Self {
+        match lms {
+            Lms::Auto => Self::Auto,
+            Lms::Never => Self::Never,
+        }
+    }
 }
 
 /// How the engine works.
@@ -209,6 +333,22 @@ fn sens_api() -> String {
     "https://sens.apigw.ntruss.com".to_owned()
 }
 
+fn nhn_sms_api() -> String {
+    "https://api-sms.cloud.toast.com".to_owned()
+}
+
+fn nhn_alimtalk_api() -> String {
+    "https://kakaotalk-bizmessage.api.nhncloudservice.com".to_owned()
+}
+
+fn aligo_api() -> String {
+    "https://apis.aligo.in".to_owned()
+}
+
+fn json_type() -> String {
+    "application/json".to_owned()
+}
+
 fn twilio_api() -> String {
     "https://api.twilio.com".to_owned()
 }
@@ -245,8 +385,14 @@ impl Default for Config {
             database: Database::default(),
             slack: None,
             sens: None,
+            nhn_sms: None,
+            nhn_alimtalk: None,
+            aligo: None,
             twilio: None,
             smtp: None,
+            webhooks: BTreeMap::new(),
+            teams: BTreeMap::new(),
+            outgoing_allow: Vec::new(),
             prefer: Vec::new(),
             inbox: false,
             api_token_file: None,

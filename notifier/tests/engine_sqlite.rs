@@ -31,6 +31,7 @@ cases!(
     a_refused_page_advances_the_escalation_at_once,
     what_the_provider_puts_off_is_sent_later,
     an_undelivered_receipt_advances_the_escalation_at_once,
+    accepted_without_a_receipt_the_next_is_told,
     an_unreadable_record_is_passed_over,
     two_replicas_send_each_message_once,
     a_slow_destination_stalls_nobody_else,

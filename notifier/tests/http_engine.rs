@@ -45,6 +45,7 @@ fn directory() -> Directory {
     let both = vec![ChannelKind::Chat, ChannelKind::Sms];
     let policy = Policy {
         room: Some("C1".to_owned()),
+        rooms: Vec::new(),
         channels: [both.clone(), both.clone(), both],
         within: [Some(Span::from_secs(900)), None, None],
         steps: vec![step("kim"), step("lee")],

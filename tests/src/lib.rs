@@ -14,14 +14,17 @@
 // whoever runs it.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+pub mod aligo;
 pub mod bongsu;
 pub mod dice;
 pub mod fake;
+pub mod hook;
 pub mod influxdb;
 pub mod installed;
 pub mod kafka;
 pub mod kubernetes;
 pub mod mail;
+pub mod nhn;
 pub mod oracle;
 pub mod ports;
 pub mod postgres;

@@ -6,6 +6,7 @@ mod config;
 mod dlq;
 mod doctor;
 mod incident;
+mod notify;
 mod oncall;
 mod place;
 mod records;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Tenant(tenant) => tenant::run(&global, tenant).await,
         Command::Incident(incident) => incident::run(&global, incident).await,
         Command::Silence(silence) => silence::run(&global, silence).await,
+        Command::Notify(notify) => notify::run(&global, &notify),
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
         Command::Template(template) => template::run(&global, template).await,
         Command::Resolve(asked) => place::resolve(&global, asked).await,

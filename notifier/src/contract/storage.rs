@@ -29,6 +29,7 @@ async fn locked(tx: &mut Tx, event: &AlertEvent, now: Timestamp) -> Loaded {
 fn room_only() -> Directory {
     let policy = Policy {
         room: Some("C0".to_owned()),
+        rooms: Vec::new(),
         channels: [const { Vec::new() }; 3].map(|_: Vec<ChannelKind>| vec![ChannelKind::Chat]),
         within: [Some(Span::from_secs(900)); 3],
         steps: vec![Step {

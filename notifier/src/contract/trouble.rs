@@ -150,6 +150,44 @@ pub async fn an_undelivered_receipt_advances_the_escalation_at_once(world: World
     );
 }
 
+/// Accepted, and then silence: within three minutes the next is told, once.
+pub async fn accepted_without_a_receipt_the_next_is_told(world: World) {
+    let reference = ProviderRef("theirs".to_owned());
+    world.sms.receipts(Asked::Accepted { reference });
+    let replica = world.replica().await;
+    let id = world.fires("acme", 1, Priority::P1).await;
+    world.sms.until(|sent| sent.len() == 1).await;
+    world.chat.until(|sent| sent.len() == 1).await;
+    until_recorded(&replica.commands).await;
+    world.pass(100);
+    // The loops have been round: another incident is told meanwhile.
+    world.fires("globex", 2, Priority::P1).await;
+    let sms = world.sms.until(|sent| sent.len() == 2).await;
+    assert_eq!(lines(&sms[1..]), ["firing phone-first1"]);
+    until_recorded(&replica.commands).await;
+    world.pass(80);
+    let sms = world.sms.until(|sent| sent.len() == 3).await;
+    assert_eq!(lines(&sms[2..]), ["escalated phone-second0"]);
+    let detail = until(&replica.commands, id, |detail| {
+        kinds(detail).contains(&"undelivered")
+    })
+    .await;
+    let mut missing = detail.timeline.iter();
+    assert!(missing.any(|entry| entry.text.contains("no receipt")));
+    // Who may have heard of it hears of the end.
+    world.recovers("acme", 1, 2).await;
+    let told = |sent: &[crate::core::Message]| {
+        let ends = lines(sent).into_iter();
+        ends.filter(|line| line.starts_with("resolved")).count()
+    };
+    let sms = world.sms.until(|sent| told(sent) == 2).await;
+    let ends = lines(&sms);
+    assert!(
+        ends.contains(&"resolved phone-first0".to_owned()),
+        "{ends:?}"
+    );
+}
+
 /// 429 with a time: not before, and no mark, for it was certainly not taken.
 pub async fn what_the_provider_puts_off_is_sent_later(world: World) {
     let put_off = Outcome::Retry {

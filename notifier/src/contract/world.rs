@@ -75,6 +75,7 @@ fn policy(n: usize) -> Policy {
     let both = vec![ChannelKind::Chat, ChannelKind::Sms];
     Policy {
         room: Some(format!("C{n}")),
+        rooms: Vec::new(),
         channels: [both.clone(), both, vec![ChannelKind::Chat]],
         within: [
             Some(Span::from_secs(900)),

@@ -25,8 +25,12 @@ pub struct Attempt {
     pub asks: u32,
     /// It is already marked as a possible repeat.
     pub possible_repeat: bool,
-    /// How many providers have refused it before.
+    /// It has waited too long for its receipt, and the next was told.
+    pub overdue: bool,
+    /// Which providers have refused it before, a bit each.
     pub refusals: u32,
+    /// Which provider made the attempt, from 0.
+    pub provider: u32,
     /// How many providers its channel has.
     pub providers: u32,
     /// When it was decided.
@@ -88,7 +92,7 @@ pub fn after_sending(attempt: &Attempt, outcome: Outcome, limits: &Limits, now: 
     match outcome {
         Outcome::Accepted { reference } => settled(Fate::Accepted, Some(reference), None),
         Outcome::Delivered { reference } => settled(Fate::Delivered, Some(reference), None),
-        Outcome::Refused { reason } if attempt.refusals + 1 < attempt.providers => Next::Again {
+        Outcome::Refused { reason } if others(attempt) > 0 => Next::Again {
             at: now,
             possible_repeat: attempt.possible_repeat,
             by: By::OtherAfterRefusal,
@@ -99,7 +103,7 @@ pub fn after_sending(attempt: &Attempt, outcome: Outcome, limits: &Limits, now: 
         Outcome::Retry { after, reason } => {
             let asked = after.unwrap_or(Span::ZERO).max(back_off(attempt.attempts));
             let (wait, by) = match asked > patience(attempt.priority) {
-                true if attempt.providers > 1 => (around(attempt), By::Other),
+                true if others(attempt) > 0 => (around(attempt), By::Other),
                 _ => (asked, By::Same),
             };
             let at = now.plus(wait);
@@ -126,10 +130,17 @@ const fn patience(priority: Priority) -> Span {
     }
 }
 
+/// How many other providers there are that have not refused it.
+fn others(attempt: &Attempt) -> u32 {
+    let out = attempt.refusals | 1_u32.checked_shl(attempt.provider).unwrap_or(0);
+    attempt.providers.saturating_sub(out.count_ones())
+}
+
 /// The wait before the next provider is tried: none until each has had its turn.
 fn around(attempt: &Attempt) -> Span {
-    let rounds = attempt.attempts / attempt.providers.max(1);
-    match attempt.attempts % attempt.providers.max(1) {
+    let takers = others(attempt) + 1;
+    let rounds = attempt.attempts / takers;
+    match attempt.attempts % takers {
         0 => back_off(rounds),
         _ => Span::ZERO,
     }
@@ -173,7 +184,7 @@ fn unknown(attempt: &Attempt, reason: &str, now: Timestamp) -> Next {
     Next::Again {
         at: now.plus(wait),
         possible_repeat: true,
-        by: if attempt.providers > 1 {
+        by: if others(attempt) > 0 {
             By::Other
         } else {
             By::Same
@@ -197,6 +208,11 @@ pub enum Receipt {
         /// When.
         at: Timestamp,
     },
+    /// It is missing for so long that whoever is next must hear.
+    Overdue {
+        /// Why.
+        reason: String,
+    },
     /// There will be none.
     Never,
 }
@@ -205,6 +221,16 @@ pub enum Receipt {
 pub const FIRST_LOOK: Span = Span::from_secs(3);
 /// After this it is looked for no more.
 const LAST_LOOK: Span = Span::from_secs(30 * 60);
+
+/// How long an accepted message may be without its receipt before the next is told; with the pause
+/// between two looks no more than three minutes for a P1.
+const fn receipt_within(priority: Priority) -> Option<Span> {
+    match priority {
+        Priority::P1 => Some(Span::from_secs(140)),
+        Priority::P2 => Some(Span::from_secs(600)),
+        Priority::P3 => None,
+    }
+}
 
 /// What follows from a provider's answer about the receipt of a message that it accepted.
 pub fn after_receipt(attempt: &Attempt, asked: Asked, now: Timestamp) -> Receipt {
@@ -222,6 +248,18 @@ pub fn after_receipt(attempt: &Attempt, asked: Asked, now: Timestamp) -> Receipt
             if now.since(attempt.created_at) > LAST_LOOK =>
         {
             Receipt::Never
+        }
+        Asked::Accepted { .. } | Asked::Retry { .. }
+            if !attempt.overdue
+                && receipt_within(attempt.priority)
+                    .is_some_and(|within| now.since(attempt.created_at) > within) =>
+        {
+            Receipt::Overdue {
+                reason: format!(
+                    "accepted, and no receipt {} after it was decided",
+                    now.since(attempt.created_at)
+                ),
+            }
         }
         Asked::Accepted { .. } | Asked::Retry { .. } => Receipt::Look {
             at: now.plus(back_off(attempt.asks.max(2))),

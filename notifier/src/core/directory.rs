@@ -2,7 +2,7 @@
 
 use super::around::{Around, NOTHING};
 use super::duty::Roster;
-use super::incident::Incident;
+use super::incident::{Incident, Told};
 use super::message::Recipient;
 use super::silence::Silences;
 use super::words::{ChannelKind, Language};
@@ -39,6 +39,8 @@ pub struct Directory {
 pub struct Policy {
     /// The room that sees every incident.
     pub room: Option<String>,
+    /// Other places that see every incident.
+    pub rooms: Vec<(ChannelKind, String)>,
     /// The channels of P1, P2 and P3.
     pub channels: [Vec<ChannelKind>; 3],
     /// How long P1, P2 and P3 may stay without an acknowledgement; none: no escalation.
@@ -285,6 +287,20 @@ impl Directory {
 }
 
 impl Route<'_> {
+    /// The places beside the chat room that see every incident, as far as they have a provider.
+    pub(super) fn rooms(&self) -> Vec<Told> {
+        let rooms = self.policy.map_or(&[][..], |policy| &policy.rooms);
+        let configured = rooms
+            .iter()
+            .filter(|(channel, _)| self.directory.channels.contains(channel));
+        configured
+            .map(|(channel, name)| Told {
+                channel: *channel,
+                recipient: super::people::room(name),
+            })
+            .collect()
+    }
+
     /// How long an incident of that priority may stay without an acknowledgement.
     pub fn within(&self, priority: Priority) -> Option<Span> {
         let own = self
@@ -306,6 +322,8 @@ impl Person {
             ChannelKind::Chat => self.chat.as_deref(),
             ChannelKind::Sms | ChannelKind::Voice | ChannelKind::Alimtalk => self.phone.as_deref(),
             ChannelKind::Email => self.email.as_deref(),
+            // Places, not people.
+            ChannelKind::Webhook | ChannelKind::Teams => None,
         }
     }
 
@@ -385,6 +403,7 @@ fn one_step(own: Option<&catalogue::EscalationPolicy>, target: &StepTarget) -> P
     let like = own.map_or_else(
         || Policy {
             room: None,
+            rooms: Vec::new(),
             channels: Priority::ALL.map(|_| vec![ChannelKind::Sms, ChannelKind::Chat]),
             within: [None; 3],
             steps: Vec::new(),
@@ -428,6 +447,9 @@ impl From<&catalogue::EscalationPolicy> for Policy {
         let within = policy.acknowledge_within;
         Self {
             room: policy.chat.clone(),
+            rooms: (policy.rooms.iter())
+                .map(|room| (room.channel.into(), room.name.clone()))
+                .collect(),
             channels: Priority::ALL.map(channels),
             within: [within.p1, within.p2, within.p3],
             steps: steps.collect(),
@@ -445,6 +467,8 @@ impl From<catalogue::ChannelKind> for ChannelKind {
             catalogue::ChannelKind::Voice => Self::Voice,
             catalogue::ChannelKind::Email => Self::Email,
             catalogue::ChannelKind::Alimtalk => Self::Alimtalk,
+            catalogue::ChannelKind::Webhook => Self::Webhook,
+            catalogue::ChannelKind::Teams => Self::Teams,
         }
     }
 }

@@ -280,6 +280,7 @@ impl Turn<'_> {
             channel: ChannelKind::Chat,
             recipient,
         }));
+        to.extend(self.route.rooms());
         for told in found.personal.into_iter().chain(also) {
             let again = |have: &Told| {
                 have.channel == told.channel && have.recipient.address == told.recipient.address
@@ -404,7 +405,7 @@ impl Turn<'_> {
             .incident
             .told
             .iter()
-            .filter(|told| told.channel == ChannelKind::Chat)
+            .filter(|told| told.channel == ChannelKind::Chat || !told.is_a_person())
             .cloned()
             .collect();
         for told in rooms {

@@ -133,6 +133,7 @@ const fn address_of(channel: ChannelKind) -> &'static str {
         ChannelKind::Chat => "member id in the chat",
         ChannelKind::Sms | ChannelKind::Voice | ChannelKind::Alimtalk => "phone number",
         ChannelKind::Email => "e-mail address",
+        ChannelKind::Webhook | ChannelKind::Teams => "room: `rooms` of the policy names those",
     }
 }
 

@@ -3,18 +3,26 @@
 //! Priority and what happened, what, where, the value against its threshold, since when, the next
 //! step, a link.
 
+mod alimtalk;
+mod card;
 mod chat;
 pub mod euckr;
 mod phrases;
 mod plain;
+mod preview;
 mod sms;
 mod speech;
+mod template;
 
+pub use alimtalk::{ALIMTALK_VARIABLES, Alimtalk, AlimtalkNames, alimtalk};
+pub use card::card;
 pub use chat::{ACKNOWLEDGE_ACTION, ChatPost, reply, root};
 pub use phrases::Phrases;
 pub use plain::{Mail, head, mail, plain};
+pub use preview::{Preview, Subject, previews, sample};
 pub use sms::{LMS_BYTES, LmsUse, SMS_BYTES, SUBJECT_BYTES, SmsKind, SmsText, sms};
 pub use speech::speech;
+pub use template::{MessageTemplate, TEMPLATE_BYTES, TemplateError, values};
 
 use super::message::{IncidentSummary, Message, Purpose};
 use super::words::{Language, Status};

@@ -65,6 +65,10 @@ word! {
         Email = "email",
         /// A message of KakaoTalk from a registered template.
         Alimtalk = "alimtalk",
+        /// A request to an address of one's own.
+        Webhook = "webhook",
+        /// A room of Microsoft Teams.
+        Teams = "teams",
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn directory() -> Directory {
     };
     let policy = Policy {
         room: Some("C1".to_owned()),
+        rooms: Vec::new(),
         channels: [
             vec![ChannelKind::Chat, ChannelKind::Sms],
             vec![ChannelKind::Chat, ChannelKind::Sms],

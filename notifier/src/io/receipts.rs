@@ -1,8 +1,8 @@
 //! Looks for the receipts of messages that a provider accepted: what did not arrive escalates at
 //! once.
 
-use crate::core::{Asked, ChannelKind, ProviderRef, Receipt, after_receipt};
-use crate::engine::Engine;
+use crate::core::{Asked, ChannelKind, Fate, ProviderRef, Receipt, after_receipt};
+use crate::engine::{Effects, Engine};
 use crate::io::store::{Claimed, StoreError};
 use futures_util::future::join_all;
 use runtime::Shutdown;
@@ -48,6 +48,25 @@ async fn look(engine: &Engine, channel: ChannelKind) -> Result<usize, StoreError
     Ok(claimed.len())
 }
 
+/// Takes a page for lost: whoever is next hears of the incident. Its receipt may still come.
+async fn overdue(engine: &Engine, claimed: &Claimed, reason: String) -> Result<(), StoreError> {
+    let look_at = engine.now().plus(engine.config.lease);
+    let mut effects = Effects::default();
+    let mut tx = engine.store.begin().await?;
+    // First the incident, then the delivery: the order of all transactions.
+    if tx.lock(claimed.incident).await?.is_none() {
+        return Ok(());
+    }
+    if tx.mark_overdue(claimed.id, look_at).await? {
+        engine
+            .undelivered(&mut tx, claimed, Fate::Unknown, reason, &mut effects)
+            .await?;
+    }
+    tx.commit().await?;
+    engine.tell(effects);
+    Ok(())
+}
+
 async fn one(
     engine: &Engine,
     claimed: &Claimed,
@@ -69,6 +88,7 @@ async fn one(
     match after_receipt(&claimed.attempt, asked, engine.now()) {
         Receipt::Known { fate, reason } => engine.report(claimed.id, fate, reason).await,
         Receipt::Look { at } => engine.store.look_again(claimed.id, Some(at)).await,
+        Receipt::Overdue { reason } => overdue(engine, claimed, reason).await,
         Receipt::Never => engine.store.look_again(claimed.id, None).await,
     }
 }

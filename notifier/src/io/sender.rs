@@ -112,8 +112,9 @@ impl Sender {
     fn assign(&self, claimed: &mut Claimed) {
         let named = claimed.provider.as_deref();
         if let Some(choice) = self.engine.channels.choose(claimed.channel, named) {
+            claimed.attempt.provider = choice.index;
             claimed.attempt.providers = choice.providers;
-            claimed.next_provider = Some(choice.next);
+            claimed.next_provider = Some(choice.next(claimed.attempt.refusals));
             claimed.provider = Some(choice.channel.provider().to_owned());
         }
     }

@@ -22,7 +22,7 @@ pub enum Entry {
     /// A person.
     Contact(Contact),
     /// Who is told, and who is next.
-    EscalationPolicy(EscalationPolicy),
+    EscalationPolicy(Box<EscalationPolicy>),
     /// Who is on call when.
     Schedule(Box<Schedule>),
     /// Who belongs together.

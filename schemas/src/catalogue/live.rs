@@ -148,7 +148,7 @@ pub fn decode_value(key: &[u8], value: &[u8]) -> Result<(u64, Record), RecordErr
         Kind::Template => entry(value, |spec| Entry::Template(Box::new(spec))),
         Kind::Override => entry(value, |spec| Entry::Override(Box::new(spec))),
         Kind::Contact => entry(value, Entry::Contact),
-        Kind::EscalationPolicy => entry(value, Entry::EscalationPolicy),
+        Kind::EscalationPolicy => entry(value, |spec| Entry::EscalationPolicy(Box::new(spec))),
         Kind::Schedule => entry(value, |spec| Entry::Schedule(Box::new(spec))),
         Kind::Team => entry(value, Entry::Team),
     }
@@ -292,8 +292,8 @@ impl Catalogue {
                 self.overrides.get(name)?,
             )))),
             Kind::Contact => Some(Entry::Contact(Contact::clone(self.contacts.get(name)?))),
-            Kind::EscalationPolicy => Some(Entry::EscalationPolicy(EscalationPolicy::clone(
-                self.escalation_policies.get(name)?,
+            Kind::EscalationPolicy => Some(Entry::EscalationPolicy(Box::new(
+                EscalationPolicy::clone(self.escalation_policies.get(name)?),
             ))),
             Kind::Schedule => Some(Entry::Schedule(Box::new(Schedule::clone(
                 self.schedules.get(name)?,

@@ -14,6 +14,7 @@ mod over;
 mod overrides;
 mod people;
 mod per_priority;
+mod room_target;
 mod schedule;
 mod schedule_check;
 mod shard;
@@ -41,6 +42,7 @@ pub use people::{
     AcknowledgeWithin, ChannelKind, Channels, Contact, Ends, EscalationPolicy, Language, Step,
 };
 pub use per_priority::PerPriority;
+pub use room_target::RoomTarget;
 pub use schedule::{
     Day, Every, EveryUnit, HolidayCalendar, Hours, Layer, OnHolidays, Schedule, ScheduleOverride,
     Team, Turn,

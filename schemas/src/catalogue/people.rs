@@ -1,7 +1,7 @@
 //! `contact:` and `escalation_policy:` — whom to tell, how, and who is next.
 
-use super::StepTarget;
 use super::text::{self, shape};
+use super::{RoomTarget, StepTarget};
 use model::{Priority, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,10 @@ pub struct EscalationPolicy {
     /// The chat room (a Slack channel id) that sees every incident of the policy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chat: Option<String>,
+    /// Places of the notifier's configuration that see every incident of the policy too.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 10))]
+    pub rooms: Vec<RoomTarget>,
     /// The steps in their order.
     #[schemars(length(min = 1, max = 20))]
     pub steps: Vec<Step>,
@@ -153,6 +157,10 @@ pub enum ChannelKind {
     Email,
     /// A message of KakaoTalk from a registered template.
     Alimtalk,
+    /// A request to an address of one's own.
+    Webhook,
+    /// A room of Microsoft Teams.
+    Teams,
 }
 
 /// How pages of each priority are sent.

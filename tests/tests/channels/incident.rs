@@ -29,6 +29,8 @@ pub(crate) fn incident() -> IncidentSummary {
         started_at: NOW,
         opened_at: NOW,
         acknowledged: None,
+        assigned: None,
+        hold: None,
         closed: None,
         due: None,
         until_resolved: false,

@@ -4,7 +4,9 @@
 // The harness is the outside world, and so are its tests.
 #![allow(clippy::disallowed_methods)]
 
+mod hook;
 mod incident;
+mod korea;
 mod mail;
 mod twilio;
 

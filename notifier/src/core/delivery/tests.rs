@@ -14,7 +14,9 @@ fn attempt(priority: Priority, attempts: u32, unknowns: u32, asks: u32) -> Attem
         unknowns,
         asks,
         possible_repeat: false,
+        overdue: false,
         refusals: 0,
+        provider: 0,
         providers: 1,
         created_at: CREATED,
     }
@@ -86,11 +88,14 @@ fn the_second_provider_is_asked_when_the_wait_outruns_the_urgency() {
     };
     let first = again(&of_two(Priority::P3, 1, 0), refused());
     assert_eq!(first, Some((By::OtherAfterRefusal, 0)));
-    assert_eq!(
-        again(&of_two(Priority::P1, 2, 1), refused()),
-        None,
-        "both refused"
-    );
+    // The second refuses after the first did; and the first asks for patience after the second refused.
+    let second = Attempt {
+        provider: 1,
+        ..of_two(Priority::P1, 2, 0b01)
+    };
+    assert_eq!(again(&second, refused()), None, "both refused");
+    let first = of_two(Priority::P1, 3, 0b10);
+    assert_eq!(again(&first, retry(Some(9))), Some((By::Same, 9)));
     assert_eq!(
         again(&attempt(Priority::P1, 1, 0, 0), refused()),
         None,
@@ -111,6 +116,31 @@ fn the_second_provider_is_asked_when_the_wait_outruns_the_urgency() {
         ),
         "{next:?}"
     );
+}
+
+#[test]
+fn an_accepted_page_without_a_receipt_is_overdue_once() {
+    let reference = ProviderRef("x".to_owned());
+    let on_its_way = || Asked::Accepted {
+        reference: reference.clone(),
+    };
+    for (priority, seconds, overdue, expected) in [
+        (Priority::P1, 140, false, "Look"),
+        (Priority::P1, 141, false, "Overdue"),
+        (Priority::P1, 141, true, "Look"),
+        (Priority::P2, 600, false, "Look"),
+        (Priority::P2, 601, false, "Overdue"),
+        (Priority::P3, 1_700, false, "Look"),
+        (Priority::P1, 1_801, false, "Never"),
+    ] {
+        let attempt = Attempt {
+            overdue,
+            ..attempt(priority, 1, 0, 20)
+        };
+        let now = CREATED.plus(Span::from_secs(seconds));
+        let found = format!("{:?}", after_receipt(&attempt, on_its_way(), now));
+        assert!(found.starts_with(expected), "{priority} {seconds}: {found}");
+    }
 }
 
 #[test]

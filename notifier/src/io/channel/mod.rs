@@ -1,13 +1,22 @@
 //! Channels: how a message reaches somebody. One implementation per provider, found by kind.
 
+mod aligo;
+mod guard;
+mod hook;
 mod inbox;
+mod nhn;
+mod phone;
 mod sens;
 mod slack;
 mod smtp;
 pub(crate) mod twilio;
 mod web;
 
+pub use aligo::Aligo;
+pub use guard::{Guard, Inside};
+pub use hook::Hooks;
 pub use inbox::Inbox;
+pub use nhn::{NhnAlimtalk, NhnSms};
 pub use sens::Sens;
 pub use slack::Slack;
 pub use smtp::Smtp;
@@ -53,10 +62,24 @@ pub struct Channels(Arc<BTreeMap<ChannelKind, Vec<Arc<dyn Channel>>>>);
 pub struct Choice<'a> {
     /// The provider.
     pub channel: &'a Arc<dyn Channel>,
-    /// Whose turn is next when it fails; itself when there is no other.
-    pub next: &'static str,
+    /// Its place among them, from 0.
+    pub index: u32,
     /// How many there are.
     pub providers: u32,
+    all: &'a [Arc<dyn Channel>],
+}
+
+impl Choice<'_> {
+    /// Whose turn is next when it fails, but for those with a bit in `refusals`; itself when there is
+    /// no other.
+    pub fn next(&self, refusals: u32) -> &'static str {
+        let others = (1..self.providers).map(|step| (self.index + step) % self.providers);
+        let open = |index: &u32| refusals & 1_u32.checked_shl(*index).unwrap_or(0) == 0;
+        let next = others
+            .filter(open)
+            .find_map(|index| self.all.get(index as usize));
+        next.unwrap_or(self.channel).provider()
+    }
 }
 
 impl Channels {
@@ -69,6 +92,15 @@ impl Channels {
         if let Some(sens) = &config.sens {
             found.push((ChannelKind::Sms, Arc::new(Sens::new(sens, clock.clone())?)));
         }
+        if let Some(nhn) = &config.nhn_sms {
+            found.push((ChannelKind::Sms, Arc::new(NhnSms::new(nhn)?)));
+        }
+        if let Some(nhn) = &config.nhn_alimtalk {
+            found.push((ChannelKind::Alimtalk, Arc::new(NhnAlimtalk::new(nhn)?)));
+        }
+        if let Some(aligo) = &config.aligo {
+            found.push((ChannelKind::Sms, Arc::new(Aligo::new(aligo)?)));
+        }
         if let Some(twilio) = &config.twilio {
             let (sms, voice) = twilio::configured(twilio)?;
             if let Some(sms) = sms {
@@ -80,6 +112,15 @@ impl Channels {
         }
         if let Some(smtp) = &config.smtp {
             found.push((ChannelKind::Email, Arc::new(Smtp::new(smtp)?)));
+        }
+        let guard = Guard::new(&config.outgoing_allow)?;
+        if !config.webhooks.is_empty() {
+            let hooks = Hooks::webhooks(&config.webhooks, guard.clone())?;
+            found.push((ChannelKind::Webhook, Arc::new(hooks)));
+        }
+        if !config.teams.is_empty() {
+            let hooks = Hooks::teams(&config.teams, guard)?;
+            found.push((ChannelKind::Teams, Arc::new(hooks)));
         }
         let preferred = |channel: &Arc<dyn Channel>| {
             let mut names = config.prefer.iter();
@@ -125,7 +166,8 @@ impl Channels {
             .unwrap_or(0);
         Some(Choice {
             channel: providers.get(at)?,
-            next: providers[(at + 1) % providers.len()].provider(),
+            index: u32::try_from(at).unwrap_or(u32::MAX),
+            all: providers,
             providers: u32::try_from(providers.len()).unwrap_or(u32::MAX),
         })
     }

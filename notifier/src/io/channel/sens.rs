@@ -71,10 +71,7 @@ impl Sens {
             access_key: secret(&config.access_key_file)?,
             secret_key: secret(&config.secret_key_file)?,
             from: config.from.clone(),
-            lms: match config.lms {
-                config::Lms::Auto => LmsUse::Auto,
-                config::Lms::Never => LmsUse::Never,
-            },
+            lms: config.lms.into(),
             zone: korea(),
         })
     }

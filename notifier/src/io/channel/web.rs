@@ -1,10 +1,12 @@
 //! How channels speak HTTP: one client without redirects and with time-outs, and what a failure
 //! means.
 
+use super::guard::{Guard, Inside};
 use crate::core::Outcome;
 use model::Span;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Client, ClientBuilder, Response, StatusCode, redirect};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// To reach the provider at all.
@@ -51,6 +53,18 @@ pub(super) fn secret(
 
 /// The client of a channel.
 pub(super) fn client() -> Result<Client, ChannelError> {
+    builder().build().map_err(ChannelError::Client)
+}
+
+/// The client of a channel whose addresses are not a provider's own.
+pub(super) fn guarded(guard: Guard) -> Result<Client, ChannelError> {
+    let resolves = Arc::new(guard);
+    // A proxy would look names up again, and reach what we do not.
+    let guarded = builder().no_proxy().dns_resolver(resolves).build();
+    guarded.map_err(ChannelError::Client)
+}
+
+fn builder() -> ClientBuilder {
     runtime::tls::install_provider();
     Client::builder()
         .redirect(redirect::Policy::none())
@@ -58,8 +72,6 @@ pub(super) fn client() -> Result<Client, ChannelError> {
         .timeout(EXCHANGE)
         .pool_idle_timeout(IDLE)
         .user_agent(concat!("bongsu/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(ChannelError::Client)
 }
 
 /// An answer that was read to its end.
@@ -129,6 +141,11 @@ impl Answer {
 
 /// What a failed exchange means: nothing was sent when there was no connection, else nobody knows.
 fn lost(error: &reqwest::Error) -> Outcome {
+    if let Some(inside) = inside(error) {
+        return Outcome::Refused {
+            reason: inside.to_string(),
+        };
+    }
     let reason = chain(error);
     if error.is_connect() || error.is_builder() {
         Outcome::Retry {
@@ -138,6 +155,18 @@ fn lost(error: &reqwest::Error) -> Outcome {
     } else {
         Outcome::Unknown { reason }
     }
+}
+
+/// The guard's word, where it was the guard that ended it.
+fn inside(error: &reqwest::Error) -> Option<&Inside> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(inside) = error.downcast_ref() {
+            return Some(inside);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 /// An error with its causes, without the address, which may hold a secret.

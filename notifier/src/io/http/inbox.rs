@@ -245,6 +245,8 @@ impl Text {
                 ("E-MAIL", Some(mail.subject), mail.text)
             }
             ChannelKind::Alimtalk => ("ALIMTALK", None, render::plain(message)),
+            ChannelKind::Webhook => ("WEBHOOK", None, render::plain(message)),
+            ChannelKind::Teams => ("TEAMS", None, render::plain(message)),
             ChannelKind::Voice | ChannelKind::Chat | ChannelKind::Sms => {
                 ("CALL", None, render::speech(message))
             }

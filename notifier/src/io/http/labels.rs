@@ -140,6 +140,8 @@ impl Labels {
             ChannelKind::Voice => self.pick("call", "전화"),
             ChannelKind::Email => self.pick("e-mail", "메일"),
             ChannelKind::Alimtalk => self.pick("Alimtalk", "알림톡"),
+            ChannelKind::Webhook => self.pick("webhook", "웹훅"),
+            ChannelKind::Teams => self.pick("Teams", "팀즈"),
         }
     }
 

@@ -213,12 +213,15 @@ impl Tx {
         next: &Next,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let (mut provider, mut refusals) = (claimed.provider.clone(), 0_i64);
+        let mut provider = claimed.provider.clone();
+        let mut refusals = claimed.attempt.refusals;
         if let Next::Again { by, .. } = next
             && *by != By::Same
         {
             provider = claimed.next_provider.map(str::to_owned);
-            refusals = i64::from(*by == By::OtherAfterRefusal);
+            if *by == By::OtherAfterRefusal {
+                refusals |= 1_u32.checked_shl(claimed.attempt.provider).unwrap_or(0);
+            }
         }
         let (fate, ready_at, repeat, reference, reason) = match next {
             Next::Settle {
@@ -247,7 +250,7 @@ impl Tx {
         let done = sqlx::query(
             "UPDATE deliveries SET fate = $3, ready_at = $4, possible_repeat = $5, \
              reference = COALESCE($6, reference), reason = $7, updated_at = $8, \
-             provider = $9, refusals = refusals + $10 \
+             provider = $9, refusals = $10 \
              WHERE id = $1 AND lease = $2 AND fate = 'sending'",
         )
         .bind(claimed.id.to_string())
@@ -259,7 +262,7 @@ impl Tx {
         .bind(reason)
         .bind(now.as_nanos())
         .bind(provider)
-        .bind(refusals)
+        .bind(i64::from(refusals))
         .execute(&mut *self.inner)
         .await?;
         Ok(done.rows_affected() == 1)
@@ -305,6 +308,24 @@ impl Tx {
             }
         }
         Ok(false)
+    }
+
+    /// Notes that an accepted delivery has waited too long for its receipt. False when that was
+    /// noted before, or it has its receipt.
+    pub async fn mark_overdue(
+        &mut self,
+        id: DeliveryId,
+        look_at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE deliveries SET overdue = 1, ready_at = $2 \
+             WHERE id = $1 AND fate = 'accepted' AND overdue = 0",
+        )
+        .bind(id.to_string())
+        .bind(look_at.as_nanos())
+        .execute(&mut *self.inner)
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 
     /// The incident and the fate of a delivery, for a provider's later word on it.
@@ -378,8 +399,10 @@ pub(super) fn claimed(row: &AnyRow) -> Result<Claimed, StoreError> {
             unknowns: cells.small("unknowns")?,
             asks: cells.small("asks")?,
             possible_repeat: cells.truth("possible_repeat")?,
+            overdue: cells.truth("overdue")?,
             refusals: cells.small("refusals")?,
             // Who sends it knows better.
+            provider: 0,
             providers: 1,
             created_at: cells.time("created_at")?,
         },

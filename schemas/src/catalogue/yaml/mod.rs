@@ -88,7 +88,7 @@ fn read(document: &Node) -> Result<Entry, de::Misfit> {
         Kind::Template => Entry::Template(Box::new(typed(document)?)),
         Kind::Override => Entry::Override(Box::new(typed(document)?)),
         Kind::Contact => Entry::Contact(typed(document)?),
-        Kind::EscalationPolicy => Entry::EscalationPolicy(typed(document)?),
+        Kind::EscalationPolicy => Entry::EscalationPolicy(Box::new(typed(document)?)),
         Kind::Schedule => Entry::Schedule(Box::new(typed(document)?)),
         Kind::Team => Entry::Team(typed(document)?),
     })
