@@ -17,18 +17,16 @@ JRE_PACKAGES=(openjdk-17-jre-headless openjdk-21-jre-headless openjdk-25-jre-hea
 packages_missing() {
     local name need=()
     for name in "$@"; do
+        if [[ " ${from_go[*]} " == *" $name "* ]]; then
+            command -v go >/dev/null || need+=(golang-go)
+        fi
         case $name in
             kafka)
                 find_java >/dev/null || need+=(jre)
                 command -v mvn >/dev/null || need+=(maven)
                 ;;
-            telegraf | prometheus | helm) command -v go >/dev/null || need+=(golang-go) ;;
-            kubernetes)
-                command -v go >/dev/null || need+=(golang-go)
-                command -v etcd >/dev/null || need+=(etcd-server)
-                ;;
+            kubernetes) command -v etcd >/dev/null || need+=(etcd-server) ;;
             influxdb)
-                command -v go >/dev/null || need+=(golang-go)
                 command -v gcc >/dev/null || need+=(build-essential)
                 command -v clang >/dev/null || need+=(clang)
                 command -v pkg-config >/dev/null || need+=(pkg-config)
