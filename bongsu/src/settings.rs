@@ -100,6 +100,9 @@ pub(crate) fn default_data_dir(name: &str) -> PathBuf {
 }
 
 #[cfg(test)]
+mod mutated;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

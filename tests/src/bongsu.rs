@@ -29,9 +29,17 @@ pub struct Builder {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
+    survives_full_disks: bool,
 }
 
 impl Builder {
+    /// A write beyond the limit of [`Bongsu::limit_files`] is an error to it, as on a full disk, and not a signal.
+    #[must_use]
+    pub fn surviving_full_disks(mut self) -> Self {
+        self.survives_full_disks = true;
+        self
+    }
+
     /// Adds an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
@@ -89,7 +97,13 @@ impl Builder {
         for (name, content) in &self.files {
             folder.write(name, &fill(content));
         }
-        let mut command = bare();
+        let mut command = match self.survives_full_disks {
+            true => bare_by(
+                Command::new("sh"),
+                &["-c", "trap '' XFSZ; exec \"$0\" \"$@\""],
+            ),
+            false => bare(),
+        };
         command
             .current_dir(folder.path())
             .args(self.arguments.iter().map(|text| fill(text)));
@@ -175,6 +189,19 @@ impl Bongsu {
         Ok(values.sum())
     }
 
+    /// No file of it can grow beyond so many bytes; none for as much as the machine has.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn limit_files(&self, bytes: Option<u64>) {
+        use rustix::process::{Pid, Resource, getrlimit, prlimit};
+        let mut limit = getrlimit(Resource::Fsize);
+        limit.current = bytes.or(limit.maximum);
+        let id = self.id().and_then(|id| i32::try_from(id).ok());
+        let id = id.and_then(Pid::from_raw).expect("it runs");
+        prlimit(Some(id), Resource::Fsize, limit).expect("a process of ours can be limited");
+    }
+
     /// How it ended, if it did so by itself.
     pub fn ended(&mut self) -> Option<ExitStatus> {
         self.process.ended()
@@ -232,7 +259,16 @@ impl Bongsu {
 
 /// The binary without any settings of its own: those of a developer have no say in a test.
 fn bare() -> Command {
-    let mut command = Command::new(binary());
+    without_settings(Command::new(binary()))
+}
+
+/// The same through another program.
+fn bare_by(mut program: Command, arguments: &[&str]) -> Command {
+    program.args(arguments).arg(binary());
+    without_settings(program)
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BONGSU_") {
             command.env_remove(name);

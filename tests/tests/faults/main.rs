@@ -7,6 +7,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 mod alarms;
+mod embedded;
 mod handoff;
 mod hostile;
 mod life;

@@ -38,7 +38,11 @@ type Name = (i64, String, String);
 
 #[derive(Debug)]
 pub(super) struct Writer {
+    connect: SqliteConnectOptions,
     connection: SqliteConnection,
+    /// An operation failed: SQLite may have rolled back by itself, which the library does not notice. From then on it
+    /// would nest every transaction in one that nobody commits.
+    suspect: bool,
     options: EmbeddedOptions,
     buckets: HashMap<String, i64>,
     series: HashMap<Name, i64>,
@@ -70,7 +74,9 @@ impl Writer {
             }
         }
         Ok(Self {
+            connect: connect.clone(),
             connection,
+            suspect: false,
             options,
             buckets: HashMap::new(),
             series: HashMap::new(),
@@ -93,17 +99,29 @@ impl Writer {
         bucket: &str,
         points: Vec<NewPoint>,
     ) -> Result<(), Failure> {
-        let bucket = self.bucket(bucket).await?;
-        if self.series.len() > KNOWN {
-            self.series.clear();
+        if self.suspect {
+            self.connection = self.connect.connect().await?;
+            self.suspect = false;
         }
-        let stored = self.store_in(bucket, &points).await;
+        let stored = self.try_store(bucket, &points).await;
         if matches!(stored, Err(Failure::Sql(_))) {
             // What was made in the transaction that failed is not there.
             self.series.clear();
             self.fields.clear();
+            self.suspect = true;
         }
-        self.sweep().await?;
+        stored
+    }
+
+    async fn try_store(&mut self, bucket: &str, points: &[NewPoint]) -> Result<(), Failure> {
+        let bucket = self.bucket(bucket).await?;
+        if self.series.len() > KNOWN {
+            self.series.clear();
+        }
+        let stored = self.store_in(bucket, points).await;
+        if !matches!(stored, Err(Failure::Sql(_))) {
+            self.sweep().await?;
+        }
         stored
     }
 
