@@ -3,6 +3,8 @@
 //! The idea is that of simdjson (Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019): find all bytes
 //! of interest first, without a branch a byte, then walk over their bits.
 
+use wide::u8x16;
+
 /// Bytes of a block, a bit each.
 const BLOCK: usize = 64;
 
@@ -13,6 +15,8 @@ const BLOCK: usize = 64;
 #[derive(Debug, Clone)]
 pub(super) struct Stops<'a> {
     body: &'a [u8],
+    /// The body and what lies behind it, which may be read and means nothing: so blocks at its end are read whole.
+    readable: &'a [u8],
     /// Where the block begins that the mask is of.
     base: usize,
     mask: u64,
@@ -22,8 +26,18 @@ pub(super) struct Stops<'a> {
 
 impl<'a> Stops<'a> {
     pub(super) fn new(body: &'a [u8]) -> Self {
+        Self::within(body, body)
+    }
+
+    /// A body that may lie in something larger.
+    pub(super) fn within(body: &'a [u8], all: &'a [u8]) -> Self {
+        let start = body.as_ptr().addr().wrapping_sub(all.as_ptr().addr());
+        let lies_in = start
+            .checked_add(body.len())
+            .is_some_and(|end| end <= all.len());
         Self {
             body,
+            readable: if lies_in { &all[start..] } else { body },
             // Before the body: whatever is searched first is read first.
             base: usize::MAX - BLOCK,
             mask: 0,
@@ -60,7 +74,7 @@ impl<'a> Stops<'a> {
             }
             let rest = self.mask >> (at - self.base);
             if rest != 0 {
-                return at + rest.trailing_zeros() as usize;
+                return (at + rest.trailing_zeros() as usize).min(self.body.len());
             }
             at = self.base + BLOCK;
         }
@@ -69,7 +83,7 @@ impl<'a> Stops<'a> {
     /// Reads the block that begins at `at`. Behind the end of the body there is a stop.
     fn load(&mut self, at: usize) {
         self.base = at;
-        let rest = &self.body[self.base.min(self.body.len())..];
+        let rest = &self.readable[self.base.min(self.readable.len())..];
         let (mask, high) = match rest.first_chunk() {
             Some(block) => masks(block),
             None => {
@@ -84,35 +98,43 @@ impl<'a> Stops<'a> {
 }
 
 /// Of 64 bytes: which are stops, and whether one is not ASCII.
-///
-/// The comparisons are written byte by byte and without a branch, so that the compiler makes wide registers of
-/// them; a byte of 1 or 0 each becomes a bit by one multiplication for eight.
 #[inline]
 fn masks(block: &[u8; BLOCK]) -> (u64, bool) {
-    let mut is_stop = [0_u8; BLOCK];
-    let mut all = 0_u8;
-    for (found, byte) in is_stop.iter_mut().zip(block) {
-        let named = (*byte == b',') | (*byte == b'=') | (*byte == b'\\');
-        *found = u8::from((*byte <= b' ') | named);
-        all |= *byte;
+    let (mut mask, mut all) = (0, u8x16::ZERO);
+    for (n, bytes) in block.as_chunks::<16>().0.iter().enumerate() {
+        let bytes = u8x16::new(*bytes);
+        let is_low = bytes.min(u8x16::splat(b' ')).simd_eq(bytes);
+        let is_named = bytes.simd_eq(u8x16::splat(b','))
+            | bytes.simd_eq(u8x16::splat(b'='))
+            | bytes.simd_eq(u8x16::splat(b'\\'));
+        mask |= u64::from((is_low | is_named).to_bitmask()) << (16 * n);
+        all |= bytes;
     }
-    let words = is_stop.as_chunks::<8>().0.iter().enumerate();
-    let mask = words.fold(0, |mask, (n, eight)| mask | gather(*eight) << (8 * n));
-    (mask, !all.is_ascii())
+    // The highest bit of each byte.
+    (mask, all.to_bitmask() != 0)
 }
 
 /// Of sixteen bytes: which are digits.
 #[inline]
 pub(super) fn digits(bytes: &[u8; 16]) -> u32 {
-    let is_digit = bytes.map(|byte| u8::from(byte.wrapping_sub(b'0') <= 9));
-    let (halves, _) = is_digit.as_chunks::<8>();
-    (gather(halves[0]) | gather(halves[1]) << 8) as u32
+    let values = u8x16::new(*bytes) - u8x16::splat(b'0');
+    values.min(u8x16::splat(9)).simd_eq(values).to_bitmask()
 }
 
-/// Eight bytes of 0 or 1 as eight bits: the factor moves bit 8i to bit 56 + i.
+/// Where a byte is first.
 #[inline]
-const fn gather(eight: [u8; 8]) -> u64 {
-    u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56
+pub(super) fn position(bytes: &[u8], wanted: u8) -> Option<usize> {
+    let (blocks, rest) = bytes.as_chunks::<16>();
+    for (n, block) in blocks.iter().enumerate() {
+        let found = u8x16::new(*block)
+            .simd_eq(u8x16::splat(wanted))
+            .to_bitmask();
+        if found != 0 {
+            return Some(16 * n + found.trailing_zeros() as usize);
+        }
+    }
+    let found = rest.iter().position(|byte| *byte == wanted);
+    found.map(|at| bytes.len() - rest.len() + at)
 }
 
 #[cfg(test)]
@@ -125,6 +147,21 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn what_lies_behind_a_body_does_not_matter(
+            all in prop::collection::vec(any::<u8>(), 0..300),
+            (from, length) in (0_usize..300, 0_usize..300),
+        ) {
+            let from = from.min(all.len());
+            let body = &all[from..(from + length).min(all.len())];
+            let (mut stops, mut plain) = (Stops::within(body, &all), Stops::new(body));
+            stops.begin_line(0);
+            for at in 0..body.len() {
+                prop_assert_eq!(stops.find(at), plain.find(at));
+            }
+            prop_assert!(body.is_ascii() || !stops.is_ascii());
+        }
+
         #[test]
         fn a_stop_is_found_where_a_plain_search_finds_it(
             body in prop::collection::vec(any::<u8>(), 0..200),
@@ -148,6 +185,13 @@ mod tests {
             let sixteen = bytes.first_chunk::<16>().unwrap();
             let digit = |n: usize| sixteen[n].is_ascii_digit();
             prop_assert!((0..16).all(|n| (digits(sixteen) >> n & 1 == 1) == digit(n)));
+        }
+
+        #[test]
+        fn a_byte_is_found_where_a_plain_search_finds_it(
+            bytes in prop::collection::vec(0_u8..4, 0..70), wanted in 0_u8..5,
+        ) {
+            prop_assert_eq!(position(&bytes, wanted), bytes.iter().position(|byte| *byte == wanted));
         }
 
         #[test]

@@ -1,5 +1,6 @@
 //! Measurements, keys and tag values: where they end, and what their backslashes mean.
 
+use super::stops::position;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -44,21 +45,22 @@ pub(super) fn is_key(raw: &str, name: &str) -> bool {
     }
 }
 
-/// The tags of a line that was understood, as they are written.
+/// The tags of a line that was understood, as they are written. Bytes: they are read as text only where somebody asks.
 #[derive(Debug, Clone)]
 pub(super) struct RawTags<'a> {
     /// What is left, each tag with the comma before it.
-    rest: &'a str,
+    rest: &'a [u8],
     escaped: bool,
 }
 
 impl<'a> RawTags<'a> {
-    pub(super) fn new(rest: &'a str, escaped: bool) -> Self {
+    pub(super) fn new(rest: &'a [u8], escaped: bool) -> Self {
         Self { rest, escaped }
     }
 
     /// The next tag with its key and value in one, `key=value`.
-    pub(super) fn next_whole(&mut self) -> Option<&'a str> {
+    #[inline]
+    pub(super) fn next_whole(&mut self) -> Option<&'a [u8]> {
         if self.rest.is_empty() {
             return None;
         }
@@ -68,13 +70,13 @@ impl<'a> RawTags<'a> {
         Some(tag)
     }
 
+    #[inline]
     fn end_of(&self, from: usize, stop: u8) -> usize {
-        let bytes = self.rest.as_bytes();
-        if !self.escaped {
-            let found = bytes[from..].iter().position(|b| *b == stop);
-            return found.map_or(bytes.len(), |at| from + at);
+        if self.escaped {
+            return end_of_escaped(self.rest, from, stop);
         }
-        end_of_escaped(bytes, from, stop)
+        let found = position(&self.rest[from..], stop);
+        found.map_or(self.rest.len(), |at| from + at)
     }
 }
 
@@ -88,9 +90,10 @@ pub(super) fn end_of_escaped(bytes: &[u8], from: usize, stop: u8) -> usize {
 }
 
 impl<'a> Iterator for RawTags<'a> {
-    type Item = (&'a str, &'a str);
+    type Item = (&'a [u8], &'a [u8]);
 
-    fn next(&mut self) -> Option<(&'a str, &'a str)> {
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
             return None;
         }
@@ -100,4 +103,10 @@ impl<'a> Iterator for RawTags<'a> {
         self.rest = &self.rest[end..];
         Some(tag)
     }
+}
+
+/// A part of a line that was understood, as text.
+pub(super) fn text(part: &[u8]) -> &str {
+    // Its bytes were checked when the line was scanned, and it is cut at ASCII.
+    std::str::from_utf8(part).unwrap_or_default()
 }
