@@ -10,6 +10,7 @@ pub mod contract;
 mod embedded;
 mod error;
 mod flux;
+mod gzip;
 mod http;
 mod payload;
 mod point;

@@ -37,7 +37,7 @@ impl Shard {
     pub async fn write_payload(&self, bucket: &str, payload: &Payload) -> WriteVerdict {
         match &self.0 {
             Kind::Http(http) => http.write(bucket, payload).await,
-            Kind::Embedded(store) => store.write(bucket, payload.body()).await,
+            Kind::Embedded(store) => store.write(bucket, &payload.body()).await,
         }
     }
 

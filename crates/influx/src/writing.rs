@@ -88,7 +88,7 @@ impl Http {
 
     /// Tenants share the database, so each line says whose it is.
     async fn write_v3(&self, tenant: &str, payload: &Payload) -> WriteVerdict {
-        let Some(tagged) = tag(payload.body(), payload.lines(), tenant) else {
+        let Some(tagged) = tag(&payload.body(), payload.lines(), tenant) else {
             return WriteVerdict::Rejected {
                 reason: "the lines cannot be told apart".to_owned(),
             };
@@ -114,7 +114,7 @@ impl Http {
                 .header(CONTENT_ENCODING, "gzip")
                 .body(payload.gzip())
         } else {
-            request.body(payload.body().clone())
+            request.body(payload.to_request())
         };
         let answer = match request.send().await {
             Ok(answer) => answer,
