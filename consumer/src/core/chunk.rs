@@ -13,7 +13,7 @@ pub struct LineRef {
     pub offset: i64,
     /// Its line in the record's value, from 1.
     pub number: u32,
-    /// Where it begins in the chunk's body.
+    /// Where it begins in the body.
     start: u32,
 }
 
@@ -27,10 +27,19 @@ pub struct Share {
     pub lines: u64,
 }
 
-/// A chunk that is being filled. Appending a line copies its bytes and nothing else.
+/// A run of lines at least so long is sent from where it was read; a shorter one is copied, since a piece costs more than
+/// its bytes.
+const SHARED: usize = 4 << 10;
+
+/// A chunk that is being filled. Lines that follow each other in what was read are not copied.
 #[derive(Debug, Default)]
 pub struct Filling {
-    body: Vec<u8>,
+    pieces: Vec<Piece>,
+    /// Lines behind the pieces.
+    copied: Vec<u8>,
+    /// Lines behind those, in what is being read.
+    run: Range<usize>,
+    bytes: usize,
     lines: Vec<LineRef>,
     shares: Vec<Share>,
 }
@@ -38,9 +47,19 @@ pub struct Filling {
 /// A chunk that is sent as one request, or as parts of it when it was refused.
 #[derive(Debug, Clone)]
 pub struct Chunk {
-    body: Bytes,
+    /// In order; their bytes are one body.
+    pieces: Vec<Piece>,
+    bytes: usize,
     lines: Vec<LineRef>,
     shares: Vec<Share>,
+}
+
+/// Whole lines.
+#[derive(Debug, Clone)]
+struct Piece {
+    /// Where it begins in the body.
+    start: usize,
+    bytes: Bytes,
 }
 
 impl Filling {
@@ -51,34 +70,88 @@ impl Filling {
 
     /// How many bytes there are.
     pub fn bytes(&self) -> usize {
-        self.body.len()
+        self.bytes
     }
 
-    /// Appends a line of a batch. `timestamp` is added where the line has none.
+    /// Appends a line of a batch by copying it. `timestamp` is added where the line has none. No run may be open.
     pub fn push(&mut self, batch: u64, origin: (i64, u32), line: &[u8], timestamp: Option<i64>) {
+        debug_assert!(self.run.is_empty());
+        self.count(batch, origin);
+        let before = self.copied.len();
+        self.copied.extend_from_slice(line);
+        if let Some(nanos) = timestamp {
+            // Writing to a vector does not fail.
+            write!(self.copied, " {nanos}").unwrap_or_default();
+        }
+        self.copied.push(b'\n');
+        self.bytes += self.copied.len() - before;
+    }
+
+    /// Appends a line of a batch that lies in `source`, its newline included. Until [`Filling::close`] the run is open.
+    pub fn push_from(
+        &mut self,
+        batch: u64,
+        origin: (i64, u32),
+        source: &Bytes,
+        line: Range<usize>,
+    ) {
+        self.count(batch, origin);
+        self.bytes += line.len();
+        if self.run.is_empty() || self.run.end != line.start {
+            self.close(source);
+            self.run = line;
+        } else {
+            self.run.end = line.end;
+        }
+    }
+
+    /// Closes the run of lines in `source`.
+    pub fn close(&mut self, source: &Bytes) {
+        let run = std::mem::take(&mut self.run);
+        if run.len() < SHARED {
+            self.copied.extend_from_slice(&source[run]);
+            return;
+        }
+        self.close_copied();
+        self.add(source.slice(run));
+    }
+
+    fn close_copied(&mut self) {
+        if !self.copied.is_empty() {
+            let copied = std::mem::take(&mut self.copied);
+            self.add(copied.into());
+        }
+    }
+
+    fn add(&mut self, bytes: Bytes) {
+        let last = self.pieces.last();
+        self.pieces.push(Piece {
+            start: last.map_or(0, |last| last.start + last.bytes.len()),
+            bytes,
+        });
+    }
+
+    fn count(&mut self, batch: u64, origin: (i64, u32)) {
         self.lines.push(LineRef {
             offset: origin.0,
             number: origin.1,
-            start: self.body.len() as u32,
+            start: self.bytes as u32,
         });
-        self.body.extend_from_slice(line);
-        if let Some(nanos) = timestamp {
-            // Writing to a vector does not fail.
-            write!(self.body, " {nanos}").unwrap_or_default();
-        }
-        self.body.push(b'\n');
         match self.shares.last_mut() {
             Some(share) if share.batch == batch => share.lines += 1,
             _ => self.shares.push(Share { batch, lines: 1 }),
         }
     }
 
-    /// What was filled. The room for more grows anew: thousands of quiet lanes must not keep that
+    /// What was filled; no run may be open. The room for more grows anew: thousands of quiet lanes must not keep that
     /// of their largest chunk.
     pub fn seal(&mut self) -> Chunk {
+        debug_assert!(self.run.is_empty());
+        self.close_copied();
         let full = std::mem::take(self);
         Chunk {
-            body: full.body.into(),
+            pieces: full.pieces,
+            bytes: full.bytes,
             lines: full.lines,
             shares: full.shares,
         }
@@ -96,13 +169,40 @@ impl Chunk {
         self.lines.is_empty()
     }
 
-    /// The lines of a range as one body, without copying.
+    fn start_of(&self, line: usize) -> usize {
+        let found = self.lines.get(line);
+        found.map_or(self.bytes, |line| line.start as usize)
+    }
+
+    /// How many bytes the lines of a range have.
+    pub fn byte_len(&self, lines: Range<usize>) -> usize {
+        self.start_of(lines.end) - self.start_of(lines.start)
+    }
+
+    /// The lines of a range as the pieces of one body, without copying.
+    pub fn pieces(&self, lines: Range<usize>) -> Vec<Bytes> {
+        let (start, end) = (self.start_of(lines.start), self.start_of(lines.end));
+        let first = self.pieces.partition_point(|piece| piece.start <= start);
+        let from = self.pieces.get(first.saturating_sub(1)..);
+        let within = from.unwrap_or_default().iter();
+        within
+            .take_while(|piece| piece.start < end)
+            .map(|piece| {
+                let from = start.saturating_sub(piece.start);
+                piece
+                    .bytes
+                    .slice(from..piece.bytes.len().min(end - piece.start))
+            })
+            .collect()
+    }
+
+    /// The lines of a range as one body, copied where they lie in several pieces.
     pub fn slice(&self, lines: Range<usize>) -> Bytes {
-        let start = |line: usize| {
-            let found = self.lines.get(line);
-            found.map_or(self.body.len(), |line| line.start as usize)
-        };
-        self.body.slice(start(lines.start)..start(lines.end))
+        let pieces = self.pieces(lines);
+        match <[Bytes; 1]>::try_from(pieces) {
+            Ok([only]) => only,
+            Err(pieces) => pieces.concat().into(),
+        }
     }
 
     /// A line without its end.
@@ -122,7 +222,7 @@ impl Chunk {
     pub fn parts(&self, lines: Range<usize>, bytes: usize) -> Vec<Range<usize>> {
         let (mut parts, mut start) = (Vec::new(), lines.start);
         for line in lines.clone() {
-            if line > start && self.slice(start..line + 1).len() > bytes {
+            if line > start && self.byte_len(start..line + 1) > bytes {
                 parts.push(start..line);
                 start = line;
             }
@@ -188,6 +288,37 @@ mod tests {
         let (origin, line) = chunk.line(3);
         assert_eq!((origin.offset, origin.number), (13, 1));
         assert_eq!(line, &b"d v=\"two\nlines\" 6"[..]);
+    }
+
+    #[test]
+    fn long_runs_stay_where_they_were_read_and_short_ones_are_copied() {
+        let line = |n: usize| format!("{n:<999}\n");
+        let source: Bytes = (0..20).map(line).collect::<String>().into();
+        let mut filling = Filling::default();
+        let mut expected = Vec::new();
+        let mut push = |filling: &mut Filling, n: usize| {
+            filling.push_from(1, (7, n as u32), &source, n * 1_000..(n + 1) * 1_000);
+            expected.extend_from_slice(line(n).as_bytes());
+        };
+        // Nine in a row, one alone, five, one alone.
+        for n in (0..9).chain([10]).chain(12..17).chain([19]) {
+            push(&mut filling, n);
+        }
+        filling.close(&source);
+        filling.push(2, (8, 1), b"a v=1", Some(5));
+        expected.extend_from_slice(b"a v=1 5\n");
+        assert_eq!((filling.lines(), filling.bytes()), (17, expected.len()));
+        let chunk = filling.seal();
+        let sizes: Vec<_> = chunk.pieces(0..17).iter().map(Bytes::len).collect();
+        assert_eq!(sizes, [9_000, 1_000, 5_000, 1_008]);
+        assert_eq!(chunk.pieces(0..9)[0].as_ptr(), source.as_ptr());
+        for range in [0..17, 0..0, 3..4, 8..11, 9..16, 15..17, 17..17] {
+            let (from, to) = (chunk.start_of(range.start), chunk.start_of(range.end));
+            assert_eq!(chunk.slice(range.clone()), expected[from..to], "{range:?}");
+            assert_eq!(chunk.byte_len(range), to - from);
+        }
+        assert_eq!(chunk.line(16).1, &b"a v=1 5"[..]);
+        assert_eq!(chunk.line(9).1, line(10).trim_end_matches('\n').as_bytes());
     }
 
     #[test]

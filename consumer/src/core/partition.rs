@@ -8,6 +8,7 @@ use placement::Route;
 use schemas::metrics_avro::lines_of_record;
 use schemas::points::{Decoded, Undecodable};
 use std::collections::VecDeque;
+use std::ops::Range;
 
 /// When a chunk is full.
 #[derive(Debug, Clone, Copy)]
@@ -91,6 +92,14 @@ fn bad_avro(
     })
 }
 
+/// Where a line lies in what was read, with the newline behind it; none where it does not, since it was made of Avro, or
+/// something else is behind it.
+fn whole_line(source: &Bytes, line: &[u8]) -> Option<Range<usize>> {
+    let start = line.as_ptr().addr().checked_sub(source.as_ptr().addr())?;
+    let end = start + line.len();
+    (source.get(end) == Some(&b'\n')).then_some(start..end + 1)
+}
+
 impl Partition {
     /// A partition whose sums go on from `account`.
     pub fn new(limits: Limits, route: Route, account: Account) -> Self {
@@ -170,12 +179,12 @@ impl Partition {
         self.lost_records += records;
     }
 
-    /// Reads a batch of `bytes` bytes that ends before `next_offset`. Returns the lines that are
-    /// none, and whether the batch is done already.
+    /// Reads a batch that ends before `next_offset`, and whose records lie in `source`. Returns the lines that are none,
+    /// and whether the batch is done already.
     pub fn read<'a>(
         &mut self,
         records: impl Iterator<Item = InputRecord<'a>>,
-        bytes: usize,
+        source: &Bytes,
         next_offset: i64,
     ) -> (Vec<BadLine>, bool) {
         let batch = self.watermark.begin(std::mem::take(&mut self.lost_records));
@@ -191,13 +200,13 @@ impl Partition {
                 read.lines += 1;
                 bad.push(letter);
             }
-            for line in schemas::line::scan(made.lines) {
+            for line in schemas::line::scan_within(made.lines, source) {
                 read.lines += 1;
                 match line {
                     Ok(line) => {
                         let origin = (record.offset, line.number() as u32);
-                        read.copies +=
-                            self.place(batch, origin, &line, record.timestamp.as_nanos());
+                        let log_time = record.timestamp.as_nanos();
+                        read.copies += self.place(batch, origin, &line, log_time, Some(source));
                     }
                     Err(rejected) => bad.push(BadLine {
                         batch,
@@ -209,33 +218,53 @@ impl Partition {
                 }
             }
         }
+        self.close_runs(source);
         // A line that is none has no place, and one fate.
         read.copies += bad.len() as u64;
-        let done = self.watermark.seal(batch, read, bytes, next_offset);
+        let done = self.watermark.seal(batch, read, source.len(), next_offset);
         (bad, done)
     }
 
-    /// Puts a line into the lane of each of its replicas, and says how many those are.
+    /// What was read last may go: nothing points into it that does not hold it.
+    fn close_runs(&mut self, source: &Bytes) {
+        for lane in &mut self.lanes {
+            lane.filling.close(source);
+        }
+    }
+
+    /// Puts a line into the lane of each of its replicas, and says how many those are. A line that lies in `source` as it
+    /// is to be sent is not copied.
     fn place(
         &mut self,
         batch: u64,
         origin: (i64, u32),
         line: &schemas::line::Line<'_>,
         log_time: i64,
+        source: Option<&Bytes>,
     ) -> u64 {
         let own = line.timestamp();
+        let raw = line.raw();
+        let within = source
+            .filter(|_| own.is_some())
+            .and_then(|source| Some((source, whole_line(source, raw)?)));
         let shards = self.route.replicas(own.unwrap_or(log_time), || line.host());
         for (replica, shard) in shards.iter().enumerate() {
             let lane = &mut self.lanes[self.lane_of[shard * self.replicas + replica]];
-            let raw = line.raw();
             let fits = lane.filling.lines() < self.limits.lines
                 && lane.filling.bytes() + raw.len() < self.limits.bytes;
-            if !fits && lane.filling.lines() > 0 {
+            let seals = !fits && lane.filling.lines() > 0;
+            if let Some(source) = source.filter(|_| seals || within.is_none()) {
+                lane.filling.close(source);
+            }
+            if seals {
                 lane.full.push_back(lane.filling.seal());
             }
-            match own {
-                Some(_) => lane.filling.push(batch, origin, raw, None),
-                None => {
+            match (&within, own) {
+                (Some((source, at)), _) => {
+                    lane.filling.push_from(batch, origin, source, at.clone());
+                }
+                (None, Some(_)) => lane.filling.push(batch, origin, raw, None),
+                (None, None) => {
                     let bare = line.without_timestamp();
                     lane.filling.push(batch, origin, bare, Some(log_time));
                 }
@@ -295,7 +324,7 @@ impl Partition {
                     // It was scanned when it was read, and has had a timestamp since.
                     for scanned in schemas::line::scan(&raw).flatten() {
                         let origin = (origin.offset, origin.number);
-                        let copies = self.place(share.batch, origin, &scanned, 0);
+                        let copies = self.place(share.batch, origin, &scanned, 0, None);
                         self.watermark.copies(share.batch, copies as i64 - 1);
                     }
                 }

@@ -58,14 +58,13 @@ fn partition(route: Route) -> Partition {
 }
 
 fn read(partition: &mut Partition, offset: i64, value: &str) -> Vec<BadLine> {
+    let source = Bytes::copy_from_slice(value.as_bytes());
     let record = InputRecord {
         offset,
         timestamp: Timestamp::from_nanos(LOG_TIME),
-        value: value.as_bytes(),
+        value: &source,
     };
-    partition
-        .read([record].into_iter(), value.len(), offset + 1)
-        .0
+    partition.read([record].into_iter(), &source, offset + 1).0
 }
 
 fn text(chunk: &Chunk) -> String {
@@ -103,14 +102,14 @@ fn a_line_without_a_timestamp_gets_that_of_its_record() {
 fn a_record_of_avro_becomes_lines_and_what_cannot_is_one_letter() {
     let mut partition = partition(route(1, &["s1"]));
     let whole: &[u8] = include_bytes!("../../../schemas/golden/avro/metrics.avro");
-    let mut take = |offset, value: &[u8]| {
+    let mut take = |offset, value: &'static [u8]| {
         let record = InputRecord {
             offset,
             timestamp: Timestamp::from_nanos(LOG_TIME),
             value,
         };
-        let records = [record].into_iter();
-        partition.read(records, value.len(), offset + 1).0
+        let source = Bytes::from_static(value);
+        partition.read([record].into_iter(), &source, offset + 1).0
     };
     assert_eq!(take(0, whole), []);
     let cut = &whole[..whole.len() - 5];
@@ -277,6 +276,41 @@ fn a_replica_whose_shard_is_gone_is_placed_again_and_the_account_balances() {
     let position = partition.position().unwrap();
     assert!(partition.is_done() && position.account.is_balanced());
     assert_eq!(position.account.read, 2);
+}
+
+#[test]
+fn long_runs_of_lines_are_sent_from_where_they_were_read() {
+    let limits = Limits {
+        lines: 1_000,
+        bytes: 100_000,
+    };
+    for (replicas, shards) in [(1, &["s1"][..]), (2, &["s1", "s2"])] {
+        let route = route_of(1, replicas, shards);
+        let mut partition = Partition::new(limits, route, Account::default());
+        let line = |n: u32| format!("m,host=a v={n} {n}\n");
+        let (first, second): (String, String) =
+            ((0..500).map(line).collect(), (501..900).map(line).collect());
+        // Between them a line without a timestamp, one with CRLF and a comment, which are copied or left out.
+        let value = format!("{first}m v=1\nm v=2 7\r\n# note\n{second}");
+        let source = Bytes::from(value);
+        let record = InputRecord {
+            offset: 3,
+            timestamp: Timestamp::from_nanos(LOG_TIME),
+            value: &source,
+        };
+        partition.read([record].into_iter(), &source, 4);
+        let expected = format!("{first}m v=1 {LOG_TIME}\nm v=2 7\n{second}");
+        for lane in 0..replicas as usize {
+            let chunk = partition.take(lane, true).unwrap();
+            assert_eq!(text(&chunk), expected);
+            let pieces = chunk.pieces(0..chunk.len());
+            let own = source.as_ptr_range();
+            let shared = pieces.iter().filter(|piece| own.contains(&piece.as_ptr()));
+            assert_eq!((pieces.len(), shared.count()), (3, 2));
+            store(&mut partition, lane, &chunk);
+        }
+        assert_eq!(partition.position().unwrap().next_offset, 4);
+    }
 }
 
 proptest! {

@@ -135,7 +135,7 @@ impl Delivery {
 
     /// Sends a range of lines until the store has a final word on it.
     async fn send(&self, lines: Range<usize>, tools: &Tools) -> Answer {
-        let payload = Payload::new(self.chunk.slice(lines.clone()), lines.len());
+        let payload = Payload::of(self.chunk.pieces(lines.clone()), lines.len());
         let mut shards = tools.shards.clone();
         let (mut attempt, began) = (0, Instant::now());
         // Dropped with the first answer that no person is needed for, or with the lane.

@@ -167,8 +167,9 @@ impl Worker {
         let Some(last) = batch.last_offset() else {
             return;
         };
-        let bytes = batch.byte_len();
-        let (bad, done) = part.core.read(records_of(batch), bytes, last + 1);
+        // Keys are not kept.
+        let bytes = batch.values().len();
+        let (bad, done) = part.core.read(records_of(batch), batch.values(), last + 1);
         let id = part.id;
         if !done {
             if let Some(first) = batch.records().next() {

@@ -100,6 +100,11 @@ impl<'a> Message<'a> {
         unsafe { slice(self.message.payload, self.message.len) }
     }
 
+    /// How many bytes its value has.
+    pub fn value_len(&self) -> usize {
+        self.message.len
+    }
+
     /// The log's time of it in milliseconds since 1970, where it says one.
     pub fn timestamp_millis(&self) -> Option<i64> {
         let mut kind = native::rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;

@@ -1,7 +1,8 @@
 //! Records as they are read: many of one partition in one allocation.
 //!
 //! A tenant that produces straight to Kafka may put one line in a message; a heap allocation for each would
-//! cost more than the line. A batch copies keys, values and headers into one buffer and keeps ranges.
+//! cost more than the line. A batch copies values into one buffer, keys into another, and keeps ranges. Behind each value
+//! there is a newline, so that lines of line protocol follow each other from value to value.
 
 use crate::TopicPartition;
 use bytes::Bytes;
@@ -13,7 +14,8 @@ use std::ops::Range;
 pub struct Batch {
     source: TopicPartition,
     generation: u64,
-    bytes: Bytes,
+    keys: Vec<u8>,
+    values: Bytes,
     entries: Vec<Entry>,
 }
 
@@ -23,10 +25,11 @@ struct Entry {
     timestamp: Timestamp,
     key: Option<Range<u32>>,
     value: Option<Range<u32>>,
+    /// Mostly there are none.
     headers: Option<Box<Headers>>,
 }
 
-type Headers = [(String, Vec<u8>)];
+type Headers = Vec<(String, Vec<u8>)>;
 
 /// One record of a batch, borrowed from it.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +42,7 @@ pub struct Record<'a> {
     pub key: Option<&'a [u8]>,
     /// Its value; none for a tombstone, tick or mark.
     pub value: Option<&'a [u8]>,
-    headers: &'a Headers,
+    headers: &'a [(String, Vec<u8>)],
 }
 
 impl<'a> Record<'a> {
@@ -82,7 +85,12 @@ impl Batch {
 
     /// Bytes of keys and values, as a budget counts them.
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.keys.len() + self.values.len()
+    }
+
+    /// The values, a newline behind each. Those of the records lie in it.
+    pub fn values(&self) -> &Bytes {
+        &self.values
     }
 
     /// Offset of the last record.
@@ -95,15 +103,21 @@ impl Batch {
         self.entries.iter().map(|entry| Record {
             offset: entry.offset,
             timestamp: entry.timestamp,
-            key: entry.key.clone().map(|range| self.slice(range)),
-            value: entry.value.clone().map(|range| self.slice(range)),
-            headers: entry.headers.as_deref().unwrap_or_default(),
+            key: entry.key.clone().map(|range| slice(&self.keys, range)),
+            value: entry.value.clone().map(|range| slice(&self.values, range)),
+            headers: entry.headers.as_deref().map_or(&[], Vec::as_slice),
         })
     }
+}
 
-    fn slice(&self, range: Range<u32>) -> &[u8] {
-        &self.bytes[range.start as usize..range.end as usize]
-    }
+fn slice(bytes: &[u8], range: Range<u32>) -> &[u8] {
+    &bytes[range.start as usize..range.end as usize]
+}
+
+fn append(bytes: &mut Vec<u8>, more: &[u8]) -> Range<u32> {
+    let start = bytes.len() as u32;
+    bytes.extend_from_slice(more);
+    start..bytes.len() as u32
 }
 
 /// Fills a [`Batch`].
@@ -111,7 +125,8 @@ impl Batch {
 pub struct BatchBuilder {
     source: TopicPartition,
     generation: u64,
-    bytes: Vec<u8>,
+    keys: Vec<u8>,
+    values: Vec<u8>,
     entries: Vec<Entry>,
 }
 
@@ -121,9 +136,17 @@ impl BatchBuilder {
         Self {
             source,
             generation,
-            bytes: Vec::new(),
+            keys: Vec::new(),
+            values: Vec::new(),
             entries: Vec::new(),
         }
+    }
+
+    /// Makes room for so many records with so many bytes of values, so that no buffer grows in between.
+    pub fn reserve(&mut self, records: usize, value_bytes: usize) {
+        self.entries.reserve_exact(records);
+        // A newline each. What is read waits for its store, so it takes no more room than it needs.
+        self.values.reserve_exact(value_bytes + records);
     }
 
     /// Adds the next record. Offsets must rise.
@@ -135,31 +158,26 @@ impl BatchBuilder {
         value: Option<&[u8]>,
         headers: Vec<(String, Vec<u8>)>,
     ) {
-        let key = key.map(|bytes| self.append(bytes));
-        let value = value.map(|bytes| self.append(bytes));
-        let headers = if headers.is_empty() {
-            None
-        } else {
-            Some(headers.into_boxed_slice())
-        };
+        let key = key.map(|bytes| append(&mut self.keys, bytes));
+        let value = value.map(|bytes| {
+            let range = append(&mut self.values, bytes);
+            if bytes.last() != Some(&b'\n') {
+                self.values.push(b'\n');
+            }
+            range
+        });
         self.entries.push(Entry {
             offset,
             timestamp,
             key,
             value,
-            headers,
+            headers: (!headers.is_empty()).then(|| Box::new(headers)),
         });
-    }
-
-    fn append(&mut self, bytes: &[u8]) -> Range<u32> {
-        let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(bytes);
-        start..self.bytes.len() as u32
     }
 
     /// Bytes so far. A batch must stay far below 4 GiB; readers cut at 1 MiB.
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.keys.len() + self.values.len()
     }
 
     /// Records so far.
@@ -177,8 +195,46 @@ impl BatchBuilder {
         Batch {
             source: self.source,
             generation: self.generation,
-            bytes: self.bytes.into(),
+            keys: self.keys,
+            values: self.values.into(),
             entries: self.entries,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::TopicName;
+
+    #[test]
+    fn records_come_back_as_they_were_and_their_values_follow_each_other_by_lines() {
+        let topic = TopicName::deadletter();
+        let mut batch = BatchBuilder::new(TopicPartition::new(topic, 3), 7);
+        batch.reserve(4, 12);
+        let header = vec![("h".to_owned(), b"1".to_vec())];
+        for (offset, key, value, headers) in [
+            (4, Some(&b"k"[..]), Some(&b"a v=1"[..]), Vec::new()),
+            (5, None, Some(b"b v=2\n"), header),
+            (7, Some(b"kk"), None, Vec::new()),
+            (8, None, Some(b""), Vec::new()),
+        ] {
+            batch.push(offset, Timestamp::from_millis(1), key, value, headers);
+        }
+        assert_eq!(batch.byte_len(), 3 + 6 + 6 + 1);
+        let batch = batch.finish();
+        assert_eq!(batch.values(), &b"a v=1\nb v=2\n\n"[..]);
+        let found: Vec<_> = batch
+            .records()
+            .map(|record| (record.offset, record.key, record.value, record.header("h")))
+            .collect();
+        let expected: [(i64, Option<&[u8]>, Option<&[u8]>, Option<&[u8]>); 4] = [
+            (4, Some(b"k"), Some(b"a v=1"), None),
+            (5, None, Some(b"b v=2\n"), Some(b"1")),
+            (7, Some(b"kk"), None, None),
+            (8, None, Some(b""), None),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!((batch.last_offset(), batch.byte_len()), (Some(8), 16));
     }
 }

@@ -84,6 +84,8 @@ impl Gather {
         };
         let before = lane.batch.byte_len();
         let next = lane.next;
+        let sizes = run.messages().map(|message| message.value_len());
+        lane.batch.reserve(run.messages().len(), sizes.sum());
         for message in run.messages().filter(|message| message.offset() >= next) {
             lane.batch.push(
                 message.offset(),
