@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// From topics to the store: 1 and 100 lines a message, bodies in gzip and as they are
+    /// From topics to the store: 1, 100 and 1,000 lines a message, bodies in gzip and as they are
     Consumer(ConsumerOptions),
     /// From HTTP to a topic: bodies of 5,000 lines in gzip
     Router(Options),
@@ -24,6 +24,8 @@ pub(crate) enum Command {
     Growth(Options),
     /// What one shard that is dead, or answers in 10 s, does to the points of the others
     Isolation(IsolationOptions),
+    /// How long it takes to catch up when a store that was out takes writes again
+    Catchup(CatchupOptions),
     /// How many lines a core scans, and copies into the buffers of eight shards
     Scan,
     /// The store that only counts, as a process of its own
@@ -58,6 +60,11 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Whether the short form was asked for.
+    pub(crate) fn is_short(&self) -> bool {
+        self.short
+    }
+
     /// Lines of each cell.
     pub(crate) fn lines(&self) -> u64 {
         let usual = if self.short { 1_000_000 } else { 3_000_000 };
@@ -73,6 +80,9 @@ pub(crate) struct ConsumerOptions {
     /// Compression of the topics
     #[arg(long, value_enum, default_value = "lz4")]
     pub(crate) compression: Compression,
+    /// Lines of a message, a row of cells each; by default 1, 100 and 1,000, in the short form 1 and 100
+    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) lines_per_message: Vec<u64>,
     /// Tenants, each with a topic of 12 partitions; their loads fall as 1/n (Zipf)
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) tenants: u32,
@@ -106,6 +116,23 @@ pub(crate) struct IsolationOptions {
     pub(crate) bongsu: Option<PathBuf>,
 }
 
+/// The outage, and the load over it.
+#[derive(Debug, Args)]
+pub(crate) struct CatchupOptions {
+    /// Lines a second, all the time
+    #[arg(long, default_value_t = 20_000)]
+    pub(crate) rate: u64,
+    /// Seconds for which the store takes nothing
+    #[arg(long, default_value_t = 60)]
+    pub(crate) outage: u64,
+    /// How the figures are printed
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// The program that is measured; by default the `bongsu` beside this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) bongsu: Option<PathBuf>,
+}
+
 /// What is wrong with a shard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ShardFault {
@@ -121,9 +148,22 @@ pub(crate) struct Manners {
     /// How long the sink waits before it answers a write, in milliseconds
     #[arg(long, default_value_t = 0)]
     pub(crate) wait_ms: u64,
-    /// What the sink does to every tenth write
+    /// What the sink does to every tenth write, or to some lines
     #[arg(long, value_enum, default_value = "none")]
     pub(crate) fault: SinkFault,
+    /// Whether the sink counts a line that comes again once
+    #[arg(long, hide = true)]
+    pub(crate) remember: bool,
+}
+
+impl Default for Manners {
+    fn default() -> Self {
+        Self {
+            wait_ms: 0,
+            fault: SinkFault::None,
+            remember: false,
+        }
+    }
 }
 
 /// What a sink does to every tenth write.
@@ -137,6 +177,8 @@ pub(crate) enum SinkFault {
     Error,
     /// Never answers
     Hang,
+    /// 422 to a write that holds one of the twenty lines of a million that it refuses; the others are stored
+    Unprocessable,
 }
 
 /// The sink's process.

@@ -16,7 +16,9 @@ use std::time::Duration;
 use tests::Kafka;
 use tokio::task::block_in_place;
 
-const LINES_PER_MESSAGE: [u64; 2] = [1, 100];
+/// By default, and in the short form.
+const LINES_PER_MESSAGE: [u64; 3] = [1, 100, 1_000];
+const SHORT: [u64; 2] = [1, 100];
 const ENCODINGS: [&str; 2] = ["gzip", "identity"];
 /// For a contender to become a member of its group.
 const JOIN: Duration = Duration::from_secs(60);
@@ -29,9 +31,10 @@ pub(crate) struct Backlog {
     product: Product,
     pub(crate) sinks: Vec<Sink>,
     load: Load,
+    /// What is to arrive.
     produced: Tally,
-    /// Whether a line may arrive twice, since the sink answers some writes badly.
-    may_repeat: bool,
+    /// How many lines are to become dead letters.
+    refused: u64,
 }
 
 /// Measures every cell.
@@ -41,7 +44,12 @@ pub(crate) struct Backlog {
 pub(crate) async fn run(options: &ConsumerOptions) -> Result<Report> {
     let lines = options.common.lines();
     let mut report = Report::begin("consumer", lines);
-    for lines_per_message in LINES_PER_MESSAGE {
+    let rows = match (&options.lines_per_message[..], options.common.is_short()) {
+        ([], false) => &LINES_PER_MESSAGE[..],
+        ([], true) => &SHORT,
+        (named, _) => named,
+    };
+    for lines_per_message in rows.iter().copied() {
         let load = Load {
             tenants: options.tenants,
             compression: options.compression,
@@ -65,7 +73,7 @@ pub(crate) async fn run(options: &ConsumerOptions) -> Result<Report> {
             }
             report.cells.push(cell);
         }
-        if report.ceilings.len() == LINES_PER_MESSAGE.len() {
+        if report.ceilings.len() == rows.len() {
             for encoding in ENCODINGS {
                 let alone = ceilings::sink_alone(&backlog.sinks[0], encoding).await?;
                 report.ceilings.push(alone);
@@ -93,21 +101,23 @@ impl Backlog {
         }
         let urls: Vec<_> = sinks.iter().map(|sink| sink.url().to_owned()).collect();
         let product = Product::find(bongsu, kafka.brokers())?;
-        let produced = block_in_place(|| {
+        let filled = block_in_place(|| {
             product.declare(&urls, &load.tenants())?;
             topic::fill(&kafka, &load)
         })?;
-        ensure!(
-            produced.lines == load.lines,
-            "the topics were filled with {produced}"
-        );
+        let all = filled.all();
+        ensure!(all.lines == load.lines, "the topics were filled with {all}");
+        let (produced, refused) = match manners.fault {
+            SinkFault::Unprocessable => (filled.taken, filled.refused.lines),
+            _ => (all, 0),
+        };
         Ok(Self {
             kafka,
             product,
             sinks,
             load,
             produced,
-            may_repeat: manners.fault == SinkFault::Hang,
+            refused,
         })
     }
 
@@ -121,9 +131,17 @@ impl Backlog {
         }
         let group = format!("bench-{}-{encoding}", who.name());
         let follow = Follow::new(&self.kafka, self.load.topics(), &group)?;
+        let letters = || block_in_place(|| topic::dead_letters(&self.kafka));
+        let before = letters()?;
         let mut contender = self.start(who, &group, encoding).await?;
         let figures = self.watch(&mut contender, &follow).await?;
         contender.stop().await?;
+        let letters = u64::try_from(letters()? - before)?;
+        ensure!(
+            who != Who::Bongsu || letters == self.refused,
+            "{letters} of {} refused lines are dead letters",
+            self.refused
+        );
         Ok(figures)
     }
 
@@ -173,10 +191,12 @@ impl Backlog {
             )
         })?;
         let arrived = received.tally;
-        let all_there =
-            arrived == self.produced || (self.may_repeat && arrived.lines >= self.produced.lines);
-        ensure!(all_there, "the sink has {arrived} of {}", self.produced);
-        contender.figures(self.produced.lines, from, received.last_nanos)
+        ensure!(
+            arrived == self.produced,
+            "the sink has {arrived} of {}",
+            self.produced
+        );
+        contender.figures(self.load.lines, from, received.last_nanos)
     }
 
     /// What all sinks have together.
@@ -185,6 +205,7 @@ impl Backlog {
         for sink in &self.sinks {
             let one = sink.received().await?;
             all.tally.merge(one.tally);
+            all.repeated += one.repeated;
             all.writes += one.writes;
             all.last_nanos = all.last_nanos.max(one.last_nanos);
         }

@@ -1,7 +1,7 @@
 //! Whether a point costs the same with ever more tenants and series. On a full backlog: with little to do each write
 //! is small, whoever sends it.
 
-use crate::cli::{Manners, Options, SinkFault};
+use crate::cli::{Manners, Options};
 use crate::consumer::Backlog;
 use crate::contender::Who;
 use crate::load::Load;
@@ -32,10 +32,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
             zipf: false,
             ..Load::new(options.lines(), 100)
         };
-        let manners = Manners {
-            wait_ms: 0,
-            fault: SinkFault::None,
-        };
+        let manners = Manners::default();
         let backlog = Backlog::fill(options.bongsu.as_deref(), load, 1, &manners).await?;
         let mut cell = Cell::new(100, "identity");
         (cell.tenants, cell.series) = (Some(tenants), Some(series));

@@ -3,16 +3,12 @@
 //! Four tenants, each with its own shard, at a steady rate far below what the consumer can do. A line bears the time at
 //! which it was made; its age is taken when the sink answers 204. So the time in the producer (a linger of 5 ms) counts too.
 
-use crate::cli::{Compression, IsolationOptions, Manners, Output, ShardFault, SinkFault};
-use crate::contender::Contender;
-use crate::lines::{self, HOSTS, PARTITIONS};
+use crate::cli::{Compression, IsolationOptions, Manners, Output, ShardFault};
 use crate::load::Load;
 use crate::product::Product;
 use crate::sink::Sink;
-use crate::topic;
+use crate::steady::{self, Made};
 use anyhow::{Context, Result};
-use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
-use runtime::Clock;
 use serde::Serialize;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -20,13 +16,8 @@ use tests::{Kafka, ports};
 use tokio::task::block_in_place;
 
 const SHARDS: usize = 4;
-/// Lines are made in bursts, so many a second.
-const BURSTS: u64 = 50;
-const FLUSH: Duration = Duration::from_secs(30);
 /// After the last line, until it is looked at what has arrived.
 const SETTLE: Duration = Duration::from_secs(2);
-/// What the consumer's log says of a rebalance that takes something away.
-const REVOKED: [&str; 2] = ["partitions revoked", "partitions lost"];
 
 /// One run.
 #[derive(Debug, Serialize)]
@@ -110,7 +101,7 @@ async fn once(options: &IsolationOptions, fault: bool) -> Result<Run> {
         }
         let manners = Manners {
             wait_ms: if faulty { 10_000 } else { 0 },
-            fault: SinkFault::None,
+            ..Manners::default()
         };
         let sink = Sink::start(&manners).await?;
         urls.push(sink.url().to_owned());
@@ -133,16 +124,17 @@ async fn once(options: &IsolationOptions, fault: bool) -> Result<Run> {
     block_in_place(|| product.declare_placed(&urls, &tenants, &epoch))?;
     let (mut consumer, _) = product.start("consumer", "{}").await?;
     let topics: Vec<_> = load.topics().into_iter().map(|(topic, _)| topic).collect();
+    let made = Made::default();
     // Every partition is read, every bucket known, before the clock starts.
-    produce(&kafka, &topics, options.rate, 5).await?;
+    steady::produce(&kafka, &topics, options.rate, 5, &made).await?;
     for sink in &sinks {
         sink.forget().await?;
     }
-    let before = taken_away(&consumer)?;
-    produce(&kafka, &topics, options.rate, options.seconds).await?;
+    let before = steady::taken_away(&consumer)?;
+    steady::produce(&kafka, &topics, options.rate, options.seconds, &made).await?;
     tokio::time::sleep(SETTLE).await;
     consumer.look()?;
-    let rebalances = taken_away(&consumer)? - before;
+    let rebalances = steady::taken_away(&consumer)? - before;
     let (mut p99_ms, mut stored) = (0, 0);
     for sink in &sinks {
         let received = sink.received().await?;
@@ -161,36 +153,4 @@ async fn once(options: &IsolationOptions, fault: bool) -> Result<Run> {
         stored,
         rebalances,
     })
-}
-
-fn taken_away(consumer: &Contender) -> Result<usize> {
-    let counts = REVOKED.map(|text| consumer.logged(text));
-    counts.into_iter().sum()
-}
-
-/// Lines at a steady rate, spread evenly over the topics and their partitions.
-async fn produce(kafka: &Kafka, topics: &[String], rate: u64, seconds: u64) -> Result<()> {
-    let mut config = kafka.config();
-    config.set("acks", "all").set("linger.ms", "5");
-    let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
-    let partitions = lines::partitions(HOSTS, PARTITIONS);
-    let mut ticks = tokio::time::interval(Duration::from_millis(1_000 / BURSTS));
-    let (mut line, mut text) = (0, Vec::new());
-    for _ in 0..seconds * BURSTS {
-        ticks.tick().await;
-        for _ in 0..rate / BURSTS {
-            text.clear();
-            let now = u64::try_from(Clock::system().now_nanos())?;
-            lines::write_at(line, HOSTS, now, &mut text);
-            let topic = &topics[(line / HOSTS) as usize % topics.len()];
-            topic::send(
-                &producer,
-                topic,
-                partitions[lines::host(line, HOSTS)],
-                &text,
-            )?;
-            line += 1;
-        }
-    }
-    block_in_place(|| producer.flush(FLUSH)).context("the last lines were not acknowledged")
 }

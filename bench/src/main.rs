@@ -3,6 +3,7 @@
 // A stopwatch that prints: it has a real clock, a thread of its own, and speaks to whoever runs it.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)]
 
+mod catchup;
 mod ceilings;
 mod cli;
 mod consumer;
@@ -17,6 +18,7 @@ mod report;
 mod router;
 mod scan;
 mod sink;
+mod steady;
 mod tally;
 mod telegraf;
 mod topic;
@@ -42,6 +44,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             report.print(options.output, options.plot.as_deref())
         }
         Command::Isolation(options) => Box::pin(isolation::run(&options)).await,
+        Command::Catchup(options) => Box::pin(catchup::run(&options)).await,
         Command::Scan => scan::run().map(|()| ExitCode::SUCCESS),
         Command::Sink(options) => sink::serve(options).await.map(|()| ExitCode::SUCCESS),
         Command::Count(options) => ceilings::count(&options).map(|()| ExitCode::SUCCESS),

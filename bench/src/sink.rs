@@ -2,10 +2,10 @@
 //! every line, and keeps none. It runs as a process of its own, so that its work counts for nobody.
 
 use crate::cli::{Manners, SinkFault, SinkOptions};
-use crate::tally::Tally;
+use crate::tally::{Tally, hashes, is_refused};
 use anyhow::{Context, Result};
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Query, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -14,9 +14,10 @@ use clap::ValueEnum as _;
 use flate2::read::MultiGzDecoder;
 use runtime::Clock;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tests::process::Process;
@@ -32,8 +33,10 @@ const START: Duration = Duration::from_secs(30);
 /// What the sink has received.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub(crate) struct Received {
-    /// The lines.
+    /// The lines; each once where the sink remembers them.
     pub(crate) tally: Tally,
+    /// How many of them came again.
+    pub(crate) repeated: u64,
     /// In how many writes they came.
     pub(crate) writes: u64,
     /// When the last of them was answered, in nanoseconds since 1970.
@@ -46,6 +49,8 @@ pub(crate) struct Received {
 #[derive(Default)]
 struct All {
     received: Received,
+    /// What came, where it is remembered.
+    seen: HashSet<u64>,
     /// Writes that were looked at, those of a fault included.
     asked: u64,
     /// Lines by their age when they were answered, in milliseconds; only those that were made just before.
@@ -55,6 +60,8 @@ struct All {
 #[derive(Clone)]
 struct Store {
     all: Arc<Mutex<All>>,
+    /// Whether it takes nothing at the moment.
+    out: Arc<AtomicBool>,
     manners: Manners,
 }
 
@@ -69,9 +76,11 @@ pub(crate) async fn serve(options: SinkOptions) -> Result<()> {
         .route("/ping", get(ping))
         .route("/health", get(health))
         .route("/received", get(received).delete(forget))
+        .route("/outage/{state}", post(outage))
         .layer(DefaultBodyLimit::disable())
         .with_state(Store {
             all: Arc::default(),
+            out: Arc::default(),
             manners: options.manners,
         });
     let listener = tokio::net::TcpListener::bind(options.listen).await?;
@@ -85,6 +94,9 @@ impl Store {
 
     /// What a fault answers this write with; none when it is taken.
     async fn fault(&self) -> Option<Response> {
+        if self.out.load(Ordering::Relaxed) {
+            return Some(StatusCode::SERVICE_UNAVAILABLE.into_response());
+        }
         let turn = {
             let mut all = self.lock();
             all.asked += 1;
@@ -99,6 +111,48 @@ impl Store {
             SinkFault::Hang if turn => std::future::pending().await,
             _ => None,
         }
+    }
+
+    /// Whether a line that comes again counts once. A write that was not answered, or taken in part, is repeated.
+    fn remembers(&self) -> bool {
+        let fault = self.manners.fault;
+        self.manners.remember || matches!(fault, SinkFault::Hang | SinkFault::Unprocessable)
+    }
+
+    /// Takes lines, and says how many it refuses.
+    fn take(&self, lines: &[u8], now: i64) -> u64 {
+        let ages = ages(lines, now);
+        let (mut refused, mut tally, mut repeated) = (0, Tally::default(), 0);
+        let refuses = self.manners.fault == SinkFault::Unprocessable;
+        let mut take = |all: Option<&mut All>| {
+            let mut seen = all.map(|all| &mut all.seen);
+            for hash in hashes(lines) {
+                if refuses && is_refused(hash) {
+                    refused += 1;
+                } else if seen.as_mut().is_none_or(|seen| seen.insert(hash)) {
+                    tally.add_line(hash);
+                } else {
+                    repeated += 1;
+                }
+            }
+        };
+        // Nobody waits while lines are only counted.
+        if !self.remembers() {
+            take(None);
+        }
+        let mut all = self.lock();
+        if self.remembers() {
+            take(Some(&mut all));
+        }
+        all.received.tally.merge(tally);
+        all.received.repeated += repeated;
+        all.received.writes += 1;
+        all.received.last_nanos = now;
+        if !ages.is_empty() {
+            all.ages.resize(AGES, 0);
+            ages.into_iter().for_each(|age| all.ages[age] += 1);
+        }
+        refused
     }
 }
 
@@ -123,19 +177,24 @@ async fn write(State(store): State<Store>, headers: HeaderMap, body: Bytes) -> R
         }
         Some(_) => return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response(),
     };
-    let mut tally = Tally::default();
-    tally.add(lines);
-    let now = Clock::system().now_nanos();
-    let ages = ages(lines, now);
-    let mut all = store.lock();
-    all.received.tally.merge(tally);
-    all.received.writes += 1;
-    all.received.last_nanos = now;
-    if !ages.is_empty() {
-        all.ages.resize(AGES, 0);
-        ages.into_iter().for_each(|age| all.ages[age] += 1);
+    let refused = store.take(lines, Clock::system().now_nanos());
+    if refused == 0 {
+        return StatusCode::NO_CONTENT.into_response();
     }
-    StatusCode::NO_CONTENT.into_response()
+    let said = Json(serde_json::json!({
+        "code": "unprocessable entity",
+        "message": format!(
+            "failure writing points to database: partial write: field type conflict: input field \"v\" on \
+             measurement \"cpu\" is type string, already exists as type float dropped={refused}"
+        ),
+    }));
+    (StatusCode::UNPROCESSABLE_ENTITY, said).into_response()
+}
+
+/// Takes nothing from now on, or takes all again.
+async fn outage(State(store): State<Store>, Path(state): Path<String>) -> StatusCode {
+    store.out.store(state == "begins", Ordering::Relaxed);
+    StatusCode::NO_CONTENT
 }
 
 /// The ages of lines that were made within the last minute, in milliseconds.
@@ -216,6 +275,9 @@ impl Sink {
         let fault = manners.fault.to_possible_value();
         command.args(["--wait-ms", &manners.wait_ms.to_string(), "--fault"]);
         command.arg(fault.context("a fault without a name")?.get_name());
+        if manners.remember {
+            command.arg("--remember");
+        }
         let mut process = Process::start("sink", command, folder.join("sink.log"));
         let (url, client) = (format!("http://{listen}"), web::client());
         let ping = format!("{url}/ping");
@@ -248,6 +310,17 @@ impl Sink {
             .send()
             .await?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// Has it answer 503 to every write, or take them again.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub(crate) async fn outage(&self, begins: bool) -> Result<()> {
+        let state = if begins { "begins" } else { "ends" };
+        let asked = self.client.post(format!("{}/outage/{state}", self.url));
+        asked.send().await?.error_for_status()?;
+        Ok(())
     }
 
     /// Begins anew.

@@ -3,7 +3,7 @@
 use crate::cli::Compression;
 use crate::lines::{self, PARTITIONS};
 use crate::load::Load;
-use crate::tally::Tally;
+use crate::tally::{Tally, hashes, is_refused};
 use anyhow::{Context, Result, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -23,12 +23,42 @@ const POLL: Duration = Duration::from_millis(50);
 /// While the producer's queue is full.
 const BREATHE: Duration = Duration::from_millis(2);
 const STABLE: &str = "Stable";
+const DEAD_LETTERS: &str = "bongsu.deadletter";
+
+/// What topics were filled with.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Filled {
+    /// Lines that every sink takes.
+    pub(crate) taken: Tally,
+    /// Lines that a sink with that fault refuses.
+    pub(crate) refused: Tally,
+}
+
+impl Filled {
+    fn add(&mut self, message: &[u8]) {
+        for hash in hashes(message) {
+            let side = if is_refused(hash) {
+                &mut self.refused
+            } else {
+                &mut self.taken
+            };
+            side.add_line(hash);
+        }
+    }
+
+    /// All lines.
+    pub(crate) fn all(self) -> Tally {
+        let mut all = self.taken;
+        all.merge(self.refused);
+        all
+    }
+}
 
 /// Fills the topics of a load, every host in its partition. Returns what they hold.
 ///
 /// # Errors
 /// When a record is not acknowledged.
-pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Tally> {
+pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Filled> {
     let mut config = kafka.config();
     let compression = match load.compression {
         Compression::None => "none",
@@ -41,7 +71,7 @@ pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Tally> {
         .set("acks", "all");
     let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
     let partitions = lines::partitions(load.hosts, load.partitions);
-    let (mut tally, mut sent, mut line) = (Tally::default(), 0, 0);
+    let (mut filled, mut sent, mut line) = (Filled::default(), 0, 0);
     for ((topic, _), share) in load.topics().iter().zip(load.shares()) {
         let mut messages = vec![(Vec::new(), 0_u64); load.partitions as usize];
         for _ in 0..share {
@@ -51,7 +81,7 @@ pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Tally> {
             line += 1;
             *held += 1;
             if *held == load.lines_per_message {
-                tally.add(message);
+                filled.add(message);
                 send(&producer, topic, partition, message)?;
                 sent += 1;
                 message.clear();
@@ -60,7 +90,7 @@ pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Tally> {
         }
         for (partition, (message, held)) in (0..).zip(&messages) {
             if *held > 0 {
-                tally.add(message);
+                filled.add(message);
                 send(&producer, topic, partition, message)?;
                 sent += 1;
             }
@@ -75,7 +105,23 @@ pub(crate) fn fill(kafka: &Kafka, load: &Load) -> Result<Tally> {
         stored == sent,
         "the topics hold {stored} of {sent} messages"
     );
-    Ok(tally)
+    Ok(filled)
+}
+
+/// How many records the dead-letter topic has had.
+///
+/// # Errors
+/// When the broker does not answer.
+pub(crate) fn dead_letters(kafka: &Kafka) -> Result<i64> {
+    let client: BaseConsumer = kafka.config().create()?;
+    let known = client.fetch_metadata(Some(DEAD_LETTERS), ANSWER)?;
+    let partitions = known.topics().iter().flat_map(|topic| topic.partitions());
+    let end = |partition: &rdkafka::metadata::MetadataPartition| {
+        Ok(client
+            .fetch_watermarks(DEAD_LETTERS, partition.id(), ANSWER)?
+            .1)
+    };
+    partitions.map(end).sum()
 }
 
 pub(crate) fn send(
