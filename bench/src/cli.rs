@@ -16,7 +16,7 @@ pub(crate) struct Cli {
 /// What is measured.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// From topics to the store: 1, 100 and 1,000 lines a message, bodies in gzip and as they are
+    /// From topics to the store: 1 and 100 lines a message, bodies in gzip and as they are
     Consumer(ConsumerOptions),
     /// From HTTP to a topic: bodies of 5,000 lines in gzip
     Router(Options),
@@ -60,11 +60,6 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Whether the short form was asked for.
-    pub(crate) fn is_short(&self) -> bool {
-        self.short
-    }
-
     /// Lines of each cell.
     pub(crate) fn lines(&self) -> u64 {
         let usual = if self.short { 1_000_000 } else { 3_000_000 };
@@ -80,8 +75,8 @@ pub(crate) struct ConsumerOptions {
     /// Compression of the topics
     #[arg(long, value_enum, default_value = "lz4")]
     pub(crate) compression: Compression,
-    /// Lines of a message, a row of cells each; by default 1, 100 and 1,000, in the short form 1 and 100
-    #[arg(long, value_delimiter = ',', value_parser = clap::value_parser!(u64).range(1..))]
+    /// Lines of a message, two cells each
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 100], value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) lines_per_message: Vec<u64>,
     /// Tenants, each with a topic of 12 partitions; their loads fall as 1/n (Zipf)
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]

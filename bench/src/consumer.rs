@@ -16,9 +16,6 @@ use std::time::Duration;
 use tests::Kafka;
 use tokio::task::block_in_place;
 
-/// By default, and in the short form.
-const LINES_PER_MESSAGE: [u64; 3] = [1, 100, 1_000];
-const SHORT: [u64; 2] = [1, 100];
 const ENCODINGS: [&str; 2] = ["gzip", "identity"];
 /// For a contender to become a member of its group.
 const JOIN: Duration = Duration::from_secs(60);
@@ -44,11 +41,7 @@ pub(crate) struct Backlog {
 pub(crate) async fn run(options: &ConsumerOptions) -> Result<Report> {
     let lines = options.common.lines();
     let mut report = Report::begin("consumer", lines);
-    let rows = match (&options.lines_per_message[..], options.common.is_short()) {
-        ([], false) => &LINES_PER_MESSAGE[..],
-        ([], true) => &SHORT,
-        (named, _) => named,
-    };
+    let rows = &options.lines_per_message;
     for lines_per_message in rows.iter().copied() {
         let load = Load {
             tenants: options.tenants,

@@ -59,7 +59,7 @@ impl Payload {
     pub(crate) fn to_request(&self) -> reqwest::Body {
         match self.pieces.as_slice() {
             [only] => only.clone().into(),
-            pieces => reqwest::Body::wrap(Pieces(pieces.to_vec().into_iter())),
+            pieces => reqwest::Body::wrap(Pieces(Vec::from(pieces).into_iter())),
         }
     }
 }

@@ -177,11 +177,17 @@ fn keys_headers_tombstones_and_empty_values_are_told_apart() {
             )
         })
         .collect();
-    let expected: [(Option<&[u8]>, Option<&[u8]>, usize); 4] = [
-        (Some(b"web-1"), Some(b"a v=1"), 0),
-        (Some(b"web-1"), None, 0),
-        (None, Some(b""), 0),
-        (None, Some(b"b v=1"), 2),
+    let (host, a, b, empty) = (
+        Some(&b"web-1"[..]),
+        Some(&b"a v=1"[..]),
+        Some(&b"b v=1"[..]),
+        Some(&b""[..]),
+    );
+    let expected = [
+        (host, a, 0),
+        (host, None, 0),
+        (None, empty, 0),
+        (None, b, 2),
     ];
     assert_eq!(found, expected);
     let headers = [("kind", "tick"), ("none", "")];

@@ -228,11 +228,13 @@ mod tests {
             .records()
             .map(|record| (record.offset, record.key, record.value, record.header("h")))
             .collect();
-        let expected: [(i64, Option<&[u8]>, Option<&[u8]>, Option<&[u8]>); 4] = [
-            (4, Some(b"k"), Some(b"a v=1"), None),
-            (5, None, Some(b"b v=2\n"), Some(b"1")),
-            (7, Some(b"kk"), None, None),
-            (8, None, Some(b""), None),
+        let (k, kk, one) = (Some(&b"k"[..]), Some(&b"kk"[..]), Some(&b"1"[..]));
+        let (a, b, empty) = (Some(&b"a v=1"[..]), Some(&b"b v=2\n"[..]), Some(&b""[..]));
+        let expected = [
+            (4, k, a, None),
+            (5, None, b, one),
+            (7, kk, None, None),
+            (8, None, empty, None),
         ];
         assert_eq!(found, expected);
         assert_eq!((batch.last_offset(), batch.byte_len()), (Some(8), 16));

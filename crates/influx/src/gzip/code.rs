@@ -64,7 +64,7 @@ fn depths(mut weights: Vec<u64>) -> Vec<usize> {
 }
 
 /// Words of these lengths in the order that the RFC asks for.
-fn canonical(lengths: &[u8]) -> Vec<Word> {
+pub(super) fn canonical(lengths: &[u8]) -> Vec<Word> {
     let mut next = [0_u16; 16];
     let (mut code, mut shorter) = (0, 0);
     for (length, first) in (0_u8..).zip(next.iter_mut()).skip(1) {

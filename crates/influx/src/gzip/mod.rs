@@ -17,6 +17,8 @@ use walk::Seen;
 
 /// The prefix code is made from so many bytes.
 const SAMPLE: usize = 16 << 10;
+/// A smaller body is not worth a prefix code of its own.
+const SMALL: usize = 2 << 10;
 /// Room in the output is made for so many bytes at a time.
 const STEP: usize = 16 << 10;
 /// Magic, deflate, no flags, no time, made for speed, on no known system (RFC 1952, 2.3).
@@ -26,7 +28,13 @@ const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 pub(crate) fn gzip(pieces: &[&[u8]]) -> Vec<u8> {
     let total: usize = pieces.iter().map(|piece| piece.len()).sum();
     let mut seen = Seen::new();
-    let code = code_for(pieces, &mut seen);
+    let own;
+    let code = if total < SMALL {
+        Code::fixed()
+    } else {
+        own = code_for(pieces, &mut seen);
+        &own
+    };
     let mut bits = Bits::new(&HEADER, total / 6 + 4096);
     code.begin_block(&mut bits);
     let mut crc = Crc::new();
@@ -38,7 +46,7 @@ pub(crate) fn gzip(pieces: &[&[u8]]) -> Vec<u8> {
             let end = piece.len().min(at + STEP);
             // A match may go on behind the end of the step.
             bits.make_room(end - at + walk::LONGEST);
-            at = walk::walk(piece, at..end, &mut seen, &mut Emit::new(&mut bits, &code));
+            at = walk::walk(piece, at..end, &mut seen, &mut Emit::new(&mut bits, code));
         }
     }
     code.end_block(&mut bits);
@@ -117,6 +125,13 @@ mod tests {
         }
         assert!(gzip(&[&random]).len() < random.len() * 5 / 4);
         assert!(back(&gzip(&[])).is_empty());
+    }
+
+    #[test]
+    fn a_small_body_takes_the_code_that_needs_no_writing_down() {
+        let small = gzip(&[b"m,host=a v=1 1\nm,host=b v=2 1\n"]);
+        assert_eq!(back(&small), b"m,host=a v=1 1\nm,host=b v=2 1\n");
+        assert!(small.len() < 50, "{}", small.len());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::bits::Bits;
 use super::code::{self, Word};
 use super::walk::{LONGEST, Sink};
+use std::sync::OnceLock;
 
 const LITERALS: usize = 286;
 const DISTANCES: usize = 30;
@@ -86,6 +87,26 @@ impl Frequencies {
     pub(super) fn code(&self) -> Code {
         let literals = code::words(&self.literals, MOST);
         let distances = code::words(&self.distances, MOST);
+        Code::new(literals, distances, false)
+    }
+}
+
+impl Code {
+    /// The code that every inflater knows (RFC 1951, 3.2.6): for bodies that are too small for one of their own.
+    pub(super) fn fixed() -> &'static Self {
+        static FIXED: OnceLock<Code> = OnceLock::new();
+        FIXED.get_or_init(|| {
+            let length = |symbol| match symbol {
+                0..=143 | 280..=287 => 8,
+                144..=255 => 9,
+                _ => 7,
+            };
+            let literals: Vec<u8> = (0..288).map(length).collect();
+            Self::new(code::canonical(&literals), code::canonical(&[5; 32]), true)
+        })
+    }
+
+    fn new(literals: Vec<Word>, distances: Vec<Word>, is_fixed: bool) -> Self {
         let length = |length: usize| {
             let symbol = length_symbol(length.max(SHORTEST));
             let word = literals[symbol.symbol];
@@ -94,10 +115,11 @@ impl Frequencies {
                 count: u32::from(word.length) + symbol.extra_bits,
             }
         };
-        Code {
+        Self {
             lengths: (0..=LONGEST).map(length).collect(),
             literals,
             distances,
+            is_fixed,
         }
     }
 }
@@ -127,21 +149,27 @@ pub(super) struct Code {
     distances: Vec<Word>,
     /// By length.
     lengths: Vec<Length>,
+    /// Whether it need not be written down.
+    is_fixed: bool,
 }
 
 impl Code {
-    /// Opens the only block, and writes the code down. It has words for all symbols, so that no run of zeros is worth a
+    /// Opens the only block, and writes the code down where it is its own. That has words for all symbols, so that no run of zeros is worth a
     /// word of its own.
     pub(super) fn begin_block(&self, bits: &mut Bits) {
         bits.make_room(LITERALS);
+        // The last block.
+        bits.put(1, 1);
+        if self.is_fixed {
+            bits.put(1, 2);
+            return;
+        }
+        bits.put(2, 2);
         let lengths = || self.literals.iter().chain(&self.distances);
         let mut frequencies = [0; ORDER.len()];
         lengths().for_each(|word| frequencies[usize::from(word.length)] += 1);
         // 286 words and 30 are no powers of two, so that there are at least two lengths.
         let words = code::words(&frequencies, MOST_OF_LENGTHS);
-        // The last block, of kind 2.
-        bits.put(1, 1);
-        bits.put(2, 2);
         bits.put((LITERALS - 257) as u64, 5);
         bits.put((DISTANCES - 1) as u64, 5);
         bits.put((ORDER.len() - 4) as u64, 4);
