@@ -131,7 +131,7 @@ mod tests {
     fn a_small_body_takes_the_code_that_needs_no_writing_down() {
         let small = gzip(&[b"m,host=a v=1 1\nm,host=b v=2 1\n"]);
         assert_eq!(back(&small), b"m,host=a v=1 1\nm,host=b v=2 1\n");
-        assert!(small.len() < 50, "{}", small.len());
+        assert!(small.len() < 60, "{}", small.len());
     }
 
     #[test]
