@@ -143,7 +143,7 @@ pub enum Command {
     Doctor,
     /// Print the JSON Schema of a catalogue kind, or of all
     Schema {
-        /// tenant, shard, placement, template, override, contact, escalation_policy, schedule or team
+        /// tenant, shard, placement, template, override, contact, escalation_policy, schedule, team or integration
         kind: Option<String>,
     },
     /// Print the completion script of a shell

@@ -136,6 +136,8 @@ fn spawn(engine: &Arc<Engine>, clusters: &Clusters, ctx: &Context) {
     }
     let timers = timers::run(Arc::clone(engine), order.clone());
     tasks.spawn("notifier timers", must_live, timers);
+    let reports = crate::reports::run(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier reports", must_live, reports);
     let auditor = timers::run_auditor(Arc::clone(engine), order.clone());
     tasks.spawn("notifier auditor", must_live, auditor);
     if engine.store.is_shared() {

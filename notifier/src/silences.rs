@@ -157,7 +157,7 @@ fn may_change(known: &Silence, spec: &SilenceSpec, now: Timestamp) -> bool {
 }
 
 /// A random UUID (version 4), as `amtool` shows them.
-fn new_id() -> Result<String, SilenceError> {
+pub(crate) fn new_id() -> Result<String, SilenceError> {
     let mut bytes = [0_u8; 16];
     getrandom::fill(&mut bytes).map_err(|error| SilenceError::Random(error.to_string()))?;
     bytes[6] = (bytes[6] & 0x0f) | 0x40;

@@ -391,6 +391,12 @@ pub fn declared(catalogue: &Catalogue) -> Vec<(Kind, String)> {
             .map(|id| (Kind::Schedule, text(id))),
     );
     all.extend(catalogue.teams.keys().map(|id| (Kind::Team, text(id))));
+    all.extend(
+        catalogue
+            .integrations
+            .keys()
+            .map(|id| (Kind::Integration, text(id))),
+    );
     all
 }
 

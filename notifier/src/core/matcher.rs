@@ -3,6 +3,7 @@
 //! They mean what Alertmanager's mean, so that `amtool` and people's habits hold: an absent label is the empty text, and a
 //! regular expression must match the whole value.
 
+use super::external::External;
 use super::incident::Incident;
 use super::message::IncidentSummary;
 use model::{Priority, TenantId};
@@ -247,5 +248,17 @@ impl<'a> From<&'a IncidentSummary> for Labels<'a> {
             ..
         } = incident;
         Self::of(tenant, template, env, *priority, group)
+    }
+}
+
+impl<'a> From<&'a External> for Labels<'a> {
+    fn from(alert: &'a External) -> Self {
+        let External {
+            tenant,
+            priority,
+            facts,
+            ..
+        } = alert;
+        Self::of(tenant, &facts.name, None, *priority, &facts.labels)
     }
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod directory;
 mod duty;
 mod events;
+mod external;
 mod figures;
 mod hands;
 mod hold;
@@ -51,6 +52,7 @@ pub use directory::{
     Step,
 };
 pub use duty::Roster;
+pub use external::{External, Facts, Report, Says, Taken, priority_of, take};
 pub use figures::{Figures, Moment, Times};
 pub use hold::{Hold, HoldKind};
 pub use incident::{Escalation, Incident, Target, Told};

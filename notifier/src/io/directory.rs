@@ -2,14 +2,57 @@
 
 use crate::core::{ChannelKind, Directory};
 use catalog::LiveCatalog;
-use schemas::catalogue::Catalogue;
-use std::collections::BTreeSet;
+use schemas::catalogue::{Catalogue, Integration};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Who is paged how, now. A cheap call.
 pub trait People: Send + Sync {
     /// The directory of the newest revision.
     fn directory(&self) -> Arc<Directory>;
+
+    /// Who else may send alerts.
+    fn integrations(&self) -> Arc<Integrations> {
+        Arc::default()
+    }
+}
+
+/// The integrations of one revision of the catalogue, by name and by key.
+#[derive(Debug, Default)]
+pub struct Integrations {
+    by_name: BTreeMap<String, Arc<Integration>>,
+    by_key: HashMap<[u8; 32], Arc<Integration>>,
+}
+
+impl Integrations {
+    /// Those of a list.
+    pub fn of(all: impl IntoIterator<Item = Arc<Integration>>) -> Self {
+        let mut found = Self::default();
+        for each in all {
+            for token in &each.tokens {
+                found.by_key.insert(token.sha256.0, Arc::clone(&each));
+            }
+            found.by_name.insert(each.integration.clone(), each);
+        }
+        found
+    }
+
+    /// All of them, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Integration>> {
+        self.by_name.values()
+    }
+
+    /// The one of that name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Integration>> {
+        self.by_name.get(name)
+    }
+
+    /// The one that a key opens. The key is looked up by its hash, so that nothing is learnt from the time it takes.
+    pub fn opened_by(&self, key: &str) -> Option<&Arc<Integration>> {
+        let hash: [u8; 32] = Sha256::digest(key.as_bytes()).into();
+        self.by_key.get(&hash)
+    }
 }
 
 /// One that does not change.
@@ -24,6 +67,7 @@ pub struct LivePeople {
     catalog: LiveCatalog,
     channels: BTreeSet<ChannelKind>,
     latest: Mutex<Option<(Arc<Catalogue>, Arc<Directory>)>>,
+    senders: Mutex<Option<(Arc<Catalogue>, Arc<Integrations>)>>,
 }
 
 impl LivePeople {
@@ -33,6 +77,7 @@ impl LivePeople {
             catalog,
             channels: channels.into_iter().collect(),
             latest: Mutex::new(None),
+            senders: Mutex::new(None),
         }
     }
 }
@@ -47,6 +92,20 @@ impl People for LivePeople {
                 let directory = Arc::new(Directory::of(&catalogue, self.channels.clone()));
                 *latest = Some((catalogue, Arc::clone(&directory)));
                 directory
+            }
+        }
+    }
+
+    fn integrations(&self) -> Arc<Integrations> {
+        let catalogue = self.catalog.current();
+        let mut latest = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*latest {
+            Some((known, senders)) if Arc::ptr_eq(known, &catalogue) => Arc::clone(senders),
+            _ => {
+                let all = catalogue.integrations.values().map(Arc::clone);
+                let senders = Arc::new(Integrations::of(all));
+                *latest = Some((catalogue, Arc::clone(&senders)));
+                senders
             }
         }
     }

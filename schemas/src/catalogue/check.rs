@@ -1,6 +1,7 @@
 //! What the values of one declaration must keep to beyond their types.
 
 use super::error::did_you_mean;
+use super::integration::check_integration;
 use super::schedule_check::{check_schedule, check_team};
 use super::template_check::check_template;
 use super::{
@@ -160,6 +161,7 @@ pub fn check_entry(entry: &Entry) -> Vec<Flaw> {
         Entry::EscalationPolicy(policy) => check_policy(policy, &mut flaws),
         Entry::Schedule(schedule) => check_schedule(schedule, &mut flaws),
         Entry::Team(team) => check_team(team, &mut flaws),
+        Entry::Integration(each) => check_integration(each, &mut flaws),
     }
     flaws.done()
 }

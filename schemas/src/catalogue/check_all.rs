@@ -63,6 +63,19 @@ fn check_references(catalogue: &Catalogue) -> Vec<Flaw> {
         }
         found.extend(flaws.done());
     }
+    for (name, integration) in &catalogue.integrations {
+        let mut flaws = Flaws::of(Kind::Integration, name);
+        let tenants = catalogue.tenants.keys().map(model::TenantId::as_str);
+        let tenant = integration.tenant.as_str();
+        flaws.refers("tenant", Kind::Tenant, tenant, tenants);
+        for (n, token) in integration.tokens.iter().enumerate() {
+            if let Some(other) = token_of.insert(token.sha256, name) {
+                let path = format!("tokens[{n}]");
+                flaws.add(path, format!("`{other}` has this key too"));
+            }
+        }
+        found.extend(flaws.done());
+    }
     found.extend(check_people(catalogue));
     for (name, placement) in &catalogue.placements {
         let mut flaws = Flaws::of(Kind::Placement, name);

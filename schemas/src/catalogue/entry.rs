@@ -1,7 +1,8 @@
 //! One declaration of the catalogue, of any kind, and where in a file it stands.
 
 use super::{
-    Contact, EscalationPolicy, Override, Placement, Schedule, Shard, Team, Template, Tenant,
+    Contact, EscalationPolicy, Integration, Override, Placement, Schedule, Shard, Team, Template,
+    Tenant,
 };
 use std::fmt;
 use std::str::FromStr;
@@ -27,6 +28,8 @@ pub enum Entry {
     Schedule(Box<Schedule>),
     /// Who belongs together.
     Team(Team),
+    /// Another system that sends alerts.
+    Integration(Integration),
 }
 
 /// The kinds of [`Entry`]. The first key of a document names its kind.
@@ -50,11 +53,13 @@ pub enum Kind {
     Schedule,
     /// `team`
     Team,
+    /// `integration`
+    Integration,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Tenant,
         Self::Shard,
         Self::Placement,
@@ -64,6 +69,7 @@ impl Kind {
         Self::EscalationPolicy,
         Self::Schedule,
         Self::Team,
+        Self::Integration,
     ];
 
     /// Its word, which is the first key of its documents.
@@ -78,6 +84,7 @@ impl Kind {
             Self::EscalationPolicy => "escalation_policy",
             Self::Schedule => "schedule",
             Self::Team => "team",
+            Self::Integration => "integration",
         }
     }
 }
@@ -112,6 +119,7 @@ impl Entry {
             Self::EscalationPolicy(_) => Kind::EscalationPolicy,
             Self::Schedule(_) => Kind::Schedule,
             Self::Team(_) => Kind::Team,
+            Self::Integration(_) => Kind::Integration,
         }
     }
 
@@ -127,6 +135,7 @@ impl Entry {
             Self::EscalationPolicy(policy) => &policy.escalation_policy,
             Self::Schedule(schedule) => &schedule.schedule,
             Self::Team(team) => &team.team,
+            Self::Integration(each) => &each.integration,
         }
     }
 

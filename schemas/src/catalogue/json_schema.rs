@@ -1,7 +1,8 @@
 //! JSON Schemas of the kinds, for editors and for `bongsu schema`.
 
 use super::{
-    Contact, EscalationPolicy, Kind, Override, Placement, Schedule, Shard, Team, Template, Tenant,
+    Contact, EscalationPolicy, Integration, Kind, Override, Placement, Schedule, Shard, Team,
+    Template, Tenant,
 };
 use serde_json::Value;
 
@@ -17,6 +18,7 @@ pub fn json_schema(kind: Kind) -> Value {
         Kind::EscalationPolicy => schemars::schema_for!(EscalationPolicy),
         Kind::Schedule => schemars::schema_for!(Schedule),
         Kind::Team => schemars::schema_for!(Team),
+        Kind::Integration => schemars::schema_for!(Integration),
     }
     .to_value()
 }

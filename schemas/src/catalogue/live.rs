@@ -1,8 +1,8 @@
 //! The whole catalogue by kind, and its records in the topic.
 
 use super::{
-    Bundle, Contact, Entry, EscalationPolicy, Kind, Override, Placement, Schedule, Shard, Team,
-    Template, Tenant,
+    Bundle, Contact, Entry, EscalationPolicy, Integration, Kind, Override, Placement, Schedule,
+    Shard, Team, Template, Tenant,
 };
 use model::{ShardId, TenantId};
 use serde::de::DeserializeOwned;
@@ -33,6 +33,8 @@ pub struct Catalogue {
     pub schedules: BTreeMap<String, Arc<Schedule>>,
     /// Teams.
     pub teams: BTreeMap<String, Arc<Team>>,
+    /// Other systems that send alerts.
+    pub integrations: BTreeMap<String, Arc<Integration>>,
     /// Bundles by tenant and revision; some are older than the one in force.
     pub bundles: BTreeMap<TenantId, BTreeMap<u64, Arc<Bundle>>>,
 }
@@ -109,6 +111,7 @@ pub fn encode_value(revision: u64, record: &Record) -> Vec<u8> {
         Record::Entry(Entry::EscalationPolicy(spec)) => bytes(revision, spec),
         Record::Entry(Entry::Schedule(spec)) => bytes(revision, spec),
         Record::Entry(Entry::Team(spec)) => bytes(revision, spec),
+        Record::Entry(Entry::Integration(spec)) => bytes(revision, spec),
     }
 }
 
@@ -151,6 +154,7 @@ pub fn decode_value(key: &[u8], value: &[u8]) -> Result<(u64, Record), RecordErr
         Kind::EscalationPolicy => entry(value, |spec| Entry::EscalationPolicy(Box::new(spec))),
         Kind::Schedule => entry(value, |spec| Entry::Schedule(Box::new(spec))),
         Kind::Team => entry(value, Entry::Team),
+        Kind::Integration => entry(value, Entry::Integration),
     }
     .map_err(wrong)?;
     if spec.name() != name {
@@ -212,6 +216,10 @@ impl Catalogue {
                 );
             }
             Entry::Team(spec) => drop(self.teams.insert(spec.team.clone(), spec.into())),
+            Entry::Integration(spec) => {
+                let name = spec.integration.clone();
+                drop(self.integrations.insert(name, spec.into()));
+            }
         }
     }
 
@@ -235,6 +243,7 @@ impl Catalogue {
             Kind::EscalationPolicy => drop(self.escalation_policies.remove(name)),
             Kind::Schedule => drop(self.schedules.remove(name)),
             Kind::Team => drop(self.teams.remove(name)),
+            Kind::Integration => drop(self.integrations.remove(name)),
         }
     }
 
@@ -299,6 +308,10 @@ impl Catalogue {
                 self.schedules.get(name)?,
             )))),
             Kind::Team => Some(Entry::Team(Team::clone(self.teams.get(name)?))),
+            Kind::Integration => {
+                let found = self.integrations.get(name)?;
+                Some(Entry::Integration(Integration::clone(found)))
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ mod console;
 mod desk;
 mod hands;
 mod inbox;
+mod incoming;
 mod labels;
 mod link;
 mod live;
@@ -163,7 +164,9 @@ pub fn all_routes(
     tasks: Tasks,
 ) -> axum::Router {
     let site = Site::new(Arc::new(commands.clone()), settings, clock, tasks);
-    finished(&site, guarded_api(&site, silences::routes(commands)))
+    let incoming = incoming::routes(&site, commands.clone());
+    let silences = guarded_api(&site, silences::routes(commands));
+    finished(&site, silences.merge(incoming))
 }
 
 /// The routes of incidents, over an engine or its double.

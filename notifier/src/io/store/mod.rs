@@ -4,6 +4,7 @@
 
 mod apply;
 mod around;
+mod external;
 mod figures;
 mod outbox;
 mod read;
@@ -12,6 +13,7 @@ mod silences;
 mod values;
 
 pub use apply::{Loaded, Tx};
+pub use external::MOST as MOST_EXTERNAL;
 pub use outbox::{Claimed, Surroundings, Wanted};
 pub use read::Counts;
 
@@ -51,6 +53,8 @@ struct Dialect {
     claim_due: &'static str,
     lock_incident: &'static str,
     silences_revision: &'static str,
+    /// None where a transaction that may write is alone.
+    lock_source: Option<&'static str>,
 }
 
 /// Writers take their turn when they begin: a transaction that read first could not become a
@@ -65,6 +69,7 @@ static SQLITE: Dialect = Dialect {
     claim_due: include_str!("sql/sqlite/claim_due.sql"),
     lock_incident: include_str!("sql/sqlite/lock_incident.sql"),
     silences_revision: include_str!("sql/sqlite/silences_revision.sql"),
+    lock_source: None,
 };
 
 static POSTGRES: Dialect = Dialect {
@@ -77,6 +82,7 @@ static POSTGRES: Dialect = Dialect {
     claim_due: include_str!("sql/postgres/claim_due.sql"),
     lock_incident: include_str!("sql/postgres/lock_incident.sql"),
     silences_revision: include_str!("sql/postgres/silences_revision.sql"),
+    lock_source: Some(include_str!("sql/postgres/lock_source.sql")),
 };
 
 /// What can go wrong in the store.

@@ -91,5 +91,6 @@ fn read(document: &Node) -> Result<Entry, de::Misfit> {
         Kind::EscalationPolicy => Entry::EscalationPolicy(Box::new(typed(document)?)),
         Kind::Schedule => Entry::Schedule(Box::new(typed(document)?)),
         Kind::Team => Entry::Team(typed(document)?),
+        Kind::Integration => Entry::Integration(typed(document)?),
     })
 }

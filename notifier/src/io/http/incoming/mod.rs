@@ -1,0 +1,219 @@
+//! What other systems send: Alertmanager's API and webhook, PagerDuty's events, the standard integration, heartbeats.
+//!
+//! The tenant comes from the credential alone. What is answered with a 2xx stands in the store.
+
+mod alertmanager;
+mod alertmanager_types;
+mod facts;
+mod heartbeat;
+mod pagerduty;
+mod silences;
+mod standard;
+mod webhook;
+
+use super::access::Refused;
+use super::{Here, Site};
+use crate::commands::Commands;
+use crate::reports::ReportError;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Extension, Json};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use model::TenantId;
+use schemas::catalogue::{Integration, IntegrationFormat};
+use serde_json::json;
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Prometheus sends up to 256 alerts at once.
+const BODY_BYTES: usize = 8 << 20;
+/// PagerDuty's own limit.
+const PAGERDUTY_BYTES: usize = 512 << 10;
+/// Requests that write at once; more are asked to come again.
+const AT_ONCE: usize = 64;
+/// Whose alerts come without a credential, where that is let in.
+const DEFAULT_TENANT: &str = "default";
+
+/// What these routes share. A cheap handle.
+#[derive(Clone)]
+struct Doors {
+    commands: Commands,
+    turns: Arc<Semaphore>,
+}
+
+/// Who sends.
+#[derive(Debug, Clone)]
+struct Sender {
+    tenant: TenantId,
+    /// Name of the integration.
+    source: String,
+}
+
+impl From<&Integration> for Sender {
+    fn from(integration: &Integration) -> Self {
+        Self {
+            tenant: integration.tenant.clone(),
+            source: integration.integration.clone(),
+        }
+    }
+}
+
+impl Doors {
+    /// A turn to write; none when too many write.
+    fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).try_acquire_owned().ok()
+    }
+
+    /// The integration of that format that a key opens.
+    fn opened_by(&self, key: &str, format: IntegrationFormat) -> Option<Arc<Integration>> {
+        let integrations = self.commands.integrations();
+        let found = integrations
+            .opened_by(key)
+            .filter(|each| each.format == format);
+        found.map(Arc::clone)
+    }
+}
+
+/// All routes of this kind.
+pub(super) fn routes(site: &Site, commands: Commands) -> axum::Router<Site> {
+    let doors = Doors {
+        commands,
+        turns: Arc::new(Semaphore::new(AT_ONCE)),
+    };
+    let api = axum::Router::new()
+        .route(
+            "/alertmanager/api/v2/alerts",
+            get(alertmanager::list).post(alertmanager::take),
+        )
+        .route(
+            "/alertmanager/api/v2/alerts/groups",
+            get(alertmanager::groups),
+        )
+        .route(
+            "/alertmanager/api/v2/silences",
+            get(silences::list).post(silences::put),
+        )
+        .route(
+            "/alertmanager/api/v2/silence/{id}",
+            get(silences::show).delete(silences::expire),
+        )
+        .route("/alertmanager/api/v2/status", get(alertmanager::status))
+        .route(
+            "/alertmanager/api/v2/receivers",
+            get(alertmanager::receivers),
+        )
+        .layer(middleware::from_fn_with_state(site.clone(), guard));
+    let keyed = axum::Router::new()
+        .route("/integration/alertmanager/v1/{key}", post(webhook::take))
+        .route("/integration/standard/v1/{key}", post(standard::take))
+        .route(
+            "/integration/heartbeat/v1/{key}",
+            get(heartbeat::beat).post(heartbeat::beat),
+        );
+    let events = axum::Router::new()
+        .route("/v2/enqueue", post(pagerduty::take))
+        .layer(DefaultBodyLimit::max(PAGERDUTY_BYTES));
+    api.merge(keyed)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .merge(events)
+        .route("/alertmanager/-/ready", get(|| async { "OK" }))
+        .route("/alertmanager/-/healthy", get(|| async { "OK" }))
+        .layer(Extension(doors))
+}
+
+/// Lets in who has the key of an integration of this format. Without a token of the API, which only a listener on a loopback
+/// address can be without, whoever sends no credential is the tenant `default`.
+async fn guard(
+    State(site): Here,
+    Extension(doors): Extension<Doors>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let (method, headers) = (request.method(), request.headers());
+    match sender(&site, &doors, method, headers) {
+        Ok(sender) => {
+            request.extensions_mut().insert(sender);
+            next.run(request).await
+        }
+        Err(Refused::Credential) => said(
+            StatusCode::UNAUTHORIZED,
+            "send the key of an `alertmanager` integration as a bearer token, or as the password of basic authorization \
+             (`bongsu integration add` makes one)",
+        ),
+        Err(Refused::Host | Refused::Origin) => said(
+            StatusCode::FORBIDDEN,
+            "this name, or a page of this origin, is not served here",
+        ),
+    }
+}
+
+fn sender(
+    site: &Site,
+    doors: &Doors,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Sender, Refused> {
+    site.access().site(method, headers)?;
+    let Some(given) = headers.get(AUTHORIZATION) else {
+        let tenant = TenantId::parse(DEFAULT_TENANT).map_err(|_| Refused::Credential)?;
+        return if site.access().asks_for_token() {
+            Err(Refused::Credential)
+        } else {
+            Ok(Sender {
+                tenant,
+                source: "alertmanager".to_owned(),
+            })
+        };
+    };
+    let key = given.to_str().ok().and_then(key_of);
+    let key = key.ok_or(Refused::Credential)?;
+    let format = IntegrationFormat::Alertmanager;
+    let found = doors.opened_by(&key, format).ok_or(Refused::Credential)?;
+    Ok(Sender::from(&*found))
+}
+
+/// The key in `Bearer <key>` or `Basic <base64 of anything:key>`.
+fn key_of(authorization: &str) -> Option<String> {
+    let (scheme, given) = authorization.split_once(' ')?;
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(given.trim().to_owned());
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = String::from_utf8(STANDARD.decode(given.trim()).ok()?).ok()?;
+    pair.split_once(':')
+        .map(|(_, password)| password.to_owned())
+}
+
+/// An answer of Alertmanager's API: a JSON text.
+fn said(status: StatusCode, text: &str) -> Response {
+    (status, Json(text)).into_response()
+}
+
+/// An answer of the keyed routes.
+fn answered(status: StatusCode, message: &str) -> Response {
+    let word = if status.is_success() {
+        "success"
+    } else {
+        "error"
+    };
+    (status, Json(json!({"status": word, "message": message}))).into_response()
+}
+
+/// What the sender hears when reports could not be taken over: come again.
+fn not_taken(error: &ReportError) -> (StatusCode, String) {
+    match error {
+        ReportError::TooMany => (StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+        ReportError::Store(error) => {
+            tracing::error!(%error, "the store did not take reports of another system");
+            let text = "the store did not answer; send it again".to_owned();
+            (StatusCode::SERVICE_UNAVAILABLE, text)
+        }
+    }
+}
