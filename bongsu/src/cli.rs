@@ -2,12 +2,14 @@
 
 mod data;
 mod notify;
+mod integration;
 mod oncall;
 mod silence;
 mod template;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use notify::{Notify, Tongue};
+pub use integration::Integration;
 pub use oncall::Oncall;
 pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
@@ -111,6 +113,9 @@ pub enum Command {
     /// Incidents: see, acknowledge, give away, put off, merge, judge, close
     #[command(subcommand)]
     Incident(Incident),
+    /// Other systems that send alerts: Prometheus, Alertmanager, PagerDuty's events, heartbeats
+    #[command(subcommand)]
+    Integration(Integration),
     /// Silences and maintenance windows: who is not paged, until when, and why
     #[command(subcommand)]
     Silence(Silence),

@@ -22,6 +22,27 @@ pub(crate) fn new_token(tenant: &TenantId) -> Outcome<String> {
     ))
 }
 
+/// A new key of an integration: 32 of a-z and 0-9 (165 bits), which is the length of PagerDuty's routing keys and stands in
+/// a URL as it is.
+pub(crate) fn new_key() -> Outcome<String> {
+    const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut key = String::with_capacity(32);
+    while key.len() < 32 {
+        let mut random = [0_u8; 32];
+        getrandom::fill(&mut random).map_err(|error| {
+            Failure::new(
+                Exit::Failed,
+                format!("no random numbers to be had: {error}"),
+            )
+        })?;
+        // 252 is the largest multiple of 36 below 256: beyond it some letters would come more often.
+        let fair = random.iter().filter(|byte| **byte < 252);
+        key.extend(fair.map(|byte| char::from(LETTERS[usize::from(byte % 36)])));
+        key.truncate(32);
+    }
+    Ok(key)
+}
+
 /// What the catalogue keeps of a token.
 pub(crate) fn hashed(token: &str, note: &str) -> Token {
     Token {
@@ -33,6 +54,17 @@ pub(crate) fn hashed(token: &str, note: &str) -> Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_of_an_integration_is_32_letters_and_digits() {
+        let (one, two) = (new_key().unwrap(), new_key().unwrap());
+        assert_ne!(one, two);
+        assert_eq!(one.len(), 32);
+        assert!(
+            one.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        );
+    }
 
     #[test]
     fn a_token_has_256_bits_and_its_tenants_name() {

@@ -15,6 +15,7 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 pub mod aligo;
+pub mod alertmanager;
 pub mod bongsu;
 pub mod dice;
 pub mod fake;
@@ -40,6 +41,7 @@ pub mod wait;
 pub mod web;
 pub mod workdir;
 
+pub use alertmanager::{Alertmanager, amtool};
 pub use bongsu::Bongsu;
 pub use dice::Dice;
 pub use influxdb::Influxdb;

@@ -27,6 +27,19 @@ impl Prometheus {
     /// # Panics
     /// When it is not installed or does not start.
     pub async fn start(remote_write: &str) -> Self {
+        Self::with(&format!("remote_write:\n{remote_write}\n"), None).await
+    }
+
+    /// Starts one that evaluates these rules, a file of them as YAML. `alerting` is the section of that name.
+    ///
+    /// # Panics
+    /// When it is not installed or does not start.
+    pub async fn alerting(alerting: &str, rules: &str) -> Self {
+        let config = format!("rule_files: [rules.yml]\n{alerting}");
+        Self::with(&config, Some(rules)).await
+    }
+
+    async fn with(more: &str, rules: Option<&str>) -> Self {
         let folder = Workdir::new("prometheus");
         let port = ports::free();
         let config = format!(
@@ -34,8 +47,11 @@ impl Prometheus {
              scrape_configs:\n\
              - job_name: prometheus\n\
              \x20 static_configs: [{{targets: ['127.0.0.1:{port}']}}]\n\
-             remote_write:\n{remote_write}\n"
+             {more}"
         );
+        if let Some(rules) = rules {
+            folder.write("rules.yml", rules);
+        }
         let config = folder.write("prometheus.yml", &config);
         let mut command = Command::new(installed::folder("prometheus").join("prometheus"));
         command

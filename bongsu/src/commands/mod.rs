@@ -7,6 +7,7 @@ mod dlq;
 mod doctor;
 mod incident;
 mod notify;
+mod integration;
 mod oncall;
 mod place;
 mod records;
@@ -45,6 +46,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Apply(apply) => apply::run(&global, apply).await,
         Command::Tenant(tenant) => tenant::run(&global, tenant).await,
         Command::Incident(incident) => incident::run(&global, incident).await,
+        Command::Integration(integration) => integration::run(&global, integration).await,
         Command::Silence(silence) => silence::run(&global, silence).await,
         Command::Notify(notify) => notify::run(&global, &notify),
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,

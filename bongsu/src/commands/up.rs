@@ -314,11 +314,13 @@ async fn announce(
 
 fn greet(running: &Running, token: Option<&str>, dir: &DataDir) {
     print::message(&format!(
-        "Bongsu is up. Everything is kept in {}; Ctrl-C stops it.\n\n  console  {}/\n  inbox    {}/inbox\n  router   {}/\n",
+        "Bongsu is up. Everything is kept in {}; Ctrl-C stops it.\n\n  console  {}/\n  inbox    {}/inbox\n  router   {}/\n  \
+         alerts   {}/alertmanager  (Alertmanager's API: Prometheus and amtool)\n",
         dir.path().display(),
         running.console,
         running.console,
         running.router,
+        running.console,
     ));
     if let Some(token) = token {
         let lines = telegraf_lines(&running.router, token);

@@ -117,7 +117,7 @@ impl External {
             tenant: tenant.clone(),
             source: source.to_owned(),
             key: report.key.clone(),
-            incident: incident(tenant, source, &report.key, now),
+            incident: incident(tenant, source, &report.key, "", now),
             sequence: 0,
             firing: false,
             priority: report.priority,
@@ -130,7 +130,8 @@ impl External {
 
     /// Begins another incident.
     fn anew(&mut self, starts_at: Timestamp, now: Timestamp) {
-        self.incident = incident(&self.tenant, &self.source, &self.key, now);
+        let before = self.incident.to_string();
+        self.incident = incident(&self.tenant, &self.source, &self.key, &before, now);
         self.sequence = 0;
         self.starts_at = starts_at;
     }
@@ -249,10 +250,17 @@ fn fires(mut known: External, report: Report, ends_at: Option<Timestamp>, now: T
     Taken::Kept(Box::new(known), event)
 }
 
-/// An incident of an alert; `/` keeps it apart from every template's.
-fn incident(tenant: &TenantId, source: &str, key: &str, now: Timestamp) -> IncidentId {
+/// An incident of an alert, another one than that before it; `/` keeps it apart from every template's.
+fn incident(
+    tenant: &TenantId,
+    source: &str,
+    key: &str,
+    before: &str,
+    now: Timestamp,
+) -> IncidentId {
     let name = format!("external/{source}");
-    let group = [("key".to_owned(), key.to_owned())];
+    let group = [("before", before), ("key", key)];
+    let group = group.map(|(name, value)| (name.to_owned(), value.to_owned()));
     IncidentId::of(Fingerprint::of(tenant, &name, &group), 0, now)
 }
 

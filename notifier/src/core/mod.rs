@@ -34,6 +34,8 @@ mod tests_duty;
 #[cfg(test)]
 mod tests_events;
 #[cfg(test)]
+mod tests_external;
+#[cfg(test)]
 mod tests_hands;
 #[cfg(test)]
 mod tests_silence;
