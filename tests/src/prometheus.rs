@@ -61,6 +61,10 @@ impl Prometheus {
                 folder.join("data").display()
             ))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        if rules.is_some() {
+            // What is sent before the first Alertmanager is discovered is lost; it is a minute until the next time.
+            command.arg("--rules.alert.resend-delay=1s");
+        }
         let process = Process::start("prometheus", command, folder.join("prometheus.log"));
         let mut prometheus = Self {
             process,
