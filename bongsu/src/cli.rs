@@ -3,6 +3,7 @@
 mod data;
 mod notify;
 mod integration;
+mod notify;
 mod oncall;
 mod silence;
 mod template;
@@ -10,6 +11,7 @@ mod template;
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use notify::{Notify, Tongue};
 pub use integration::Integration;
+pub use notify::{Notify, Tongue};
 pub use oncall::Oncall;
 pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};

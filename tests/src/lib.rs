@@ -16,6 +16,7 @@
 
 pub mod aligo;
 pub mod alertmanager;
+pub mod aligo;
 pub mod bongsu;
 pub mod dice;
 pub mod fake;

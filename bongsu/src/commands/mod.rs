@@ -8,6 +8,7 @@ mod doctor;
 mod incident;
 mod notify;
 mod integration;
+mod notify;
 mod oncall;
 mod place;
 mod records;
