@@ -1,4 +1,4 @@
-//! Many messages from librdkafka in one call.
+//! Many messages from librdkafka in one call, and a new password for a living client.
 //!
 //! `rdkafka` hands messages out one by one: each costs an event, an allocation, two locks and two looks at the
 //! clock, which is more than a line of 150 bytes costs in all that follows. `rd_kafka_consume_batch_queue` gives
@@ -7,8 +7,10 @@
 //! Partitions that are attached deliver into a queue of this crate, rebalances and errors of the client stay in
 //! the consumer's own, so that `BaseConsumer::poll` serves them as before.
 
+mod credentials;
 mod message;
 
+pub use credentials::set_credentials;
 pub use message::{Message, Polled, Run};
 
 use rdkafka::bindings as native;

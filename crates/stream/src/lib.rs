@@ -23,7 +23,10 @@ pub use error::{StreamError, Verdict};
 pub use group::{
     Assigned, Commit, GroupEvent, GroupHandle, GroupPort, JoinSpec, Membership, Revoked, Topics,
 };
-pub use kafka::{Compression, Kafka, KafkaConfig};
+pub use kafka::{
+    Access, Compression, Grant, Kafka, KafkaConfig, Mechanism, Operation, Pattern, Protocol, Quota,
+    Resource, Rights, Security,
+};
 pub use log::{Delivery, Ensured, Log, OffsetRange, PartitionReader, Stream, TopicInfo, TopicSpec};
 pub use record::{Appended, NewRecord, TopicPartition};
 pub use settings::{TopicFlaw, TopicSettings};

@@ -3,7 +3,9 @@
 mod groups;
 mod node;
 mod record;
+pub mod secured;
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -37,6 +39,8 @@ pub struct Plan {
     pub nodes: usize,
     /// Whether each node stands behind a [`Proxy`] for everybody but the tests' own clients.
     pub proxied: bool,
+    /// Whether each node also has a listener with TLS, SCRAM and access rules, at [`Kafka::secured`].
+    pub secured: bool,
     /// More settings for every node, a line each.
     pub settings: &'static str,
 }
@@ -46,6 +50,7 @@ impl Default for Plan {
         Self {
             nodes: 1,
             proxied: false,
+            secured: false,
             settings: "",
         }
     }
@@ -74,7 +79,7 @@ impl Kafka {
     pub async fn with(plan: Plan) -> Self {
         let mut ports = Vec::new();
         for _ in 0..plan.nodes {
-            ports.push(Ports::find(plan.proxied).await);
+            ports.push(Ports::find(plan.proxied, plan.secured).await);
         }
         let numbered = (1..).zip(&ports);
         let voters: Vec<_> = numbered.map(|(id, ports)| ports.voter(id)).collect();
@@ -92,6 +97,24 @@ impl Kafka {
     pub fn brokers(&self) -> String {
         let addresses: Vec<_> = self.nodes.iter().map(Node::address).collect();
         addresses.join(",")
+    }
+
+    /// The listener with TLS, SCRAM and access rules.
+    ///
+    /// # Panics
+    /// When the plan had none.
+    pub fn secured(&self) -> String {
+        let secured = self.nodes[0].secured.as_ref();
+        secured.expect("the cluster was started secured").address()
+    }
+
+    /// File with the authority that signed the certificate of [`Kafka::secured`].
+    ///
+    /// # Panics
+    /// When the plan had no such listener.
+    pub fn authority(&self) -> &Path {
+        let secured = self.nodes[0].secured.as_ref();
+        secured.expect("the cluster was started secured").ca()
     }
 
     /// The proxy before a node.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
+use super::secured::{Secured, first_user};
 use crate::process::{self, Process};
 use crate::proxy::Proxy;
 use crate::workdir::Workdir;
@@ -19,6 +20,8 @@ pub struct Node {
     pub process: Process,
     /// Between the node and whoever is not of the tests, where the plan wants one.
     pub proxy: Option<Proxy>,
+    /// Its listener with TLS and logins, where the plan wants one.
+    pub(super) secured: Option<Secured>,
     direct: u16,
     _folder: Workdir,
 }
@@ -29,11 +32,12 @@ pub(super) struct Ports {
     direct: u16,
     behind: u16,
     proxy: Option<Proxy>,
+    secured: Option<Secured>,
 }
 
 impl Ports {
     /// Free ports, and the proxy that listens before the node does.
-    pub(super) async fn find(proxied: bool) -> Self {
+    pub(super) async fn find(proxied: bool, secured: bool) -> Self {
         let behind = ports::free();
         let proxy = if proxied {
             Some(Proxy::start(SocketAddr::from(([127, 0, 0, 1], behind))).await)
@@ -45,6 +49,7 @@ impl Ports {
             direct: ports::free(),
             behind,
             proxy,
+            secured: secured.then(|| Secured::make(ports::free())),
         }
     }
 
@@ -68,12 +73,16 @@ impl Node {
         format
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(&settings);
+        if ports.secured.is_some() {
+            format.args(first_user());
+        }
         process::run(&mut format).expect("Kafka's log folder can be formatted");
         let mut serve = java(&home);
         serve.arg("kafka.Kafka").arg(&settings);
         Self {
             process: Process::start("kafka", serve, folder.join("kafka.log")),
             proxy: ports.proxy,
+            secured: ports.secured,
             direct: ports.direct,
             _folder: folder,
         }
@@ -111,6 +120,7 @@ fn settings(folder: &Path, id: usize, ports: &Ports) -> String {
         direct,
         behind,
         proxy,
+        secured,
     } = ports;
     let (mut listeners, mut advertised) = (
         format!("CONTROLLER://127.0.0.1:{controller},DIRECT://127.0.0.1:{direct}"),
@@ -120,15 +130,22 @@ fn settings(folder: &Path, id: usize, ports: &Ports) -> String {
         listeners += &format!(",PROXIED://127.0.0.1:{behind}");
         advertised += &format!(",PROXIED://{}", proxy.address());
     }
+    let mut more = String::new();
+    if let Some(secured) = secured {
+        listeners += &format!(",SECURED://{}", secured.address());
+        advertised += &format!(",SECURED://{}", secured.address());
+        more = secured.settings();
+    }
     format!(
         "process.roles=broker,controller\n\
          node.id={id}\n\
          controller.listener.names=CONTROLLER\n\
          inter.broker.listener.name=DIRECT\n\
-         listener.security.protocol.map=CONTROLLER:PLAINTEXT,DIRECT:PLAINTEXT,PROXIED:PLAINTEXT\n\
+         listener.security.protocol.map=CONTROLLER:PLAINTEXT,DIRECT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL\n\
          listeners={listeners}\n\
          advertised.listeners={advertised}\n\
-         log.dirs={}\n",
+         log.dirs={}\n\
+         {more}",
         folder.join("data").display()
     )
 }

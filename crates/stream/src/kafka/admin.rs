@@ -2,6 +2,7 @@
 
 use super::client::{Quiet, blocking, failure, number};
 use super::config::KafkaConfig;
+use super::credentials::{Credentials, keyed};
 use crate::{
     Commit, Ensured, OffsetRange, StreamError, TopicInfo, TopicPartition, TopicSettings, TopicSpec,
 };
@@ -32,7 +33,8 @@ type Known = Option<(Stopwatch, Arc<HashMap<TopicName, u32>>)>;
 pub(super) struct Admin {
     config: KafkaConfig,
     clock: Clock,
-    admin: AdminClient<Quiet>,
+    credentials: Arc<Credentials>,
+    admin: Arc<AdminClient<Quiet>>,
     asking: Arc<BaseConsumer<Quiet>>,
     known: Mutex<Known>,
     /// Clients of groups that never join them, by the group: who asks once asks often.
@@ -40,18 +42,26 @@ pub(super) struct Admin {
 }
 
 impl Admin {
-    pub(super) fn new(config: &KafkaConfig, clock: Clock) -> Result<Self, StreamError> {
+    pub(super) fn new(
+        config: &KafkaConfig,
+        clock: Clock,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Self, StreamError> {
         let refused = |error: KafkaError| StreamError::Unusable {
             reason: format!("the Kafka client refuses its configuration: {error}"),
         };
-        let client = config.client();
+        let client = config.client()?;
         let admin = AdminClient::from_config_and_context(&client, Quiet).map_err(refused)?;
         let asking = BaseConsumer::from_config_and_context(&client, Quiet).map_err(refused)?;
+        let (admin, asking) = (Arc::new(admin), Arc::new(asking));
+        credentials.keep(keyed(&admin));
+        credentials.keep(keyed(&asking));
         Ok(Self {
             config: config.clone(),
             clock,
+            credentials: Arc::clone(credentials),
             admin,
-            asking: Arc::new(asking),
+            asking,
             known: Mutex::new(None),
             groups: Mutex::default(),
         })
@@ -150,12 +160,13 @@ impl Admin {
         if let Some(client) = groups.get(group) {
             return Ok(Arc::clone(client));
         }
-        let mut client = self.config.client();
+        let mut client = self.config.client()?;
         client
             .set("group.id", group)
             .set("enable.auto.commit", "false");
         let client = BaseConsumer::from_config_and_context(&client, Quiet);
         let client = Arc::new(client.map_err(|e| failure(&e))?);
+        self.credentials.keep(keyed(&client));
         groups.insert(group.to_owned(), Arc::clone(&client));
         Ok(client)
     }

@@ -1,5 +1,7 @@
 //! How to reach Kafka.
 
+use super::security::Security;
+use crate::StreamError;
 use model::Span;
 use rdkafka::ClientConfig;
 use serde::{Deserialize, Serialize};
@@ -20,6 +22,8 @@ pub struct KafkaConfig {
     pub compression: Compression,
     /// Bytes that may wait for the brokers; beyond them a record is refused.
     pub queue_bytes: u32,
+    /// How connections are protected, and who this process is.
+    pub security: Security,
 }
 
 /// Compression of records on their way to the brokers and at rest.
@@ -43,6 +47,7 @@ impl Default for KafkaConfig {
             linger: Span::from_millis(5),
             compression: Compression::None,
             queue_bytes: 64 << 20,
+            security: Security::default(),
         }
     }
 }
@@ -65,18 +70,19 @@ impl KafkaConfig {
     }
 
     /// What every client of ours has in common.
-    pub(super) fn client(&self) -> ClientConfig {
+    pub(super) fn client(&self) -> Result<ClientConfig, StreamError> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", self.brokers.join(","))
             .set("client.id", "bongsu")
             .set("topic.metadata.refresh.interval.ms", METADATA_MAX_AGE_MS)
             .set("reconnect.backoff.max.ms", "2000");
-        client
+        self.security.apply(&mut client)?;
+        Ok(client)
     }
 
-    pub(super) fn producer(&self) -> ClientConfig {
-        let mut client = self.client();
+    pub(super) fn producer(&self) -> Result<ClientConfig, StreamError> {
+        let mut client = self.client()?;
         let compression = match self.compression {
             Compression::None => "none",
             Compression::Lz4 => "lz4",
@@ -98,12 +104,16 @@ impl KafkaConfig {
             .set("queue.buffering.max.messages", "1000000")
             // A topic that is not there is said soon; one that was just made is known by then.
             .set("topic.metadata.propagation.max.ms", METADATA_MAX_AGE_MS);
-        client
+        Ok(client)
     }
 
     /// A consumer that keeps no offsets by itself and says when one is not in the log.
-    pub(super) fn consumer(&self, group: &str, prefetch_bytes: usize) -> ClientConfig {
-        let mut client = self.client();
+    pub(super) fn consumer(
+        &self,
+        group: &str,
+        prefetch_bytes: usize,
+    ) -> Result<ClientConfig, StreamError> {
+        let mut client = self.client()?;
         let kbytes = (prefetch_bytes / 1024).clamp(64, 1 << 20);
         client
             .set("group.id", group)
@@ -118,6 +128,6 @@ impl KafkaConfig {
             .set("fetch.max.bytes", FETCH_BYTES.to_string())
             .set("fetch.message.max.bytes", PARTITION_FETCH_BYTES.to_string())
             .set("fetch.error.backoff.ms", "100");
-        client
+        Ok(client)
     }
 }

@@ -1,18 +1,24 @@
 //! Apache Kafka behind the interface of a log, by librdkafka.
 
+mod access;
 mod admin;
 mod client;
 mod config;
 mod consumer;
+mod credentials;
 mod gather;
 mod member;
 mod producer;
 mod reader;
+mod security;
 mod state;
 mod steer;
 mod watch;
+mod wire;
 
+pub use access::{Access, Grant, Operation, Pattern, Quota, Resource, Rights};
 pub use config::{Compression, KafkaConfig};
+pub use security::{Mechanism, Protocol, Security};
 
 use crate::pump::Pump;
 use crate::{
@@ -23,6 +29,7 @@ use admin::Admin;
 use async_trait::async_trait;
 use client::{blocking, failure};
 use consumer::Polling;
+use credentials::{Credentials, keyed};
 use kafka_batch::BatchQueue;
 use member::{Behind, Port, Shared};
 use model::TopicName;
@@ -54,19 +61,30 @@ pub struct Kafka {
     clock: Clock,
     admin: Admin,
     sender: Arc<Sender>,
+    credentials: Arc<Credentials>,
     tasks: Tasks,
 }
 
 impl Kafka {
     /// Makes the clients. The brokers need not answer yet: calls fail as unreachable until they do.
     pub fn connect(config: &KafkaConfig, clock: Clock) -> Result<Self, StreamError> {
+        let credentials = Arc::new(Credentials::new(&config.security)?);
+        // Tasks of its own: the client must outlive the services that drain into it.
+        let tasks = Tasks::new(Shutdown::new());
+        if credentials.has_login() {
+            let following = Credentials::follow(Arc::downgrade(&credentials));
+            tasks.spawn("kafka-credentials", OnEnd::Fine, async move {
+                following.await;
+                Ok::<(), StreamError>(())
+            });
+        }
         Ok(Self {
-            admin: Admin::new(config, clock.clone())?,
-            sender: Arc::new(Sender::new(config)?),
+            admin: Admin::new(config, clock.clone(), &credentials)?,
+            sender: Arc::new(Sender::new(config, &credentials)?),
             config: config.clone(),
             clock,
-            // Tasks of its own: the client must outlive the services that drain into it.
-            tasks: Tasks::new(Shutdown::new()),
+            credentials,
+            tasks,
         })
     }
 
@@ -75,8 +93,8 @@ impl Kafka {
         Arc::new(self)
     }
 
-    fn member_config(&self, spec: &JoinSpec) -> ClientConfig {
-        let mut client = self.config.consumer(&spec.group, spec.prefetch_bytes);
+    fn member_config(&self, spec: &JoinSpec) -> Result<ClientConfig, StreamError> {
+        let mut client = self.config.consumer(&spec.group, spec.prefetch_bytes)?;
         let heartbeat = HEARTBEAT.min(spec.session_timeout / HEARTBEATS);
         client
             .set("partition.assignment.strategy", "cooperative-sticky")
@@ -91,11 +109,11 @@ impl Kafka {
         if let Some(instance) = &spec.instance {
             client.set("group.instance.id", instance);
         }
-        client
+        Ok(client)
     }
 
     fn subscribe(&self, spec: &JoinSpec) -> Result<BaseConsumer<Watch>, StreamError> {
-        let client = self.member_config(spec);
+        let client = self.member_config(spec)?;
         let consumer =
             BaseConsumer::from_config_and_context(&client, Watch::default()).map_err(|error| {
                 StreamError::Unusable {
@@ -173,12 +191,14 @@ impl Log for Kafka {
         let (batches, receiver) = mpsc::channel(READER_BATCHES);
         let (config, source) = (self.config.clone(), source.clone());
         let reader = blocking(move || Reader::new(&config, source, from, batches)).await?;
+        self.credentials.keep(reader.client());
         self.spawn_thread("kafka-reader", move || reader.run())?;
         Ok(PartitionReader::new(receiver))
     }
 
     async fn join(&self, spec: JoinSpec) -> Result<Membership, StreamError> {
         let consumer = Arc::new(self.subscribe(&spec)?);
+        self.credentials.keep(keyed(&consumer));
         let (events, receiver) = mpsc::channel(EVENTS);
         let (controls, controlled) = mpsc::unbounded_channel();
         let (own_orders, orders) = std::sync::mpsc::channel();

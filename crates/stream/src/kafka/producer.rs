@@ -3,6 +3,7 @@
 
 use super::client::{log, number, said, send_failure};
 use super::config::KafkaConfig;
+use super::credentials::{Credentials, keyed};
 use crate::{Appended, Delivery, NewRecord, StreamError, TopicPartition};
 use model::Timestamp;
 use rdkafka::ClientContext;
@@ -57,14 +58,19 @@ type Inner = ThreadedProducer<Reports>;
 /// The one producer of the process.
 pub(super) struct Sender {
     config: KafkaConfig,
+    credentials: Arc<Credentials>,
     producer: RwLock<Arc<Inner>>,
 }
 
 impl Sender {
-    pub(super) fn new(config: &KafkaConfig) -> Result<Self, StreamError> {
+    pub(super) fn new(
+        config: &KafkaConfig,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Self, StreamError> {
         Ok(Self {
             config: config.clone(),
-            producer: RwLock::new(Arc::new(make(config)?)),
+            credentials: Arc::clone(credentials),
+            producer: RwLock::new(make(config, credentials)?),
         })
     }
 
@@ -107,19 +113,21 @@ impl Sender {
             return;
         }
         tracing::error!(%error, "the producer is made anew");
-        match make(&self.config) {
-            Ok(fresh) => *producer = Arc::new(fresh),
+        match make(&self.config, &self.credentials) {
+            Ok(fresh) => *producer = fresh,
             Err(error) => tracing::error!(%error, "the producer cannot be made anew"),
         }
     }
 }
 
-fn make(config: &KafkaConfig) -> Result<Inner, StreamError> {
-    ThreadedProducer::from_config_and_context(&config.producer(), Reports).map_err(|error| {
-        StreamError::Unusable {
-            reason: format!("the Kafka client refuses its configuration: {error}"),
-        }
-    })
+fn make(config: &KafkaConfig, credentials: &Credentials) -> Result<Arc<Inner>, StreamError> {
+    let made = ThreadedProducer::from_config_and_context(&config.producer()?, Reports);
+    let made = made.map_err(|error| StreamError::Unusable {
+        reason: format!("the Kafka client refuses its configuration: {error}"),
+    })?;
+    let made = Arc::new(made);
+    credentials.keep(keyed(&made));
+    Ok(made)
 }
 
 fn enqueue(producer: &Inner, record: &NewRecord) -> Result<Delivery, KafkaError> {

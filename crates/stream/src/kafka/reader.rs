@@ -3,6 +3,7 @@
 use super::admin::watermarks;
 use super::client::{Quiet, failure, number};
 use super::config::KafkaConfig;
+use super::credentials::{Keyed, keyed};
 use super::gather::{Admitted, Gather};
 use crate::{Batch, OffsetRange, StreamError, TopicPartition};
 use rdkafka::config::FromClientConfigAndContext;
@@ -10,6 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -21,7 +23,7 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// One reader.
 pub(super) struct Reader {
-    consumer: BaseConsumer<Quiet>,
+    consumer: Arc<BaseConsumer<Quiet>>,
     source: TopicPartition,
     next: i64,
     batches: mpsc::Sender<Result<Batch, StreamError>>,
@@ -34,7 +36,7 @@ impl Reader {
         from: i64,
         batches: mpsc::Sender<Result<Batch, StreamError>>,
     ) -> Result<Self, StreamError> {
-        let client = config.consumer(GROUP, PREFETCH_BYTES);
+        let client = config.consumer(GROUP, PREFETCH_BYTES)?;
         let consumer = BaseConsumer::from_config_and_context(&client, Quiet);
         let consumer = consumer.map_err(|e| failure(&e))?;
         let mut place = TopicPartitionList::with_capacity(1);
@@ -44,11 +46,16 @@ impl Reader {
             .and_then(|()| consumer.assign(&place))
             .map_err(|e| failure(&e))?;
         Ok(Self {
-            consumer,
+            consumer: Arc::new(consumer),
             source,
             next: from,
             batches,
         })
+    }
+
+    /// Its client, to be told of a new password.
+    pub(super) fn client(&self) -> Weak<dyn Keyed> {
+        keyed(&self.consumer)
     }
 
     /// Reads until nobody listens, or the log does not hold what is next.
@@ -85,13 +92,21 @@ impl Reader {
 
     /// Says an error that does not pass by itself. Whether reading goes on.
     fn failed(&self, error: &KafkaError) -> bool {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AutoOffsetReset) {
-            tracing::debug!(%error, source = %self.source, "a reader waits");
-            return true;
-        }
-        let said = match watermarks(&self.consumer, &self.source) {
-            Ok(range) => out_of_range(&self.source, self.next, range),
-            Err(error) => error,
+        let said = match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset) => {
+                match watermarks(&self.consumer, &self.source) {
+                    Ok(range) => out_of_range(&self.source, self.next, range),
+                    Err(error) => error,
+                }
+            }
+            // Who reads may wait for the right, and says so; a reader that waits would say nothing.
+            Some(RDKafkaErrorCode::TopicAuthorizationFailed) => StreamError::Unauthorized {
+                reason: format!("reading `{}`: {error}", self.source),
+            },
+            _ => {
+                tracing::debug!(%error, source = %self.source, "a reader waits");
+                return true;
+            }
         };
         // A reader that is gone needs no answer.
         self.batches.blocking_send(Err(said)).unwrap_or_default();

@@ -1,0 +1,71 @@
+//! A listener with TLS, SCRAM and access rules, beside the plain one of the tests' own clients.
+
+use crate::workdir::Workdir;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
+};
+use std::path::{Path, PathBuf};
+
+/// Who may do everything there.
+pub const ADMIN: &str = "admin";
+/// The password of [`ADMIN`].
+pub const ADMIN_PASSWORD: &str = "canary-admin-4711";
+
+/// The listener of one node, and the authority that signed its certificate.
+#[derive(Debug)]
+pub(super) struct Secured {
+    port: u16,
+    ca: PathBuf,
+    folder: Workdir,
+}
+
+impl Secured {
+    /// A certificate for this machine, signed by an authority that is made for it.
+    pub(super) fn make(port: u16) -> Self {
+        let folder = Workdir::new("kafka-tls");
+        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "Bongsu's tests");
+        let key = KeyPair::generate().expect("a key");
+        let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        let params = CertificateParams::new(names).expect("parameters");
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &authority).expect("a certificate");
+        folder.write("node.pem", &(key.serialize_pem() + &certificate.pem()));
+        let ca = folder.write("ca.pem", &authority.pem());
+        Self { port, ca, folder }
+    }
+
+    pub(super) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(super) fn ca(&self) -> &Path {
+        &self.ca
+    }
+
+    /// Who comes through the plain listener is `ANONYMOUS` and may do everything: the tests and the controller.
+    pub(super) fn settings(&self) -> String {
+        let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        format!(
+            "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
+             super.users=User:ANONYMOUS;User:{ADMIN}\n\
+             listener.name.secured.ssl.keystore.type=PEM\n\
+             listener.name.secured.ssl.keystore.location={}\n\
+             listener.name.secured.sasl.enabled.mechanisms=SCRAM-SHA-256,SCRAM-SHA-512\n\
+             listener.name.secured.scram-sha-256.sasl.jaas.config={scram}\n\
+             listener.name.secured.scram-sha-512.sasl.jaas.config={scram}\n",
+            self.folder.join("node.pem").display()
+        )
+    }
+}
+
+/// What the log folder is formatted with, so that the first user is there before the first login.
+pub(super) fn first_user() -> [String; 2] {
+    let user = format!("SCRAM-SHA-512=[name={ADMIN},password={ADMIN_PASSWORD}]");
+    ["--add-scram".to_owned(), user]
+}
