@@ -49,6 +49,31 @@ impl Http {
             .await
     }
 
+    /// Removes a tenant's place with all that it holds; one that is not there is no error. On InfluxDB 3 tenants share a
+    /// database, of which nothing can be taken out.
+    pub(crate) async fn remove_bucket(&self, bucket: &str) -> Result<(), InfluxError> {
+        match self.dialect().await? {
+            Dialect::V1 => {
+                let query = format!("DROP DATABASE \"{bucket}\"");
+                let request = self.writes.post(format!("{}/query", self.url));
+                let request = self.authorize(Dialect::V1, request.query(&[("q", &query)]));
+                self.made(bucket, request).await
+            }
+            Dialect::V2 => match self.bucket_id(bucket).await? {
+                Some(id) => {
+                    let what = format!("remove bucket `{bucket}`");
+                    self.call(&what, self.calls.delete_bucket(&id)).await
+                }
+                None => Ok(()),
+            },
+            Dialect::V3 => Err(InfluxError::Refused {
+                shard: self.url.clone(),
+                what: format!("remove the points of `{bucket}`"),
+                reason: "InfluxDB 3 keeps all tenants in one database, of which no tenant can be taken out".to_owned(),
+            }),
+        }
+    }
+
     fn may_create(&self, bucket: &str) -> Result<(), InfluxError> {
         if self.create_buckets {
             return Ok(());
@@ -110,6 +135,10 @@ impl Http {
     }
 
     async fn has_bucket(&self, bucket: &str) -> Result<bool, InfluxError> {
+        Ok(self.bucket_id(bucket).await?.is_some())
+    }
+
+    async fn bucket_id(&self, bucket: &str) -> Result<Option<String>, InfluxError> {
         let request = ListBucketsRequest {
             name: Some(bucket.to_owned()),
             org: Some(self.org.clone()),
@@ -121,13 +150,17 @@ impl Http {
         };
         let listed = contained(self.calls.list_buckets(Some(request))).await;
         match listed {
-            Ok(Ok(found)) => Ok(found.buckets.iter().any(|found| found.name == bucket)),
+            Ok(Ok(found)) => {
+                let mut buckets = found.buckets.into_iter();
+                let found = buckets.find(|found| found.name == bucket);
+                Ok(found.and_then(|found| found.id))
+            }
             // Asked for by name, a missing bucket is a 404 that names it; so is a missing
             // organization.
             Ok(Err(influxdb2::RequestError::Http { status, text }))
                 if status.as_u16() == 404 && text.contains("bucket") =>
             {
-                Ok(false)
+                Ok(None)
             }
             Ok(Err(error)) => Err(self.failed(&format!("look for bucket `{bucket}`"), error)),
             Err(panic) => Err(self.unreadable(panic)),

@@ -54,6 +54,15 @@ impl Shard {
         }
     }
 
+    /// Removes the bucket with all that it holds; one that is not there is no error. The embedded store forgets by its
+    /// retention alone.
+    pub async fn remove_bucket(&self, bucket: &str) -> Result<(), InfluxError> {
+        match &self.0 {
+            Kind::Http(http) => http.remove_bucket(bucket).await,
+            Kind::Embedded(_) => Ok(()),
+        }
+    }
+
     /// Asks whether it is there, and what it is.
     pub async fn ping(&self) -> Result<Product, InfluxError> {
         match &self.0 {

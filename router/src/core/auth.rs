@@ -11,6 +11,9 @@ pub enum Unauthorized {
     /// No tenant has that token.
     #[error("the token is not known here; `bongsu tenant add` makes one")]
     Unknown,
+    /// Its tenant may not write at the moment.
+    #[error("the tenant is suspended; `bongsu tenant resume` ends that")]
+    Suspended,
 }
 
 /// The hash by which a request's token is looked up, which is all that the catalogue knows of it.

@@ -34,6 +34,8 @@ pub(super) struct Terms {
     /// Its home; none when the configuration does not know the one that is named.
     pub(super) cluster: Option<Arc<Cluster>>,
     pub(super) cluster_name: Arc<str>,
+    /// Whether it may write nothing for the time being.
+    pub(super) suspended: bool,
 }
 
 /// What is over its rate, and for how long.
@@ -73,6 +75,14 @@ impl Tenant {
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Whether it may write nothing for the time being.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.terms
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .suspended
     }
 
     /// Other terms are in force from now on.

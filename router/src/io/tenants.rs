@@ -49,6 +49,7 @@ impl Tenants {
         let refuse = |error: Unauthorized| Refusal::Unauthorized(error.to_string());
         let hash = hash_of(token).map_err(refuse)?;
         match self.by_token.get(&hash) {
+            Some(found) if found.is_suspended() => Err(refuse(Unauthorized::Suspended)),
             Some(found) => Ok(Arc::clone(&found)),
             None if self.loaded.load(Ordering::Acquire) => Err(refuse(Unauthorized::Unknown)),
             None => Err(Refusal::Unavailable(
@@ -120,6 +121,7 @@ impl Tenants {
                 .with(&declared.limits, config.routers, config.largest_body()),
             cluster,
             cluster_name: Arc::from(declared.cluster.as_str()),
+            suspended: declared.suspended,
         }
     }
 }

@@ -56,5 +56,5 @@ pub use template::{
     AppliesTo, Expectation, Given, GivenSeries, Level, OneOrMany, Template, TemplateTest,
     Threshold, WhenMissing,
 };
-pub use tenant::{Contract, DEFAULT_CLUSTER, Evaluation, Sha256, Tenant, Token};
+pub use tenant::{Contract, DEFAULT_CLUSTER, Evaluation, ScramMechanism, Sha256, Tenant, Token};
 pub use yaml::parse_yaml;

@@ -65,9 +65,27 @@ pub struct Tenant {
     /// Name of its home Kafka cluster, as the configuration knows it.
     #[serde(default = "default_name", skip_serializing_if = "is_default_name")]
     pub cluster: String,
+    /// Whether it may write nothing for the time being; what is stored stays.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub suspended: bool,
+    /// Under which SCRAM mechanism its newest Kafka password is; an older one may be under the other. Kept by
+    /// `bongsu tenant`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kafka_mechanism: Option<ScramMechanism>,
     /// What its agents may write.
     #[serde(default, skip_serializing_if = "Limits::is_default")]
     pub limits: Limits,
+}
+
+/// How a Kafka password is checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ScramMechanism {
+    /// SCRAM over SHA-256.
+    #[serde(rename = "scram-sha-256")]
+    Sha256,
+    /// SCRAM over SHA-512.
+    #[serde(rename = "scram-sha-512")]
+    Sha512,
 }
 
 /// When somebody is on duty.
@@ -152,6 +170,11 @@ const fn one() -> u32 {
 
 fn default_name() -> String {
     DEFAULT_CLUSTER.to_owned()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_default_name(name: &str) -> bool {
