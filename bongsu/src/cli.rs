@@ -7,6 +7,7 @@ mod notify;
 mod oncall;
 mod silence;
 mod template;
+mod tenant;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use notify::{Notify, Tongue};
@@ -15,7 +16,9 @@ pub use notify::{Notify, Tongue};
 pub use oncall::Oncall;
 pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
+pub use tenant::{AddTenant, Agents, RemoveTenant, Rights, RotateTenant, Tenant};
 
+use crate::rights::Service;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -147,7 +150,10 @@ pub enum Command {
     #[command(subcommand)]
     Config(Config),
     /// Check every dependency and say what to do
-    Doctor,
+    Doctor(Doctor),
+    /// What each service needs of a Kafka with access rules
+    #[command(subcommand)]
+    Rights(Rights),
     /// Print the JSON Schema of a catalogue kind, or of all
     Schema {
         /// tenant, shard, placement, template, override, contact, escalation_policy, schedule, team or integration
@@ -211,30 +217,6 @@ pub struct Apply {
     /// Also remove what the files do not name
     #[arg(long)]
     pub prune: bool,
-}
-
-/// `bongsu tenant`.
-#[derive(Debug, Subcommand)]
-pub enum Tenant {
-    /// Add a tenant, or complete one: topic, router token (shown once) and the lines for its Telegraf
-    Add {
-        /// 1 to 40 of a-z, 0-9 and '-'
-        tenant: String,
-        /// 24x7 or 8x5
-        #[arg(long, value_name = "HOURS")]
-        contract: Option<String>,
-        /// Name for people
-        #[arg(long)]
-        name: Option<String>,
-        /// Name of the escalation policy
-        #[arg(long, value_name = "NAME")]
-        policy: Option<String>,
-        /// Make a new router token although there is one; the older of two goes
-        #[arg(long)]
-        new_token: bool,
-    },
-    /// List the tenants
-    List,
 }
 
 /// `bongsu incident`.
@@ -344,6 +326,14 @@ pub enum Incident {
         #[arg(long)]
         until_resolved: bool,
     },
+}
+
+/// `bongsu doctor`.
+#[derive(Debug, Clone, Args)]
+pub struct Doctor {
+    /// Check what this service's user may do in Kafka, with the login of the configuration, and nothing else
+    #[arg(long = "as", value_name = "SERVICE")]
+    pub service: Option<Service>,
 }
 
 /// `bongsu config`.

@@ -9,6 +9,7 @@ mod health;
 mod narrator;
 mod parts;
 mod print;
+pub mod rights;
 mod settings;
 mod tokens;
 

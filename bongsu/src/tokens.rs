@@ -7,8 +7,8 @@ use model::TenantId;
 use schemas::catalogue::{Sha256, Token};
 use sha2::Digest;
 
-/// A new token: `bongsu_<tenant>_` and 256 random bits, 43 characters of base64url.
-pub(crate) fn new_token(tenant: &TenantId) -> Outcome<String> {
+/// 256 random bits, 43 characters of base64url.
+pub(crate) fn random_text() -> Outcome<String> {
     let mut random = [0_u8; 32];
     getrandom::fill(&mut random).map_err(|error| {
         Failure::new(
@@ -16,10 +16,12 @@ pub(crate) fn new_token(tenant: &TenantId) -> Outcome<String> {
             format!("no random numbers to be had: {error}"),
         )
     })?;
-    Ok(format!(
-        "bongsu_{tenant}_{}",
-        URL_SAFE_NO_PAD.encode(random)
-    ))
+    Ok(URL_SAFE_NO_PAD.encode(random))
+}
+
+/// A new token: `bongsu_<tenant>_` and 256 random bits.
+pub(crate) fn new_token(tenant: &TenantId) -> Outcome<String> {
+    Ok(format!("bongsu_{tenant}_{}", random_text()?))
 }
 
 /// A new key of an integration: 32 of a-z and 0-9 (165 bits), which is the length of PagerDuty's routing keys and stands in

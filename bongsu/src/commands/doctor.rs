@@ -2,22 +2,47 @@
 
 mod account;
 mod handoff;
+mod rights;
 mod topics;
 
 use super::{Access, settings};
-use crate::cli::Global;
+use crate::cli::{Doctor, Global};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
+use crate::rights::Service;
 use crate::settings::Settings;
 use jiff::SignedDuration;
 use model::{ShardId, TopicName};
 use oncall::uncovered;
 use runtime::{Clock, Secret};
 use schemas::catalogue::{Catalogue, Shard, check_catalogue};
+use std::collections::{BTreeMap, BTreeSet};
 use stream::Clusters;
 
 /// How far ahead the duty is looked at.
 const DUTY_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// The codes of all checks: each is a chapter of docs/doctor.md.
+const CODES: [&str; 18] = [
+    "config",
+    "log",
+    "login",
+    "rights",
+    "topic",
+    "catalogue",
+    "placement",
+    "policy",
+    "oncall",
+    "health",
+    "tenant",
+    "account",
+    "lag",
+    "loss",
+    "retention",
+    "partitions",
+    "shard",
+    "notifier",
+];
 
 /// What was looked at, and what came out.
 struct Finding {
@@ -30,6 +55,7 @@ struct Finding {
 
 impl Finding {
     fn good(code: &'static str, what: impl Into<String>, detail: impl Into<String>) -> Self {
+        debug_assert!(CODES.contains(&code), "`{code}` has no chapter");
         Self {
             code,
             what: what.into(),
@@ -43,6 +69,7 @@ impl Finding {
         wrong: impl Into<String>,
         advice: impl Into<String>,
     ) -> Self {
+        debug_assert!(CODES.contains(&code), "`{code}` has no chapter");
         Self {
             code,
             what: what.into(),
@@ -51,10 +78,13 @@ impl Finding {
     }
 }
 
-pub(super) async fn run(global: &Global) -> Outcome {
+pub(super) async fn run(global: &Global, doctor: Doctor) -> Outcome {
     let settings = settings(global)?;
     let mut findings = vec![Finding::good("config", "configuration", "valid")];
-    findings.extend(look(&settings).await);
+    findings.extend(match doctor.service {
+        Some(service) => look_as(&settings, service).await,
+        None => look(&settings).await,
+    });
     let mut table = Table::new(&["check", "what", "state", "detail", "advice"]);
     for finding in &findings {
         let (state, detail, advice) = match &finding.state {
@@ -83,6 +113,53 @@ pub(super) async fn run(global: &Global) -> Outcome {
     }
 }
 
+/// What the login of the configuration may do.
+async fn user(settings: &Settings, service: Service, access: &Access) -> Vec<Finding> {
+    let logins = settings.kafka.as_ref();
+    let Some(kafka) = logins.filter(|kafka| kafka.security.protocol.has_login()) else {
+        return Vec::new();
+    };
+    match rights::login(kafka).await {
+        Ok((mut login, finding)) => {
+            let who = kafka.security.username.clone().unwrap_or_default();
+            let topics = topics_that_matter(access).await;
+            let mut findings = vec![finding];
+            findings.extend(rights::check(&mut login, &who, service, &topics).await);
+            findings
+        }
+        Err(finding) => vec![finding],
+    }
+}
+
+/// Names of topics, also of those that this user may not see: Bongsu's own and the tenants' are known without Kafka's help.
+async fn topics_that_matter(access: &Access) -> BTreeSet<String> {
+    let visible = access.clusters().home().topics().await.unwrap_or_default();
+    let mut names: BTreeSet<String> = visible.iter().map(|topic| topic.name.to_string()).collect();
+    names.extend(internal_topics().iter().map(|spec| spec.name.to_string()));
+    if let Ok(catalogue) = access.catalogue().await {
+        let tenants = catalogue.tenants.keys();
+        names.extend(tenants.map(|tenant| TopicName::metrics(tenant, 1).to_string()));
+    }
+    names
+}
+
+/// Only what the user of a service may do: with its login nothing else can be asked.
+async fn look_as(settings: &Settings, service: Service) -> Vec<Finding> {
+    let access = match Access::open(settings).await {
+        Ok(access) => access,
+        Err(failure) => {
+            let advice = failure.hint.unwrap_or_default();
+            return vec![Finding::bad("log", "log", failure.cause, advice)];
+        }
+    };
+    let findings = user(settings, service, &access).await;
+    if findings.is_empty() {
+        let detail = "this log has no logins: everybody may do everything";
+        return vec![Finding::good("rights", service.as_str(), detail)];
+    }
+    findings
+}
+
 async fn look(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     let access = match Access::open(settings).await {
@@ -101,8 +178,10 @@ async fn look(settings: &Settings) -> Vec<Finding> {
                 stream.describe(),
                 format!("{} topics", topics.len()),
             ));
+            findings.extend(user(settings, Service::Operator, &access).await);
         }
         Err(error) => {
+            findings.extend(user(settings, Service::Operator, &access).await);
             let advice = "check the address with --kafka, and that the broker runs";
             findings.push(Finding::bad(
                 "log",
@@ -381,6 +460,42 @@ mod tests {
             catalogue.insert(entry.value);
         }
         catalogue
+    }
+
+    #[test]
+    fn each_code_is_a_chapter_of_the_documentation_and_is_used() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let read = |path: &str| std::fs::read_to_string(folder.join(path)).unwrap();
+        let text = read("../docs/doctor.md");
+        let chapters: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("## "))
+            .collect();
+        assert_eq!(chapters, CODES);
+        let sources = [
+            "src/commands/doctor.rs",
+            "src/commands/doctor/account.rs",
+            "src/commands/doctor/rights.rs",
+        ];
+        let sources: String = sources.map(read).concat();
+        // The word stands in the list above, and once more where it is found.
+        let used = |code: &str| sources.matches(&format!("\"{code}\"")).count() > 1;
+        let idle: Vec<&str> = CODES.into_iter().filter(|code| !used(code)).collect();
+        assert!(idle.is_empty(), "{idle:?}");
+        // Every finding names one of them: as a literal, which this finds, so that none waits for its first appearance.
+        for part in sources.split("Finding::").skip(1) {
+            let Some(rest) = part
+                .strip_prefix("good(")
+                .or_else(|| part.strip_prefix("bad("))
+            else {
+                continue;
+            };
+            let code = rest
+                .trim_start()
+                .strip_prefix('"')
+                .and_then(|rest| rest.split('"').next());
+            assert!(code.is_some_and(|code| CODES.contains(&code)), "{code:?}");
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod notify;
 mod oncall;
 mod place;
 mod records;
+mod rights;
 mod schema;
 mod service;
 mod shard;
@@ -60,7 +61,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Dlq(dlq) => dlq::run(&global, dlq).await,
         Command::Tap(tap) => tap::run(&global, tap).await,
         Command::Config(config) => config::run(&global, config),
-        Command::Doctor => doctor::run(&global).await,
+        Command::Doctor(doctor) => doctor::run(&global, doctor).await,
+        Command::Rights(rights) => rights::run(&global, rights).await,
         Command::Schema { kind } => schema::run(kind.as_deref()),
         Command::Completions { shell } => {
             completions(shell);
