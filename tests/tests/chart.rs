@@ -84,6 +84,10 @@ fn what_is_missing_or_misspelt_is_told_by_name() {
             r#"auth.existingSecret="""#,
             "auth.existingSecret: name a secret",
         ),
+        (
+            r#"kafka.security.existingSecret="""#,
+            "kafka.security.existingSecret: name a secret",
+        ),
         ("router.replicas=0", "/router/replicas"),
         (r#"kafka.compression="gzip""#, "/kafka/compression"),
     ] {
@@ -170,6 +174,8 @@ fn other(path: &str, value: &Value) -> Value {
     let listed = match path {
         "image.pullPolicy" => Some(json!("Never")),
         "kafka.compression" => Some(json!("zstd")),
+        "kafka.security.protocol" => Some(json!("sasl_plaintext")),
+        "kafka.security.mechanism" => Some(json!("scram-sha-256")),
         "router.serviceType" | "notifier.serviceType" => Some(json!("NodePort")),
         "storage.shards" => Some(json!([{"name": "other", "url": "http://other:8086"}])),
         "tenants" => Some(json!([{"contact": "kim", "name": "Kim"}])),

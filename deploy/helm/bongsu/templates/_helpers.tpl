@@ -38,6 +38,86 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* Whether connections to Kafka have TLS, and whether they have a login. */}}
+{{- define "bongsu.kafkaTls" -}}
+{{- if and (not .Values.demo.enabled) (has .Values.kafka.security.protocol (list "ssl" "sasl_ssl")) }}true{{ end -}}
+{{- end -}}
+{{- define "bongsu.kafkaLogin" -}}
+{{- if and (not .Values.demo.enabled) (hasPrefix "sasl_" .Values.kafka.security.protocol) }}true{{ end -}}
+{{- end -}}
+
+{{/* How Kafka is reached. The name of each service's user is in its environment. */}}
+{{- define "bongsu.kafkaSecurity" -}}
+{{- $security := .Values.kafka.security -}}
+{{- if ne $security.protocol "plaintext" }}
+protocol: {{ $security.protocol }}
+{{- end }}
+{{- if include "bongsu.kafkaLogin" . }}
+mechanism: {{ $security.mechanism }}
+password_file: /etc/bongsu/kafka/password
+{{- end }}
+{{- if include "bongsu.kafkaTls" . }}
+{{- if $security.ca.existingSecret }}
+ca_file: /etc/bongsu/kafka-ca/ca.crt
+{{- end }}
+{{- if $security.client.existingSecret }}
+certificate_file: /etc/bongsu/kafka-client/tls.crt
+key_file: /etc/bongsu/kafka-client/tls.key
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* The name of a part's user of Kafka, and of its password: dict "root" $ "part" "router" */}}
+{{- define "bongsu.kafkaUser" -}}
+{{- if include "bongsu.kafkaLogin" .root }}
+- name: BONGSU_KAFKA__SECURITY__USERNAME
+  value: {{ index .root.Values.kafka.security.users (ternary "operator" .part (eq .part "apply")) | quote }}
+{{- end }}
+{{- end -}}
+{{- define "bongsu.kafkaVolumes" -}}
+{{- $security := .root.Values.kafka.security -}}
+{{- if include "bongsu.kafkaLogin" .root }}
+- name: kafka
+  secret:
+    secretName: {{ required "kafka.security.existingSecret: name a secret with the passwords of the users" $security.existingSecret }}
+    items: [{key: {{ ternary "operator" .part (eq .part "apply") }}, path: password}]
+{{- end }}
+{{- if include "bongsu.kafkaTls" .root }}
+{{- with $security.ca }}
+{{- if .existingSecret }}
+- name: kafka-ca
+  secret:
+    secretName: {{ .existingSecret }}
+    items: [{key: {{ .key }}, path: ca.crt}]
+{{- end }}
+{{- end }}
+{{- with $security.client }}
+{{- if .existingSecret }}
+- name: kafka-client
+  secret:
+    secretName: {{ .existingSecret }}
+    items:
+      - {key: {{ .certificateKey }}, path: tls.crt}
+      - {key: {{ .keyKey }}, path: tls.key}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+{{- define "bongsu.kafkaMounts" -}}
+{{- $security := .root.Values.kafka.security -}}
+{{- if include "bongsu.kafkaLogin" .root }}
+- {name: kafka, mountPath: /etc/bongsu/kafka, readOnly: true}
+{{- end }}
+{{- if include "bongsu.kafkaTls" .root }}
+{{- if $security.ca.existingSecret }}
+- {name: kafka-ca, mountPath: /etc/bongsu/kafka-ca, readOnly: true}
+{{- end }}
+{{- if $security.client.existingSecret }}
+- {name: kafka-client, mountPath: /etc/bongsu/kafka-client, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{/* The configuration file of all services. */}}
 {{- define "bongsu.config" -}}
 {{- if and (not .Values.demo.enabled) (not .Values.kafka.brokers) }}
@@ -46,7 +126,11 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
 {{- $config := dict -}}
 {{- $_ := set $config "log" (dict "format" "json") -}}
 {{- if not .Values.demo.enabled -}}
-{{- $_ := set $config "kafka" (dict "brokers" .Values.kafka.brokers "compression" .Values.kafka.compression) -}}
+{{- $kafka := dict "brokers" .Values.kafka.brokers "compression" .Values.kafka.compression -}}
+{{- with include "bongsu.kafkaSecurity" . | fromYaml -}}
+{{- $_ := set $kafka "security" . -}}
+{{- end -}}
+{{- $_ := set $config "kafka" $kafka -}}
 {{- $_ := set $config "consumer" (dict "listen" "0.0.0.0:8187") -}}
 {{- $_ := set $config "evaluator" (dict "listen" "0.0.0.0:8188") -}}
 {{- end -}}
@@ -147,6 +231,7 @@ readinessProbe:
     name: {{ include "bongsu.name" .root }}-config
 - name: tmp
   emptyDir: {}
+{{- include "bongsu.kafkaVolumes" . }}
 {{- if eq .part "consumer" "router" "apply" }}
 {{- range $values.storage.shards }}
 {{- if .existingSecret }}
@@ -195,6 +280,7 @@ readinessProbe:
 {{- $values := .root.Values -}}
 - {name: config, mountPath: /etc/bongsu/config, readOnly: true}
 - {name: tmp, mountPath: /tmp}
+{{- include "bongsu.kafkaMounts" . }}
 {{- if eq .part "consumer" "router" "apply" }}
 {{- range $values.storage.shards }}
 {{- if .existingSecret }}
@@ -266,6 +352,9 @@ spec:
       env:
         - name: BONGSU_CONFIG
           value: /etc/bongsu/config/bongsu.yaml
+        {{- with include "bongsu.kafkaUser" . }}
+        {{- . | trim | nindent 8 }}
+        {{- end }}
         {{- if eq $part "evaluator" }}
         - name: BONGSU_EVALUATOR__INSTANCE
           valueFrom:
