@@ -73,9 +73,7 @@ impl Service {
 
     /// Everything that it needs.
     pub(crate) fn rights(self) -> Vec<Right> {
-        use Operation::{
-            Alter, AlterConfigs, Create, Delete, Describe, DescribeConfigs, Read, Write,
-        };
+        use Operation::{Alter, AlterConfigs, Create, Delete, Describe, Read, Write};
         let mut rights = Vec::new();
         let mut add = |resource: Resource, operations: &[Operation], why| {
             rights.extend(operations.iter().map(|operation| Right {
@@ -161,12 +159,9 @@ impl Service {
                     "make and remove tenants; `tap`, `dlq replay`",
                 );
                 add(own_groups(), &[Describe], "say how far services are");
+                // Kafka lets who may alter also describe.
                 let why = "users, access rules and quotas of tenants";
-                add(
-                    Resource::Cluster,
-                    &[Alter, Describe, AlterConfigs, DescribeConfigs],
-                    why,
-                );
+                add(Resource::Cluster, &[Alter, AlterConfigs], why);
             }
         }
         rights
