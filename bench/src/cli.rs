@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::evaluator::EvaluatorOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -26,6 +27,8 @@ pub(crate) enum Command {
     Isolation(IsolationOptions),
     /// How long it takes to catch up when a store that was out takes writes again
     Catchup(CatchupOptions),
+    /// What a point costs the evaluator, and a series in memory
+    Evaluator(EvaluatorOptions),
     /// How many lines a core scans, and copies into the buffers of eight shards
     Scan,
     /// The store that only counts, as a process of its own

@@ -8,6 +8,7 @@ mod ceilings;
 mod cli;
 mod consumer;
 mod contender;
+mod evaluator;
 mod growth;
 mod isolation;
 mod lines;
@@ -45,6 +46,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Isolation(options) => Box::pin(isolation::run(&options)).await,
         Command::Catchup(options) => Box::pin(catchup::run(&options)).await,
+        Command::Evaluator(options) => evaluator::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Scan => scan::run().map(|()| ExitCode::SUCCESS),
         Command::Sink(options) => sink::serve(options).await.map(|()| ExitCode::SUCCESS),
         Command::Count(options) => ceilings::count(&options).map(|()| ExitCode::SUCCESS),

@@ -16,6 +16,21 @@ pub(crate) const TOPIC: &str = "metrics.bench";
 
 const START: Duration = Duration::from_secs(60);
 
+/// The program: the one that was named, or the one beside this.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn binary(named: Option<&Path>) -> Result<PathBuf> {
+    let own = std::env::current_exe()?;
+    let binary = named.map_or_else(|| own.with_file_name("bongsu"), Path::to_path_buf);
+    ensure!(
+        binary.is_file(),
+        "{} is not there: run `cargo build --release -p bongsu`, or name it with --bongsu",
+        binary.display()
+    );
+    Ok(binary.canonicalize()?)
+}
+
 /// The program, and the Kafka that it works on.
 #[derive(Debug)]
 pub(crate) struct Product {
@@ -31,15 +46,8 @@ impl Product {
     /// # Errors
     /// When there is none.
     pub(crate) fn find(named: Option<&Path>, brokers: String) -> Result<Self> {
-        let own = std::env::current_exe()?;
-        let binary = named.map_or_else(|| own.with_file_name("bongsu"), Path::to_path_buf);
-        ensure!(
-            binary.is_file(),
-            "{} is not there: run `cargo build --release -p bongsu`, or name it with --bongsu",
-            binary.display()
-        );
         Ok(Self {
-            binary: binary.canonicalize()?,
+            binary: binary(named)?,
             brokers,
             catalogue: Workdir::new("catalogue"),
         })

@@ -7,7 +7,8 @@ use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
 use super::judge::each_point;
 use super::part::Slot;
-use super::plan::{Rule, TemplatePlan};
+use super::plan::{Plan, Rule, TemplatePlan};
+use super::routes::{Route, Stop};
 use super::row::{Row, row_of};
 use super::samples::Added;
 use super::usage::TENANT;
@@ -21,33 +22,32 @@ pub(crate) struct Spot<'a> {
     pub(crate) line: &'a Line<'a>,
     pub(crate) at: Timestamp,
     pub(crate) host: Cow<'a, str>,
-    pub(crate) measurement: Cow<'a, str>,
     pub(crate) series: SeriesKey,
     /// It is a sum over the tenant's partitions, of which so many have not reported.
     derived: Option<usize>,
-    /// All tags, `host` among them.
-    tags: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    env: Option<Cow<'a, str>>,
 }
 
 impl<'a> Spot<'a> {
     /// Reads a line; one without a timestamp has the time of its arrival.
     pub(crate) fn of(line: &'a Line<'a>, arrival: Timestamp) -> Self {
-        let mut tags: Vec<_> = line.tags().collect();
-        let measurement = line.measurement();
-        let host = line
-            .host()
-            .unwrap_or_else(|| Cow::Owned(series_text(&measurement, &tags)));
-        if tags.iter().all(|(key, _)| key != "host") {
-            tags.push((Cow::Borrowed("host"), host.clone()));
-        }
+        let host = line.host().unwrap_or_else(|| Cow::Owned(series_text(line)));
+        Self::known(line, arrival, (host, line.series()))
+    }
+
+    /// The same where its host and its series are known.
+    pub(crate) fn known(
+        line: &'a Line<'a>,
+        arrival: Timestamp,
+        (host, series): (Cow<'a, str>, SeriesKey),
+    ) -> Self {
         Self {
             line,
-            at: line.timestamp().map_or(arrival, Timestamp::from_nanos),
+            at: time_of(line, arrival),
             host,
-            measurement,
-            series: line.series(),
-            tags,
+            series,
             derived: None,
+            env: line.tag("env"),
         }
     }
 
@@ -55,12 +55,11 @@ impl<'a> Spot<'a> {
     pub(crate) fn of_tenant(line: &'a Line<'a>, arrival: Timestamp, missing: usize) -> Self {
         Self {
             line,
-            at: line.timestamp().map_or(arrival, Timestamp::from_nanos),
+            at: time_of(line, arrival),
             host: Cow::Borrowed(TENANT),
-            measurement: line.measurement(),
             series: line.series(),
-            tags: line.tags().collect(),
             derived: Some(missing),
+            env: line.tag("env"),
         }
     }
 
@@ -77,36 +76,96 @@ impl<'a> Spot<'a> {
         (!note.is_empty()).then_some(note)
     }
 
-    pub(crate) fn tag(&self, key: &str) -> Option<&str> {
-        self.tags
-            .iter()
-            .find(|(k, _)| k == key)
-            .map(|(_, value)| value.as_ref())
+    /// A tag, `host` always among them, but for a sum.
+    pub(crate) fn tag(&self, key: &str) -> Option<Cow<'_, str>> {
+        let own = self.line.tag(key);
+        let host = || (key == "host" && self.derived.is_none()).then(|| (*self.host).into());
+        own.or_else(host)
+    }
+
+    /// All tags, `host` among them.
+    fn tags(&self) -> Vec<(Cow<'a, str>, Cow<'a, str>)> {
+        let mut tags: Vec<_> = self.line.tags().collect();
+        if self.derived.is_none() && tags.iter().all(|(key, _)| key != "host") {
+            tags.push((Cow::Borrowed("host"), self.host.clone()));
+        }
+        tags
     }
 
     /// The tags of those keys; none when one is missing.
     fn group(&self, keys: &[String]) -> Option<Vec<(String, String)>> {
         keys.iter()
             .filter(|key| self.derived.is_none() || *key != "host")
-            .map(|key| Some((key.clone(), self.tag(key)?.to_owned())))
+            .map(|key| Some((key.clone(), self.tag(key)?.into_owned())))
             .collect()
     }
 
+    /// The key of its group of a template.
+    fn key(&self, template: &TemplatePlan) -> Option<GroupKey> {
+        Some(GroupKey {
+            template: Arc::clone(template.name()),
+            tags: self.group(template.group_tags())?,
+        })
+    }
+
     fn context(&self, keys: &[String]) -> Vec<(String, String)> {
-        let present = |key: &String| Some((key.clone(), self.tag(key)?.to_owned()));
+        let present = |key: &String| Some((key.clone(), self.tag(key)?.into_owned()));
         keys.iter().filter_map(present).collect()
+    }
+
+    /// Which tags of the tenant's standard it has, one bit each.
+    fn standard(&self) -> u8 {
+        let bit = |(n, tag): (usize, &str)| u8::from(self.tag(tag).is_some()) << n;
+        STANDARD_TAGS.into_iter().enumerate().map(bit).sum()
+    }
+
+    /// Which templates read it, whether it is meant, and of how many that mean it a tag of the
+    /// group's key is missing.
+    fn readers(&self, plan: &Plan) -> (Vec<(u32, bool, GroupKey)>, u8) {
+        let (tags, measurement) = (self.tags(), self.line.measurement());
+        let tags: Vec<(&str, &str)> = tags.iter().map(|(k, v)| (&**k, &**v)).collect();
+        let (mut readers, mut missing) = (Vec::new(), 0_u8);
+        for (n, template) in plan.candidates(&measurement) {
+            // A tenant is no host, and what a host sends is no sum over partitions.
+            let other = self.derived.is_some() != template.of_tenant();
+            let own = !other && template.is_meant(&measurement) && template.matches(&tags);
+            if !own && !template.joins(&measurement) {
+                continue;
+            }
+            match self.key(template) {
+                Some(key) => readers.push((n, own, key)),
+                None => missing = missing.saturating_add(u8::from(own)),
+            }
+        }
+        (readers, missing)
     }
 }
 
+/// The time of a line; of one without a timestamp that of its arrival.
+pub(crate) fn time_of(line: &Line<'_>, arrival: Timestamp) -> Timestamp {
+    line.timestamp().map_or(arrival, Timestamp::from_nanos)
+}
+
 /// A point without a host is a host of its own: its series.
-fn series_text(measurement: &str, tags: &[(Cow<'_, str>, Cow<'_, str>)]) -> String {
-    let mut sorted: Vec<_> = tags.iter().collect();
+fn series_text(line: &Line<'_>) -> String {
+    let mut sorted: Vec<_> = line.tags().collect();
     sorted.sort_unstable();
-    let mut text = measurement.to_owned();
+    let mut text = line.measurement().into_owned();
     for (key, value) in sorted {
         text.push_str(&format!(",{key}={value}"));
     }
     text
+}
+
+/// Judges what a point's time closes, and says whether the point counts.
+fn counts(name: &str, host: &mut Host, verdict: Verdict, run: &mut Run<'_>) -> bool {
+    host.judge_closed(name, run);
+    match verdict {
+        Verdict::Late => run.outcome.tallies.add(Tally::Late, 1),
+        Verdict::Quarantined => run.outcome.tallies.add(Tally::Quarantined, 1),
+        Verdict::Accepted => return true,
+    }
+    false
 }
 
 /// Moves a host's clock by a point, judges what that closes, and takes the point as a sample.
@@ -119,50 +178,97 @@ pub(crate) fn apply(
     elsewhere: &[Slot],
     run: &mut Run<'_>,
 ) {
-    host.judge_closed(name, run);
-    match verdict {
-        Verdict::Late => return run.outcome.tallies.add(Tally::Late, 1),
-        Verdict::Quarantined => return run.outcome.tallies.add(Tally::Quarantined, 1),
-        Verdict::Accepted => {}
+    if !counts(name, host, verdict, run) {
+        return;
     }
     let plan = Arc::clone(&run.plan);
     if plan.reads_derived() && spot.derived.is_none() {
-        for (n, tag) in STANDARD_TAGS.into_iter().enumerate() {
-            host.tags_seen |= u8::from(spot.tag(tag).is_some()) << n;
-        }
+        host.tags_seen |= spot.standard();
     }
-    let tags: Vec<(&str, &str)> = spot
-        .tags
-        .iter()
-        .map(|(key, value)| (key.as_ref(), value.as_ref()))
-        .collect();
-    for template in plan.candidates(&spot.measurement) {
-        // A tenant is no host, and what a host sends is no sum over partitions.
-        let other = spot.derived.is_some() != template.of_tenant();
-        let own = !other && template.is_meant(&spot.measurement) && template.matches(&tags);
-        if !own && !template.joins(&spot.measurement) {
-            continue;
-        }
-        let Some(tags) = spot.group(template.group_tags()) else {
-            run.outcome
-                .tallies
-                .add(Tally::MissingGroupTag, u64::from(own));
-            continue;
-        };
-        let key = GroupKey {
-            template: Arc::clone(template.name()),
-            tags,
-        };
+    let (readers, missing) = spot.readers(&plan);
+    run.outcome
+        .tallies
+        .add(Tally::MissingGroupTag, missing.into());
+    for (n, own, key) in readers {
         if elsewhere.iter().any(|slot| slot.holds(&key)) {
             continue;
         }
+        let template = plan.at(n);
         if own {
             sample(name, host, key, template, (spot, run));
-        } else if let Some(group) = host.groups.get_mut(&key) {
+        } else if let Some((_, group)) = host.groups.place(&key).and_then(|p| host.groups.at_mut(p))
+        {
             join(group, spot, run);
         }
     }
-    host.find_due(plan.lateness());
+    host.find_due_of_new(plan.lateness());
+}
+
+/// The same by the route of its series.
+pub(crate) fn apply_by_route(
+    name: &Arc<str>,
+    host: &mut Host,
+    verdict: Verdict,
+    (spot, route): (&Spot<'_>, &mut Route),
+    run: &mut Run<'_>,
+) {
+    if !counts(name, host, verdict, run) {
+        return;
+    }
+    let plan = Arc::clone(&run.plan);
+    host.tags_seen |= route.tags_seen;
+    if route.without_group > 0 {
+        let n = u64::from(route.without_group);
+        run.outcome.tallies.add(Tally::MissingGroupTag, n);
+    }
+    if route.removals != host.groups.removals() {
+        route.stops.iter_mut().for_each(|stop| stop.group = None);
+    }
+    for stop in &mut route.stops {
+        let template = plan.at(stop.template);
+        let clock = host.time();
+        if let Some((key, group)) = stop.group.and_then(|place| host.groups.at_mut(place)) {
+            if stop.own {
+                host.due_is_new |= known(name, (key, group), template, (spot, clock, run));
+            } else {
+                join(group, spot, run);
+            }
+            continue;
+        }
+        let Some(key) = spot.key(template) else {
+            continue;
+        };
+        stop.group = host.groups.place(&key);
+        if stop.own {
+            sample(name, host, key, template, (spot, run));
+        } else if let Some((_, group)) = stop.group.and_then(|place| host.groups.at_mut(place)) {
+            join(group, spot, run);
+        }
+    }
+    route.removals = host.groups.removals();
+    host.find_due_of_new(plan.lateness());
+}
+
+/// The route of a series whose host is known.
+pub(crate) fn route_of(
+    spot: &Spot<'_>,
+    (place, host): (super::hosts::HostPlace, &Host),
+    plan: &Plan,
+) -> Route {
+    let (readers, missing) = spot.readers(plan);
+    let stop = |(template, own, key): (u32, bool, GroupKey)| Stop {
+        template,
+        own,
+        group: host.groups.place(&key),
+    };
+    let stops = readers.into_iter().map(stop).collect();
+    let mut route = Route::new(place, spot.series, stops);
+    route.removals = host.groups.removals();
+    route.without_group = missing;
+    if plan.reads_derived() {
+        route.tags_seen = spot.standard();
+    }
+    route
 }
 
 /// The host's clock after a point of it, and what becomes of the point.
@@ -192,9 +298,15 @@ fn sample(
     template: &TemplatePlan,
     (spot, run): (&Spot<'_>, &mut Run<'_>),
 ) {
-    let context = spot.context(template.context_keys());
     let clock = host.time();
-    if !host.groups.contains_key(&key) {
+    if let Some((key, group)) = host
+        .groups
+        .place(&key)
+        .and_then(|place| host.groups.at_mut(place))
+    {
+        host.due_is_new |= known(name, (key, group), template, (spot, clock, run));
+    } else {
+        let context = spot.context(template.context_keys());
         let mut group = Group::new(template.base(), spot.at, run.log);
         group.context = context;
         let rule = adopt_rule(&mut group, &key, template, run);
@@ -204,24 +316,35 @@ fn sample(
         if row.is_excluded() {
             return;
         }
-        let group = host.groups.entry(key.clone()).or_insert(group);
-        return take(name, &key, group, &rule, (spot, row, clock, run));
+        take(name, &key, &mut group, &rule, (spot, row, clock, run));
+        host.groups.insert(key, group);
+        host.due_is_new = true;
     }
-    let Some(group) = host.groups.get_mut(&key) else {
-        return;
-    };
+}
+
+/// Takes a point into a group that is known. Whether the group's grid may be another now.
+fn known(
+    name: &str,
+    (key, group): (&GroupKey, &mut Group),
+    template: &TemplatePlan,
+    (spot, clock, run): (&Spot<'_>, (HostClock, u32), &mut Run<'_>),
+) -> bool {
+    let context = spot.context(template.context_keys());
+    let mut adopted = false;
     let rule = match &group.rule {
         Some((revision, rule)) if *revision == run.plan.revision() && group.context == context => {
             Arc::clone(rule)
         }
         _ => {
             group.context = context;
-            adopt_rule(group, &key, template, run)
+            adopted = true;
+            adopt_rule(group, key, template, run)
         }
     };
     if let Some(row) = row_of(&rule, group, (spot, true), run) {
-        take(name, &key, group, &rule, (spot, row, clock, run));
+        take(name, key, group, &rule, (spot, row, clock, run));
     }
+    adopted
 }
 
 /// Takes a point of another measurement, which a formula joins to the group's own.
@@ -251,8 +374,8 @@ fn take(
     rule: &Rule,
     (spot, row, clock, run): (&Spot<'_>, Row, (HostClock, u32), &mut Run<'_>),
 ) {
-    if spot.at >= group.newest {
-        group.env = spot.tag("env").map(str::to_owned);
+    if spot.at >= group.newest && group.env.as_deref() != spot.env.as_deref() {
+        group.env = spot.env.as_deref().map(str::to_owned);
     }
     if spot.derived.is_some() {
         group.note = spot.note();

@@ -74,8 +74,7 @@ pub(crate) fn report(partition: &mut Partition, run: &mut Run<'_>) {
 
 /// The host that stands for the tenant, made where it is not known yet.
 fn tenant_host(partition: &mut Partition, run: &Run<'_>) -> Arc<str> {
-    if let Some((name, _)) = partition.hosts.get_key_value(TENANT) {
-        let name = Arc::clone(name);
+    if let Some(name) = partition.hosts.name(TENANT) {
         if let Some(host) = partition.hosts.get_mut(&name) {
             host.usage.get_or_insert_default();
         }

@@ -100,10 +100,10 @@ impl Partition {
         let of_host = tags.iter().find(|(key, _)| key == "host");
         let hosts: Vec<&Host> = match of_host {
             Some((_, name)) => self.hosts.get(name.as_str()).into_iter().collect(),
-            None => self.hosts.values().collect(),
+            None => self.hosts.iter().map(|(_, host)| host).collect(),
         };
         for host in hosts {
-            for (key, group) in &host.groups {
+            for (key, group) in host.groups.iter() {
                 let meant = key.template.as_ref() == template
                     && tags.iter().all(|tag| key.tags.contains(tag));
                 if let (true, Some((_, rule))) = (meant, &group.rule) {

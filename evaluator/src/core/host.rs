@@ -2,6 +2,7 @@
 
 use super::clock::{HostClock, LogClock};
 use super::group::{Group, GroupKey};
+use super::groups::Groups;
 use super::input::{Action, Finding, FindingKind, Input, Outcome, Tally};
 use super::judge::{Judged, Scene, grid_point, retire};
 use super::plan::{Chosen, Plan, Resolved, Rule, TemplatePlan};
@@ -9,7 +10,6 @@ use super::position::Position;
 use super::skew::Skew;
 use super::usage::{TENANT, Usage};
 use model::{Span, TenantId, Timestamp};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A host without groups is forgotten after this time.
@@ -87,7 +87,7 @@ impl<'a> Run<'a> {
 pub(crate) struct Host {
     pub(crate) clock: HostClock,
     pub(crate) skew: Skew,
-    pub(crate) groups: BTreeMap<GroupKey, Group>,
+    pub(crate) groups: Groups,
     /// Which tags of the tenant's standard its points have had, one bit each.
     pub(crate) tags_seen: u8,
     /// What was counted of the tenant; of the host that stands for it only.
@@ -96,8 +96,12 @@ pub(crate) struct Host {
     pub(crate) depth: u8,
     /// What the host's clock shows when its next grid point closes.
     pub(crate) due: Timestamp,
-    /// Its place in the queue of timers.
+    /// A group has come, or has another grid: `due` must be found again.
+    pub(crate) due_is_new: bool,
+    /// Its place in the queue of timers: when it is looked at, at the latest when it is due.
     pub(crate) scheduled: Option<Timestamp>,
+    /// It has changes that the ledger knows of.
+    pub(crate) unsaved: bool,
 }
 
 impl Host {
@@ -105,12 +109,14 @@ impl Host {
         let mut host = Self {
             clock,
             skew,
-            groups: BTreeMap::new(),
+            groups: Groups::default(),
             tags_seen: 0,
             usage: None,
             depth,
             due: clock.heard_event,
+            due_is_new: false,
             scheduled: None,
+            unsaved: false,
         };
         host.find_due(Span::ZERO);
         host
@@ -118,16 +124,24 @@ impl Host {
 
     /// Finds when the next grid point closes, or when the host is forgotten.
     pub(crate) fn find_due(&mut self, lateness: Span) {
+        self.due_is_new = false;
         let closes = self
             .groups
-            .values()
-            .filter_map(|group| closes(group, lateness));
+            .iter()
+            .filter_map(|(_, group)| closes(group, lateness));
         // What stands for the tenant is never forgotten.
         let forgotten = match self.usage {
             Some(_) => Timestamp::from_nanos(i64::MAX),
             None => self.clock.heard_event.plus(FORGET_AFTER),
         };
         self.due = closes.min().unwrap_or(forgotten);
+    }
+
+    /// The same, where a point may have changed it.
+    pub(crate) fn find_due_of_new(&mut self, lateness: Span) {
+        if self.due_is_new || self.groups.is_empty() {
+            self.find_due(lateness);
+        }
     }
 
     /// Its clock, and how often a jump of it was adopted.
@@ -160,6 +174,11 @@ impl Host {
         }));
     }
 
+    /// When it is due, in log time.
+    pub(crate) fn deadline(&self) -> Timestamp {
+        self.clock.log_time_of(self.due)
+    }
+
     /// Whether nothing is known of it any more.
     pub(crate) fn is_forgotten(&self, log: Timestamp) -> bool {
         self.usage.is_none() && self.groups.is_empty() && self.clock.silence(log) >= FORGET_AFTER
@@ -176,23 +195,18 @@ impl Host {
     pub(crate) fn judge_due(&mut self, name: &str, run: &mut Run<'_>) {
         let lateness = run.plan.lateness();
         let (due, clock) = (self.due, self.time());
-        let mut gone = Vec::new();
-        for (key, group) in &mut self.groups {
+        self.groups.retain(|key, group| {
             if closes(group, lateness) != Some(due) {
-                continue;
+                return true;
             }
             let Some((_, rule)) = group.rule.clone() else {
-                continue;
+                return true;
             };
             let judged = grid_point(group, &key.tags, &rule, &run.scene(clock));
-            if judged.gone {
-                gone.push(key.clone());
-            }
+            let stays = !judged.gone;
             run.take(name, group, judged);
-        }
-        for key in gone {
-            self.groups.remove(&key);
-        }
+            stays
+        });
         self.find_due(lateness);
     }
 

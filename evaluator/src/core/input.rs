@@ -1,6 +1,7 @@
 //! What goes into a step and what comes out of it.
 
 use model::{AlertEvent, Timestamp};
+use schemas::line::Line;
 
 /// One record of the partition's log.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +19,8 @@ pub struct Input<'a> {
 pub enum Payload<'a> {
     /// A value: line protocol, one or more lines.
     Lines(&'a [u8]),
+    /// The same, where the lines were read already.
+    Read(&'a [Line<'a>]),
     /// No value, header `bongsu: tick`.
     Tick,
     /// No value, header `bongsu: bundle`: from here on this bundle holds.

@@ -16,7 +16,7 @@ pub(crate) fn take_inventory(partition: &mut Partition, before: Option<&Plan>, r
     let plan = Arc::clone(&run.plan);
     for name in plan.inventory() {
         let here = host_partition(name.as_bytes(), plan.partitions()) == partition.number;
-        let known = partition.hosts.contains_key(name.as_str());
+        let known = partition.hosts.contains(name.as_str());
         if here && !known && !partition.waiting.holds_any(name) {
             expect_host(partition, name, run);
         }
@@ -57,10 +57,9 @@ fn expect_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
 
 fn retire_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
     let down_after = run.plan.host_down_after();
-    let Some((name, _)) = partition.hosts.get_key_value(name) else {
+    let Some(name) = partition.hosts.name(name) else {
         return;
     };
-    let name = Arc::clone(name);
     let Some(host) = partition.hosts.get_mut(&name) else {
         return;
     };
@@ -69,11 +68,12 @@ fn retire_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
     }
     partition.ledger.touch(&name, &run.position);
     let (time, at) = (host.time(), host.clock.at(run.log));
-    for (key, group) in &mut host.groups {
+    host.groups.retain(|key, group| {
         if let Some((_, rule)) = group.rule.clone() {
             let event = expire(group, &key.tags, &rule, &run.scene(time), at);
             run.take(&name, group, Judged { event, gone: true });
         }
-    }
+        false
+    });
     partition.forget(&name, run.offset);
 }

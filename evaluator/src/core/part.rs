@@ -145,7 +145,7 @@ pub(crate) fn encode_host(
         let depth = host.depth;
         let mut shares: BTreeMap<Slot, Vec<(&GroupKey, &Group)>> =
             Slot::all(depth).map(|slot| (slot, Vec::new())).collect();
-        for (key, group) in &host.groups {
+        for (key, group) in host.groups.iter() {
             shares
                 .entry(Slot::of(key, depth))
                 .or_default()

@@ -2,14 +2,16 @@
 
 use super::clock::LogClock;
 use super::host::Host;
+use super::hosts::Hosts;
 use super::ledger::{Grave, Ledger, PartKey};
 use super::part::{Slot, encode_checkpoint, encode_gone, encode_host};
 use super::plan::Plan;
 use super::position::Position;
 use super::restore::Waiting;
+use super::routes::Routes;
 use super::usage::TENANT;
 use model::{TenantId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A part of the state is at most so large, as long as it holds more than one group.
@@ -24,8 +26,9 @@ pub struct Partition {
     pub(crate) log: LogClock,
     /// The bundle in force.
     pub(crate) plan: Option<Arc<Plan>>,
-    pub(crate) hosts: BTreeMap<Arc<str>, Host>,
-    /// When a host's next grid point closes, in log time.
+    pub(crate) hosts: Hosts,
+    pub(crate) routes: Routes,
+    /// When a host is looked at, in log time: at the latest when its next grid point closes.
     pub(crate) timers: BTreeSet<(Timestamp, Arc<str>)>,
     /// Restored parts that are ahead of the log.
     pub(crate) waiting: Waiting,
@@ -42,7 +45,8 @@ impl Partition {
             next_offset: 0,
             log: LogClock::default(),
             plan: None,
-            hosts: BTreeMap::new(),
+            hosts: Hosts::default(),
+            routes: Routes::default(),
             timers: BTreeSet::new(),
             waiting: Waiting::default(),
             ledger: Ledger::default(),
@@ -85,13 +89,13 @@ impl Partition {
 
     /// Hosts that are known.
     pub fn hosts(&self) -> usize {
-        let tenant = usize::from(self.hosts.contains_key(TENANT));
+        let tenant = usize::from(self.hosts.contains(TENANT));
         self.hosts.len() - tenant
     }
 
     /// Groups that are known.
     pub fn groups(&self) -> usize {
-        self.hosts.values().map(|host| host.groups.len()).sum()
+        self.hosts.iter().map(|(_, host)| host.groups.len()).sum()
     }
 
     /// How many hosts have changes that [`Partition::take_dirty`] has not given out.
@@ -131,6 +135,9 @@ impl Partition {
                 .sum::<usize>();
             given.extend(parts);
             self.ledger.settle(&host);
+            if let Some(host) = self.hosts.get_mut(&host) {
+                host.unsaved = false;
+            }
         }
         given
     }
@@ -182,17 +189,9 @@ impl Partition {
 
     /// Puts a host's timer where its clock says.
     pub(crate) fn schedule(&mut self, name: &Arc<str>) {
-        let Some(host) = self.hosts.get_mut(name) else {
-            return;
-        };
-        let deadline = host.clock.log_time_of(host.due);
-        if host.scheduled == Some(deadline) {
-            return;
+        if let Some(host) = self.hosts.get_mut(name) {
+            set_timer(&mut self.timers, name, host);
         }
-        if let Some(before) = host.scheduled.replace(deadline) {
-            self.timers.remove(&(before, Arc::clone(name)));
-        }
-        self.timers.insert((deadline, Arc::clone(name)));
     }
 
     /// Forgets a host.
@@ -209,4 +208,21 @@ impl Partition {
             self.ledger.graves.insert(Arc::clone(name), grave);
         }
     }
+}
+
+/// Sees to it that a host is looked at when it is due. What moves the deadline back, as most points do, leaves the
+/// timer as it is: it is set anew when the host is looked at.
+pub(crate) fn set_timer(
+    timers: &mut BTreeSet<(Timestamp, Arc<str>)>,
+    name: &Arc<str>,
+    host: &mut Host,
+) {
+    let deadline = host.deadline();
+    if host.scheduled.is_some_and(|known| known <= deadline) {
+        return;
+    }
+    if let Some(before) = host.scheduled.replace(deadline) {
+        timers.remove(&(before, Arc::clone(name)));
+    }
+    timers.insert((deadline, Arc::clone(name)));
 }

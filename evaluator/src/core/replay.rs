@@ -7,6 +7,7 @@ use super::partition::Partition;
 use super::plan::{Plan, Plans};
 use super::step::step;
 use model::{Span, TenantId, Timestamp};
+use schemas::line::Line;
 
 const TICK: Span = Span::from_secs(10);
 const AFTER_THE_LAST: Span = Span::from_secs(30);
@@ -93,17 +94,39 @@ impl Replay {
         self.pass(AFTER_THE_LAST)
     }
 
+    /// Lines between which no time passes are one record.
     fn take_lines(&mut self, body: &[u8], actions: &mut Vec<Action>) {
+        let mut together = Vec::new();
         for line in schemas::line::scan(body) {
-            let (raw, at) = match &line {
-                Ok(line) => (line.raw(), line.timestamp()),
-                Err(rejected) => (rejected.raw, None),
+            let line = match line {
+                Ok(line) => line,
+                Err(rejected) => {
+                    self.take_together(&mut together, actions);
+                    let arrival = *self.arrival.get_or_insert_default();
+                    actions.extend(self.record(arrival, Payload::Lines(rejected.raw)));
+                    continue;
+                }
             };
-            if let Some(at) = at.filter(|_| !self.is_set).map(Timestamp::from_nanos) {
+            let at = line.timestamp().filter(|_| !self.is_set);
+            let at = at.map(Timestamp::from_nanos);
+            if let Some(at) = at.filter(|at| self.arrival.is_none_or(|now| now < *at)) {
+                self.take_together(&mut together, actions);
                 self.move_to(at, actions);
+                // What a new arrival brings, such as a report, comes behind its first line.
+                together.push(line);
+                self.take_together(&mut together, actions);
+            } else {
+                together.push(line);
             }
+        }
+        self.take_together(&mut together, actions);
+    }
+
+    fn take_together(&mut self, together: &mut Vec<Line<'_>>, actions: &mut Vec<Action>) {
+        if !together.is_empty() {
             let arrival = *self.arrival.get_or_insert_default();
-            actions.extend(self.record(arrival, Payload::Lines(raw)));
+            actions.extend(self.record(arrival, Payload::Read(together)));
+            together.clear();
         }
     }
 
@@ -170,7 +193,15 @@ impl Replay {
 
 /// Where the next comment that sets the arrival begins.
 fn next_arrival(body: &[u8]) -> Option<usize> {
-    let mut at = 0;
+    if !body.contains(&ARRIVAL[0]) {
+        return None;
+    }
+    let mut at = body.iter().position(|b| *b == ARRIVAL[0])?;
+    // It stands at the beginning of its line.
+    at = body[..at]
+        .iter()
+        .rposition(|b| *b == b'\n')
+        .map_or(0, |end| end + 1);
     loop {
         if body[at..].starts_with(ARRIVAL) {
             return Some(at);

@@ -167,10 +167,13 @@ impl Partition {
                 self.ledger.graves.insert(name, grave);
                 continue;
             };
-            let host = self
-                .hosts
-                .entry(Arc::clone(&name))
-                .or_insert_with(|| Host::new(held.clock, held.skew, piece.deepest));
+            if !self.hosts.contains(&name) {
+                let host = Host::new(held.clock, held.skew, piece.deepest);
+                self.hosts.insert(Arc::clone(&name), host);
+            }
+            let Some(host) = self.hosts.get_mut(&name) else {
+                continue;
+            };
             debug_assert_eq!(
                 host.clock, held.clock,
                 "shares of one host agree once they meet"

@@ -10,7 +10,6 @@ use super::samples::Cell;
 use model::Timestamp;
 use schemas::line::FieldValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 /// The cells of a point: the values of the checks, then the fields that are kept.
 pub(crate) struct Row {
@@ -74,7 +73,7 @@ pub(crate) fn row_of(
         .map(|condition| condition.value(&point));
     let reads = |check: &Check| match &check.measurement {
         None => own,
-        Some(name) => *name == spot.measurement,
+        Some(name) => *name == spot.line.measurement(),
     };
     let mut cells: Vec<f64> = checks
         .iter()
@@ -119,32 +118,27 @@ struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     fn of(spot: &'a Spot<'_>, names: &Names) -> Self {
-        let mut found: BTreeMap<Cow<'_, str>, FieldValue<'_>> = BTreeMap::new();
-        found.extend(spot.line.fields().filter(|(name, _)| {
-            let is_wanted = |wanted: &String| wanted == name;
-            names.fields.iter().any(is_wanted) || names.tags.iter().any(is_wanted)
-        }));
         // A text is held against a tag, or a field where there is no such tag.
-        let text = |name: &String| match spot.tag(name) {
-            Some(tag) => Some(Cow::Borrowed(tag)),
-            None => match found.get(name.as_str()) {
-                Some(FieldValue::Text(text)) => Some(text.clone()),
-                _ => None,
-            },
-        };
-        let tags: Vec<_> = names.tags.iter().map(text).collect();
-        let mut wrong_type = false;
-        let fields = names
-            .fields
-            .iter()
-            .map(|name| {
-                let number = number(found.get(name.as_str())?);
-                wrong_type |= number.is_none();
-                number
-            })
-            .collect();
+        let mut tags: Vec<_> = names.tags.iter().map(|name| spot.tag(name)).collect();
+        let asks_for_text: Vec<usize> = (0..tags.len()).filter(|n| tags[*n].is_none()).collect();
+        let mut found: Vec<Option<Option<f64>>> = vec![None; names.fields.len()];
+        // Of a field that was written twice the last counts, as a store keeps it.
+        for field in spot.line.unread_fields() {
+            if let Some(slot) = names.fields.iter().position(|name| field.is(name)) {
+                found[slot] = Some(number(&field.value()));
+            }
+            for slot in &asks_for_text {
+                if field.is(&names.tags[*slot]) {
+                    tags[*slot] = match field.value() {
+                        FieldValue::Text(text) => Some(text),
+                        _ => None,
+                    };
+                }
+            }
+        }
+        let wrong_type = found.contains(&Some(None));
         Self {
-            fields,
+            fields: found.into_iter().map(Option::flatten).collect(),
             tags,
             at: spot.at,
             wrong_type,

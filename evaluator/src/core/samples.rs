@@ -3,7 +3,7 @@
 use super::codec::{CodecError, Reader, Writer};
 use super::counter::Series;
 use model::{SeriesKey, Timestamp};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 /// A group keeps at most so many samples; those that come then are counted and left out.
 pub(crate) const MOST_SAMPLES: usize = 100_000;
@@ -14,12 +14,14 @@ const EXCLUDED: f64 = f64::NEG_INFINITY;
 
 /// Samples in the order of (time, series), each a row of cells: the values of the rule's checks,
 /// then the fields they were computed from. A cell without a value is NaN.
-#[derive(Debug, Clone, Default, PartialEq)]
+///
+/// All rows lie in one piece of memory, which is as large as it must be: there are as many of these
+/// as groups.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Samples {
     width: usize,
-    at: VecDeque<i64>,
-    series: VecDeque<u64>,
-    cells: VecDeque<f64>,
+    /// Row by row: its time, its series, and the bits of its cells.
+    rows: Vec<u64>,
 }
 
 /// What became of a sample.
@@ -84,9 +86,51 @@ impl Samples {
         self.width
     }
 
+    fn stride(&self) -> usize {
+        self.width + 2
+    }
+
+    fn len(&self) -> usize {
+        self.rows.len() / self.stride()
+    }
+
+    fn at(&self, row: usize) -> i64 {
+        self.rows[row * self.stride()].cast_signed()
+    }
+
+    fn series(&self, row: usize) -> u64 {
+        self.rows[row * self.stride() + 1]
+    }
+
+    fn cells(&self, row: usize) -> impl Iterator<Item = f64> + use<'_> {
+        let from = row * self.stride() + 2;
+        self.rows[from..from + self.width]
+            .iter()
+            .map(|bits| f64::from_bits(*bits))
+    }
+
+    fn cell(&self, row: usize, check: usize) -> Cell {
+        debug_assert!(check < self.width, "a check has its cell");
+        Cell::of(f64::from_bits(self.rows[row * self.stride() + 2 + check]))
+    }
+
+    /// How many rows have a time of which `holds` says yes; it says so of the first ones only.
+    fn rows_until(&self, holds: impl Fn(i64) -> bool) -> usize {
+        let (mut least, mut most) = (0, self.len());
+        while least < most {
+            let middle = least.midpoint(most);
+            if holds(self.at(middle)) {
+                least = middle + 1;
+            } else {
+                most = middle;
+            }
+        }
+        least
+    }
+
     /// Whether there is no sample after `at`.
     pub(crate) fn ends_by(&self, at: Timestamp) -> bool {
-        self.at.back().is_none_or(|newest| *newest <= at.as_nanos())
+        self.len() == 0 || self.at(self.len() - 1) <= at.as_nanos()
     }
 
     /// The row of a series at a time.
@@ -96,29 +140,33 @@ impl Samples {
         series: SeriesKey,
     ) -> Option<impl Iterator<Item = f64>> {
         let row = self.position(at, series).ok()?;
-        Some(
-            self.cells
-                .range(row * self.width..(row + 1) * self.width)
-                .copied(),
-        )
+        Some(self.cells(row))
     }
 
     /// Adds a row, or replaces the one of the same series and time: the last one wins.
     pub(crate) fn put(&mut self, at: Timestamp, series: SeriesKey, cells: &[f64]) -> Added {
         debug_assert_eq!(cells.len(), self.width, "rows are of one width");
+        let stride = self.stride();
         match self.position(at, series) {
             Ok(row) => {
-                for (n, cell) in cells.iter().enumerate() {
-                    self.cells[row * self.width + n] = *cell;
+                let known = &mut self.rows[row * stride + 2..(row + 1) * stride];
+                for (known, cell) in known.iter_mut().zip(cells) {
+                    *known = cell.to_bits();
                 }
                 Added::Replaced
             }
-            Err(_) if self.at.len() >= MOST_SAMPLES => Added::Full,
+            Err(_) if self.len() >= MOST_SAMPLES => Added::Full,
             Err(row) => {
-                self.at.insert(row, at.as_nanos());
-                self.series.insert(row, series.as_u64());
-                for (n, cell) in cells.iter().enumerate() {
-                    self.cells.insert(row * self.width + n, *cell);
+                let (at, series) = (at.as_nanos().cast_unsigned(), series.as_u64());
+                let new = [at, series].into_iter();
+                let new = new.chain(cells.iter().map(|cell| cell.to_bits()));
+                if self.rows.len() + stride > self.rows.capacity() {
+                    self.rows.reserve_exact(stride * (2 + self.len() / 4));
+                }
+                if row == self.len() {
+                    self.rows.extend(new);
+                } else {
+                    self.rows.splice(row * stride..row * stride, new);
                 }
                 Added::New
             }
@@ -127,49 +175,38 @@ impl Samples {
 
     /// Drops what is not after `at`.
     pub(crate) fn drop_until(&mut self, at: Timestamp) {
-        let n = self.at.partition_point(|t| *t <= at.as_nanos());
-        self.at.drain(..n);
-        self.series.drain(..n);
-        self.cells.drain(..n * self.width);
+        let n = self.rows_until(|t| t <= at.as_nanos());
+        if n > 0 {
+            self.rows.drain(..n * self.stride());
+        }
     }
 
     /// The same, but the newest row of each series stays.
     pub(crate) fn drop_but_newest_until(&mut self, at: Timestamp) {
-        let n = self.at.partition_point(|t| *t <= at.as_nanos());
-        let newest = |row: usize, samples: &Self| {
-            let later = samples.series.range(row + 1..);
-            later.into_iter().all(|s| *s != samples.series[row])
+        let n = self.rows_until(|t| t <= at.as_nanos());
+        let newest = |row: &usize| {
+            (row + 1..self.len()).all(|later| self.series(later) != self.series(*row))
         };
-        let kept: Vec<usize> = (0..n).filter(|row| newest(*row, self)).collect();
+        let kept: Vec<usize> = (0..n).filter(newest).collect();
         if kept.len() == n {
             return;
         }
-        let rows: Vec<(i64, u64, Vec<f64>)> = kept
-            .into_iter()
-            .map(|row| {
-                let cells = self.cells.range(row * self.width..(row + 1) * self.width);
-                (self.at[row], self.series[row], cells.copied().collect())
-            })
-            .collect();
-        self.drop_until(at);
-        for (at, series, cells) in rows.into_iter().rev() {
-            self.at.push_front(at);
-            self.series.push_front(series);
-            cells
-                .into_iter()
-                .rev()
-                .for_each(|c| self.cells.push_front(c));
+        let stride = self.stride();
+        for (to, from) in kept.iter().enumerate() {
+            self.rows
+                .copy_within(from * stride..(from + 1) * stride, to * stride);
         }
+        self.rows.drain(kept.len() * stride..n * stride);
     }
 
     /// The values of one check up to `until`, by series.
     pub(crate) fn by_series(&self, until: Timestamp, check: usize) -> Vec<Series> {
-        let to = self.at.partition_point(|t| *t <= until.as_nanos());
+        let to = self.rows_until(|t| t <= until.as_nanos());
         let mut found: BTreeMap<u64, Series> = BTreeMap::new();
         for row in 0..to {
-            if let Some(value) = Cell::of(self.cells[row * self.width + check]).value() {
-                let at = Timestamp::from_nanos(self.at[row]);
-                found.entry(self.series[row]).or_default().push((at, value));
+            if let Some(value) = self.cell(row, check).value() {
+                let at = Timestamp::from_nanos(self.at(row));
+                found.entry(self.series(row)).or_default().push((at, value));
             }
         }
         found.into_values().collect()
@@ -182,13 +219,13 @@ impl Samples {
         series: SeriesKey,
         check: usize,
     ) -> Option<(Timestamp, f64)> {
-        let to = self.at.partition_point(|t| *t < at.as_nanos());
+        let to = self.rows_until(|t| t < at.as_nanos());
         (0..to)
             .rev()
-            .filter(|row| self.series[*row] == series.as_u64())
+            .filter(|row| self.series(*row) == series.as_u64())
             .find_map(|row| {
-                let value = Cell::of(self.cells[row * self.width + check]).value()?;
-                Some((Timestamp::from_nanos(self.at[row]), value))
+                let value = self.cell(row, check).value()?;
+                Some((Timestamp::from_nanos(self.at(row)), value))
             })
     }
 
@@ -199,29 +236,29 @@ impl Samples {
         until: Timestamp,
         check: usize,
     ) -> impl Iterator<Item = (Timestamp, Cell)> {
-        let from = self.at.partition_point(|t| *t <= after.as_nanos());
-        let to = self
-            .at
-            .partition_point(|t| *t <= until.as_nanos())
-            .max(from);
-        (from..to).map(move |row| {
-            let cell = Cell::of(self.cells[row * self.width + check]);
-            (Timestamp::from_nanos(self.at[row]), cell)
-        })
+        let from = self.rows_until(|t| t <= after.as_nanos());
+        let to = self.rows_until(|t| t <= until.as_nanos()).max(from);
+        let stride = self.stride();
+        self.rows[from * stride..to * stride]
+            .chunks_exact(stride)
+            .map(move |row| {
+                let at = Timestamp::from_nanos(row[0].cast_signed());
+                (at, Cell::of(f64::from_bits(row[2 + check])))
+            })
     }
 
     fn position(&self, at: Timestamp, series: SeriesKey) -> Result<usize, usize> {
         let wanted = (at.as_nanos(), series.as_u64());
+        let len = self.len();
         // Points come in order, mostly.
-        if self.at.back().is_none_or(|last| *last < wanted.0) {
-            return Err(self.at.len());
+        if len == 0 || self.at(len - 1) < wanted.0 {
+            return Err(len);
         }
-        let from = self.at.partition_point(|t| *t < wanted.0);
-        let mut row = from;
-        while row < self.at.len() && (self.at[row], self.series[row]) < wanted {
+        let mut row = self.rows_until(|t| t < wanted.0);
+        while row < len && (self.at(row), self.series(row)) < wanted {
             row += 1;
         }
-        if row < self.at.len() && (self.at[row], self.series[row]) == wanted {
+        if row < len && (self.at(row), self.series(row)) == wanted {
             Ok(row)
         } else {
             Err(row)
@@ -231,44 +268,49 @@ impl Samples {
     pub(crate) fn encode(&self, to: &mut Writer) {
         to.unsigned(self.width as u64);
         let mut before = 0_i64;
-        to.list(self.at.iter(), |to, at| {
+        to.list(0..self.len(), |to, row| {
+            let at = self.at(row);
             to.signed(at.wrapping_sub(before));
-            before = *at;
+            before = at;
         });
-        for series in &self.series {
-            to.fixed(*series);
+        for row in 0..self.len() {
+            to.fixed(self.series(row));
         }
-        for cell in &self.cells {
-            to.float(*cell);
+        for cell in (0..self.len()).flat_map(|row| self.cells(row)) {
+            to.float(cell);
         }
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
         let width = from.count()?;
         let mut before = 0_i64;
-        let at: VecDeque<i64> = from
-            .list(|from| {
-                before = before.wrapping_add(from.signed()?);
-                Ok(before)
-            })?
-            .into();
-        if !at.iter().is_sorted() {
+        let at: Vec<i64> = from.list(|from| {
+            before = before.wrapping_add(from.signed()?);
+            Ok(before)
+        })?;
+        if !at.is_sorted() {
             return Err(CodecError::Range("a sample's time"));
         }
-        let series = (0..at.len())
-            .map(|_| from.fixed())
-            .collect::<Result<_, _>>()?;
-        let cells = at
-            .len()
-            .checked_mul(width)
-            .ok_or(CodecError::Range("a width"))?;
-        let cells = (0..cells).map(|_| from.float()).collect::<Result<_, _>>()?;
-        Ok(Self {
-            width,
-            at,
-            series,
-            cells,
-        })
+        let series: Vec<u64> = at.iter().map(|_| from.fixed()).collect::<Result<_, _>>()?;
+        if at.len().checked_mul(width).is_none() {
+            return Err(CodecError::Range("a width"));
+        }
+        let mut rows = Vec::new();
+        for (at, series) in at.into_iter().zip(series) {
+            rows.extend([at.cast_unsigned(), series]);
+            for _ in 0..width {
+                rows.push(from.float()?.to_bits());
+            }
+        }
+        rows.shrink_to_fit();
+        Ok(Self { width, rows })
+    }
+}
+
+#[cfg(test)]
+impl PartialEq for Samples {
+    fn eq(&self, other: &Self) -> bool {
+        (self.width, &self.rows) == (other.width, &other.rows)
     }
 }
 

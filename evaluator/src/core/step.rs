@@ -1,17 +1,19 @@
 //! The step from record to record.
 
-use super::apply::{Spot, apply, hear};
+use super::apply::{Spot, apply, apply_by_route, hear, route_of, time_of};
 use super::clock::{HostClock, Passed, Verdict};
 use super::derived::{judge_waiting, report, take_report};
 use super::host::{Host, Run};
 use super::input::{Action, Finding, FindingKind, Input, Outcome, Payload, Tally};
 use super::inventory::take_inventory;
-use super::partition::Partition;
+use super::partition::{Partition, set_timer};
 use super::plan::{Plan, Plans};
+use super::routes::Head;
 use super::skew::Skew;
 use super::usage::{TENANT, Usage};
 use model::Span;
-use std::collections::BTreeSet;
+use schemas::line::Line;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The tick period until a bundle says another.
@@ -64,6 +66,7 @@ pub fn step(partition: &mut Partition, input: Input<'_>, plans: &Plans) -> Vec<A
 fn apply_payload(partition: &mut Partition, input: Input<'_>, plans: &Plans, run: &mut Run<'_>) {
     match input.payload {
         Payload::Lines(body) => apply_lines(partition, body, run),
+        Payload::Read(lines) => apply_read(partition, lines, run),
         Payload::Derived { at, from, lines } => take_report(partition, (at, from, lines), run),
         Payload::Tick | Payload::BundleMark { .. } | Payload::Unknown => {
             if let Marked::Next(plan) = mark(partition, input, plans, &mut run.outcome) {
@@ -89,7 +92,9 @@ fn mark(partition: &Partition, input: Input<'_>, plans: &Plans, outcome: &mut Ou
             outcome.tallies.add(Tally::UnknownRecord, 1);
             return Marked::Nothing;
         }
-        Payload::Lines(_) | Payload::Tick | Payload::Derived { .. } => return Marked::Nothing,
+        Payload::Lines(_) | Payload::Read(_) | Payload::Tick | Payload::Derived { .. } => {
+            return Marked::Nothing;
+        }
     };
     let Some(plan) = plans.get(revision, hash) else {
         outcome.tallies.add(Tally::ForgedMark, 1);
@@ -122,7 +127,12 @@ fn mark(partition: &Partition, input: Input<'_>, plans: &Plans, outcome: &mut Ou
 fn take_up(partition: &mut Partition, plan: Arc<Plan>, run: &mut Run<'_>) {
     run.plan = Arc::clone(&plan);
     let before = partition.plan.replace(plan);
-    let names: Vec<Arc<str>> = partition.hosts.keys().cloned().collect();
+    partition.routes.clear();
+    let names: Vec<_> = partition
+        .hosts
+        .iter()
+        .map(|(name, _)| Arc::clone(name))
+        .collect();
     for name in names {
         partition.ledger.touch(&name, &run.position);
         if let Some(host) = partition.hosts.get_mut(&name) {
@@ -135,8 +145,8 @@ fn take_up(partition: &mut Partition, plan: Arc<Plan>, run: &mut Run<'_>) {
 
 /// Fires what is due, in the order (deadline, host, template, group).
 fn fire_timers(partition: &mut Partition, run: &mut Run<'_>) {
-    while let Some((deadline, name)) = partition.timers.first().cloned() {
-        if deadline > run.log {
+    while let Some((looked_at, name)) = partition.timers.first().cloned() {
+        if looked_at > run.log {
             return;
         }
         partition.timers.pop_first();
@@ -144,6 +154,11 @@ fn fire_timers(partition: &mut Partition, run: &mut Run<'_>) {
             continue;
         };
         host.scheduled = None;
+        // Its points have moved it back.
+        if host.deadline() > looked_at {
+            set_timer(&mut partition.timers, &name, host);
+            continue;
+        }
         partition.ledger.touch(&name, &run.position);
         if host.is_forgotten(run.log) {
             partition.forget(&name, run.offset);
@@ -155,7 +170,6 @@ fn fire_timers(partition: &mut Partition, run: &mut Run<'_>) {
 }
 
 fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
-    let mut touched: BTreeSet<Arc<str>> = BTreeSet::new();
     let mut scratch = Vec::new();
     let made = schemas::metrics_avro::lines_of_record(body, &mut scratch);
     let unreadable = made
@@ -165,28 +179,23 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
     run.outcome.tallies.add(Tally::Rejected, unreadable as u64);
     let mut usage = taken_usage(partition, run);
     for line in schemas::line::scan(made.lines) {
-        run.outcome.tallies.add(Tally::Lines, 1);
-        let Ok(line) = line else {
-            run.outcome.tallies.add(Tally::Rejected, 1);
-            continue;
-        };
-        let spot = Spot::of(&line, run.arrival);
-        if let Some(usage) = &mut usage {
-            let bytes = line.raw().len();
-            usage.count(&spot.measurement, bytes, spot.series, run.arrival);
+        match line {
+            Ok(line) => apply_line(partition, &line, usage.as_deref_mut(), run),
+            Err(_) => {
+                run.outcome.tallies.add(Tally::Lines, 1);
+                run.outcome.tallies.add(Tally::Rejected, 1);
+            }
         }
-        if partition.waiting.holds_all(&spot.host) {
-            continue;
-        }
-        let name = apply_spot(partition, &spot, run);
-        touched.insert(name);
     }
-    for name in &touched {
-        partition.schedule(name);
+    give_back(partition, usage);
+}
+
+fn apply_read(partition: &mut Partition, lines: &[Line<'_>], run: &mut Run<'_>) {
+    let mut usage = taken_usage(partition, run);
+    for line in lines {
+        apply_line(partition, line, usage.as_deref_mut(), run);
     }
-    if let Some(host) = partition.hosts.get_mut(TENANT) {
-        host.usage = usage.or(host.usage.take());
-    }
+    give_back(partition, usage);
 }
 
 /// The tenant's counters, taken out while lines are counted; none where nobody reads them, or where
@@ -195,46 +204,82 @@ fn taken_usage(partition: &mut Partition, run: &Run<'_>) -> Option<Box<Usage>> {
     if !run.plan.reads_derived() || partition.waiting.holds_any(TENANT) {
         return None;
     }
-    let (name, _) = partition.hosts.get_key_value(TENANT)?;
-    let name = Arc::clone(name);
+    let name = partition.hosts.name(TENANT)?;
     partition.ledger.touch(&name, &run.position);
     partition.hosts.get_mut(&name)?.usage.take()
 }
 
-fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) -> Arc<str> {
-    let known = partition
-        .hosts
-        .get_key_value(spot.host.as_ref())
-        .map(|(name, _)| Arc::clone(name));
-    let name = known
-        .clone()
-        .unwrap_or_else(|| Arc::from(spot.host.as_ref()));
+fn give_back(partition: &mut Partition, usage: Option<Box<Usage>>) {
+    if let (Some(usage), Some(host)) = (usage, partition.hosts.get_mut(TENANT)) {
+        host.usage = Some(usage);
+    }
+}
+
+fn apply_line(
+    partition: &mut Partition,
+    line: &Line<'_>,
+    usage: Option<&mut Usage>,
+    run: &mut Run<'_>,
+) {
+    run.outcome.tallies.add(Tally::Lines, 1);
+    let bytes = line.raw().len();
+    // While a part is ahead of the log each point asks whether it is one of those.
+    let head = partition.waiting.is_empty().then(|| Head::of(line.head()));
+    if let Some(route) = head.and_then(|head| partition.routes.get(head))
+        && let Some((name, host)) = partition.hosts.at_mut(route.host)
+    {
+        if let Some(usage) = usage {
+            usage.count(&line.measurement(), bytes, route.series, run.arrival);
+        }
+        if !host.unsaved {
+            partition.ledger.touch(name, &run.position);
+            host.unsaved = true;
+        }
+        let verdict = hear(name, host, time_of(line, run.arrival), run);
+        let spot = Spot::known(line, run.arrival, (Cow::Borrowed(&**name), route.series));
+        apply_by_route(name, host, verdict, (&spot, route), run);
+        set_timer(&mut partition.timers, name, host);
+        return;
+    }
+    let spot = Spot::of(line, run.arrival);
+    if let Some(usage) = usage {
+        usage.count(&line.measurement(), bytes, spot.series, run.arrival);
+    }
+    if partition.waiting.holds_all(&spot.host) {
+        return;
+    }
+    apply_spot(partition, &spot, run);
+    if let (Some(head), Some(place)) = (head, partition.hosts.place(&spot.host))
+        && let Some((_, host)) = partition.hosts.at_mut(place)
+    {
+        let route = route_of(&spot, (place, host), &run.plan);
+        partition.routes.insert(head, route);
+    }
+}
+
+fn apply_spot(partition: &mut Partition, spot: &Spot<'_>, run: &mut Run<'_>) {
+    let known = partition.hosts.name(&spot.host);
+    let is_known = known.is_some();
+    let name = known.unwrap_or_else(|| Arc::from(spot.host.as_ref()));
     partition.ledger.touch(&name, &run.position);
-    let (host, verdict) = match (known, partition.hosts.get_mut(&name)) {
-        (Some(_), Some(host)) => {
-            let verdict = hear(&name, host, spot.at, run);
-            (host, verdict)
+    let mut first = None;
+    if !is_known {
+        let (clock, verdict) = HostClock::first(spot.at, run.arrival, run.log);
+        let mut skew = Skew::default();
+        match verdict {
+            Verdict::Accepted => skew.accept(spot.at, run.arrival),
+            // One point is no jump yet.
+            Verdict::Late | Verdict::Quarantined => drop(skew.doubt(spot.at, run.arrival)),
         }
-        _ => {
-            let (clock, verdict) = HostClock::first(spot.at, run.arrival, run.log);
-            let mut skew = Skew::default();
-            match verdict {
-                Verdict::Accepted => skew.accept(spot.at, run.arrival),
-                // One point is no jump yet.
-                Verdict::Late | Verdict::Quarantined => drop(skew.doubt(spot.at, run.arrival)),
-            }
-            let depth = partition
-                .ledger
-                .graves
-                .remove(&name)
-                .map_or(0, |grave| grave.depth);
-            let host = partition
-                .hosts
-                .entry(Arc::clone(&name))
-                .or_insert(Host::new(clock, skew, depth));
-            (host, verdict)
-        }
+        let grave = partition.ledger.graves.remove(&name);
+        let host = Host::new(clock, skew, grave.map_or(0, |grave| grave.depth));
+        partition.hosts.insert(Arc::clone(&name), host);
+        first = Some(verdict);
+    }
+    let Some(host) = partition.hosts.get_mut(&name) else {
+        return;
     };
+    let verdict = first.unwrap_or_else(|| hear(&name, host, spot.at, run));
     apply(&name, host, verdict, spot, partition.waiting.of(&name), run);
-    name
+    partition.schedule(&name);
 }

@@ -112,6 +112,7 @@ mod tests {
         let record = batch.records().next().unwrap();
         match payload(&record) {
             Payload::Lines(lines) => format!("lines {}", lines.len()),
+            Payload::Read(lines) => format!("{} lines that were read", lines.len()),
             Payload::Tick => "tick".to_owned(),
             Payload::BundleMark { revision, hash } => format!("bundle {revision} {hash}"),
             Payload::Derived { at, from, lines } => {

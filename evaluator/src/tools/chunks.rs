@@ -63,6 +63,11 @@ impl<R: Read> Chunks<R> {
 
 /// How many bytes are lines that cannot go on behind the end: all before the last line.
 fn whole(buffer: &[u8]) -> usize {
+    // Without a quoted string each newline ends a line but one that is escaped.
+    if !buffer.contains(&b'"') {
+        let ends = |at: &usize| buffer[*at] == b'\n' && (*at == 0 || buffer[*at - 1] != b'\\');
+        return (0..buffer.len()).rfind(ends).map_or(0, |at| at + 1);
+    }
     let mut last = 0;
     let mut any = false;
     for line in schemas::line::scan(buffer) {

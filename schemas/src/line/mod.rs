@@ -148,6 +148,25 @@ impl<'a> Scan<'a> {
     }
 }
 
+/// A field as it is written.
+#[derive(Debug, Clone, Copy)]
+pub struct UnreadField<'a> {
+    key: &'a str,
+    raw: &'a str,
+}
+
+impl<'a> UnreadField<'a> {
+    /// Whether that is its name.
+    pub fn is(&self, name: &str) -> bool {
+        token::is_key(self.key, name)
+    }
+
+    /// Its value.
+    pub fn value(&self) -> FieldValue<'a> {
+        value::read(self.raw)
+    }
+}
+
 fn trim_cr(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
@@ -156,6 +175,11 @@ impl<'a> Line<'a> {
     /// The line as it was written, without spaces around it and without its newline.
     pub fn raw(&self) -> &'a [u8] {
         self.raw
+    }
+
+    /// Measurement and tags as they are written: lines that agree in it are of one series.
+    pub fn head(&self) -> &'a [u8] {
+        &self.raw[..self.parts.tags_end]
     }
 
     /// The number of the line's first row in the body, from 1.
@@ -186,6 +210,11 @@ impl<'a> Line<'a> {
     pub fn fields(&self) -> impl Iterator<Item = (Cow<'a, str>, FieldValue<'a>)> + use<'a> {
         self.raw_fields()
             .map(|(key, raw)| (token::unescape(key, token::TAG), value::read(raw)))
+    }
+
+    /// The fields in the order in which they were written, each read only where somebody asks.
+    pub fn unread_fields(&self) -> impl Iterator<Item = UnreadField<'a>> + use<'a> {
+        self.raw_fields().map(|(key, raw)| UnreadField { key, raw })
     }
 
     /// The value of a field; of one that was written twice the last, as a store keeps it.

@@ -227,8 +227,13 @@ impl<'a> Iterator for RawFields<'a> {
         let bytes = self.rest.as_bytes();
         let equals = end_of_escaped(bytes, 0, b'=');
         let from = (equals + 1).min(bytes.len());
-        // The line was checked when it was scanned.
-        let end = check(bytes, from).unwrap_or(bytes.len());
+        // The line was checked when it was scanned: what is no text goes to the next comma.
+        let end = if bytes.get(from) == Some(&b'"') {
+            text(bytes, from).unwrap_or(bytes.len())
+        } else {
+            let comma = bytes[from..].iter().position(|b| *b == b',');
+            comma.map_or(bytes.len(), |at| from + at)
+        };
         let field = (&self.rest[..equals], &self.rest[from..end]);
         self.rest = self.rest.get(end + 1..).unwrap_or_default();
         Some(field)

@@ -55,9 +55,9 @@ pub struct Plan {
     /// By name.
     templates: Vec<TemplatePlan>,
     /// The templates of each measurement, those of `any` among them.
-    by_measurement: BTreeMap<String, Vec<usize>>,
+    by_measurement: BTreeMap<String, Vec<u32>>,
     /// The templates of `any` measurement.
-    of_any: Vec<usize>,
+    of_any: Vec<u32>,
     host_down_after: Span,
     partitions: u32,
     inventory: Vec<String>,
@@ -161,10 +161,18 @@ impl Plan {
         self.host_down_after
     }
 
-    /// The templates that may apply to points of a measurement, by name.
-    pub(crate) fn candidates(&self, measurement: &str) -> impl Iterator<Item = &TemplatePlan> {
+    /// The templates that may apply to points of a measurement, by name, each with its place.
+    pub(crate) fn candidates(
+        &self,
+        measurement: &str,
+    ) -> impl Iterator<Item = (u32, &TemplatePlan)> {
         let indexes = self.by_measurement.get(measurement).unwrap_or(&self.of_any);
-        indexes.iter().map(|n| &self.templates[*n])
+        indexes.iter().map(|n| (*n, self.at(*n)))
+    }
+
+    /// The template in a place.
+    pub(crate) fn at(&self, place: u32) -> &TemplatePlan {
+        &self.templates[place as usize]
     }
 
     /// The names of the templates, in their order.
@@ -181,9 +189,9 @@ impl Plan {
     }
 }
 
-fn index(templates: &[TemplatePlan]) -> (BTreeMap<String, Vec<usize>>, Vec<usize>) {
-    let all = || templates.iter().enumerate();
-    let of_any: Vec<usize> = all()
+fn index(templates: &[TemplatePlan]) -> (BTreeMap<String, Vec<u32>>, Vec<u32>) {
+    let all = || (0_u32..).zip(templates);
+    let of_any: Vec<u32> = all()
         .filter(|(_, t)| t.measurement().is_none())
         .map(|(n, _)| n)
         .collect();

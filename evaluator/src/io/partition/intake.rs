@@ -91,6 +91,10 @@ fn names_unknown_bundle(batch: &Batch, book: &PlanBook, tenant: &TenantId) -> bo
         .filter(|record| record.value.is_none())
         .any(|record| match payload(&record) {
             Payload::BundleMark { revision, hash } => plans.get(revision, hash).is_none(),
-            Payload::Lines(_) | Payload::Tick | Payload::Derived { .. } | Payload::Unknown => false,
+            Payload::Lines(_)
+            | Payload::Read(_)
+            | Payload::Tick
+            | Payload::Derived { .. }
+            | Payload::Unknown => false,
         })
 }

@@ -1,14 +1,11 @@
-//! Whatever was saved, whenever: a restart gives the same events, byte for byte.
+//! Random logs of one partition, and the rules that judge them.
 
-mod core_support;
-
-use core_support::{START, bundle, s, tenant};
-use evaluator::core::{Action, Input, Partition, Payload, Plan, Plans, decode_part_offset, step};
+use super::core_support::{START, bundle, s, tenant};
+use evaluator::core::{Action, Input, Partition, Payload, Plan, Plans, step};
 use model::Span;
 use proptest::prelude::*;
-use proptest::strategy::ValueTree;
 use schemas::catalogue::Bundle;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const RULES: &str = r#"
 template: cpu
@@ -114,23 +111,23 @@ const EDIT: &str = "---\noverride: tight\ntemplate: cpu\nfor: {where: {service: 
 
 /// A record of a log.
 #[derive(Debug, Clone)]
-enum Record {
+pub(super) enum Record {
     Lines(String),
     Tick,
     Mark(u64),
 }
 
 /// Arrival in seconds, and the record.
-type Log = Vec<(i64, Record)>;
+pub(super) type Log = Vec<(i64, Record)>;
 
 /// The plans of three revisions, with the hashes that their marks name.
-struct Bundles {
-    plans: Plans,
+pub(super) struct Bundles {
+    pub(super) plans: Plans,
     hashes: BTreeMap<u64, String>,
 }
 
 impl Bundles {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (fewer, _) = RULES.rsplit_once("---\n").unwrap();
         let edited = format!("{RULES}{EDIT}");
         let mut bundles = Self {
@@ -148,7 +145,7 @@ impl Bundles {
         bundles
     }
 
-    fn feed(&self, partition: &mut Partition, offset: usize, log: &Log) -> Vec<Action> {
+    pub(super) fn feed(&self, partition: &mut Partition, offset: usize, log: &Log) -> Vec<Action> {
         let (arrival, record) = &log[offset];
         let payload = match record {
             Record::Lines(lines) => Payload::Lines(lines.as_bytes()),
@@ -170,7 +167,7 @@ impl Bundles {
             .collect()
     }
 
-    fn all_events(&self, log: &Log) -> Vec<Vec<Action>> {
+    pub(super) fn all_events(&self, log: &Log) -> Vec<Vec<Action>> {
         let mut partition = Partition::new(tenant(), 3);
         (0..log.len())
             .map(|offset| self.feed(&mut partition, offset, log))
@@ -178,137 +175,11 @@ impl Bundles {
     }
 }
 
-/// What a state topic keeps: per key the record with the highest offset.
-#[derive(Debug, Clone, Default)]
-struct Saved {
-    parts: BTreeMap<Vec<u8>, Vec<u8>>,
-    checkpoint: Option<Vec<u8>>,
-}
-
-impl Saved {
-    fn put(&mut self, (key, bytes): (Vec<u8>, Option<Vec<u8>>)) {
-        match bytes {
-            None => drop(self.parts.remove(&key)),
-            Some(bytes) => {
-                let offset = decode_part_offset(&bytes).unwrap();
-                let known = self
-                    .parts
-                    .get(&key)
-                    .map(|known| decode_part_offset(known).unwrap());
-                if known.is_none_or(|known| known <= offset) {
-                    self.parts.insert(key, bytes);
-                }
-            }
-        }
-    }
-
-    fn restore(&self, plans: &Plans, part_bytes: usize) -> Partition {
-        let parts = self
-            .parts
-            .iter()
-            .map(|(key, bytes)| (key.as_slice(), bytes.as_slice()));
-        Partition::restore(tenant(), 3, self.checkpoint.as_deref(), parts, plans)
-            .unwrap()
-            .with_part_bytes(part_bytes)
-    }
-}
-
-/// When a writer saves: so many steps after the last time, how many bytes, how much of it becomes
-/// durable, and whether it dies then.
-#[derive(Debug, Clone)]
-struct Save {
-    steps: usize,
-    bytes: usize,
-    durable: usize,
-    dies: bool,
-}
-
-/// One owner after another over one log.
-struct Owner<'a> {
-    bundles: &'a Bundles,
-    part_bytes: usize,
-    saved: Saved,
-    partition: Partition,
-    /// Keys that this owner wrote.
-    own: BTreeSet<Vec<u8>>,
-}
-
-impl Owner<'_> {
-    /// Saves as much as `save` says. Whether the owner goes on.
-    fn save(&mut self, save: &Save) -> bool {
-        let parts = self.partition.take_dirty(save.bytes);
-        let whole = save.durable >= parts.len();
-        for part in parts.into_iter().take(save.durable) {
-            self.own.insert(part.0.clone());
-            self.saved.put(part);
-        }
-        if whole {
-            self.saved.checkpoint = Some(self.partition.checkpoint());
-            if self.partition.is_whole() {
-                // All that earlier owners wrote can go.
-                self.saved.parts.retain(|key, _| self.own.contains(key));
-            }
-        }
-        whole && !save.dies
-    }
-
-    fn die(&mut self) -> usize {
-        self.partition = self.saved.restore(&self.bundles.plans, self.part_bytes);
-        self.own.clear();
-        usize::try_from(self.partition.next_offset()).unwrap()
-    }
-}
-
-/// Runs the log with saves and deaths, and holds every step's events against those of an
-/// undisturbed run.
-fn check(
-    bundles: &Bundles,
-    log: &Log,
-    saves: &[Save],
-    part_bytes: usize,
-) -> Result<(), TestCaseError> {
-    let expected = bundles.all_events(log);
-    let mut owner = Owner {
-        bundles,
-        part_bytes,
-        saved: Saved::default(),
-        partition: Partition::new(tenant(), 3).with_part_bytes(part_bytes),
-        own: BTreeSet::new(),
-    };
-    let mut saves = saves.iter().peekable();
-    let mut steps = 0;
-    let (mut offset, mut seen) = (0, 0);
-    while offset < log.len() {
-        let events = bundles.feed(&mut owner.partition, offset, log);
-        if offset < seen {
-            // A repeat gives some of the same events: what a part has seen is skipped.
-            for event in &events {
-                prop_assert!(
-                    expected[offset].contains(event),
-                    "offset {offset}: {event:?}"
-                );
-            }
-        } else {
-            prop_assert_eq!(&events, &expected[offset], "offset {}", offset);
-        }
-        offset += 1;
-        seen = seen.max(offset);
-        steps += 1;
-        while let Some(save) = saves.next_if(|save| save.steps <= steps) {
-            steps = 0;
-            if !owner.save(save) {
-                offset = owner.die();
-            }
-        }
-    }
-    Ok(())
-}
-
 fn line() -> impl Strategy<Value = (u8, u8, i64, i64, bool)> {
     (0..3_u8, 0..5_u8, 0..100_i64, -25..3_i64, any::<bool>())
 }
 
-fn log() -> impl Strategy<Value = Log> {
+pub(super) fn log() -> impl Strategy<Value = Log> {
     let record = prop_oneof![
         8 => prop::collection::vec(line(), 1..6).prop_map(Some),
         2 => Just(None),
@@ -362,60 +233,6 @@ fn text(&(host, series, value, shift, shop): &(u8, u8, i64, i64, bool), at: i64)
     }
 }
 
-fn saves() -> impl Strategy<Value = Vec<Save>> {
-    let durable = prop_oneof![3 => Just(usize::MAX), 2 => 0..6_usize];
-    let save = (
-        1..60_usize,
-        prop_oneof![Just(1_usize), Just(700), Just(usize::MAX)],
-        durable,
-        any::<bool>(),
-    )
-        .prop_map(|(steps, bytes, durable, dies)| Save {
-            steps,
-            bytes,
-            durable,
-            dies,
-        });
-    prop::collection::vec(save, 1..25)
-}
-
 thread_local! {
-    static BUNDLES: Bundles = Bundles::new();
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 20, ..ProptestConfig::default() })]
-
-    #[test]
-    fn a_restart_from_any_saved_state_gives_the_same_events(
-        log in log(),
-        saves in saves(),
-        part_bytes in prop_oneof![Just(256 * 1024_usize), Just(400)],
-    ) {
-        BUNDLES.with(|bundles| check(bundles, &log, &saves, part_bytes))?;
-    }
-}
-
-#[test]
-fn the_logs_of_these_tests_have_events_of_every_kind() {
-    let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let bundles = Bundles::new();
-    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    for _ in 0..40 {
-        let log = log().new_tree(&mut runner).unwrap().current();
-        for action in bundles.all_events(&log).into_iter().flatten() {
-            let Action::Emit(event) = action else {
-                continue;
-            };
-            *kinds.entry(event.kind.as_str()).or_default() += 1;
-        }
-    }
-    for kind in [
-        "firing", "reopened", "raised", "lowered", "resolved", "expired",
-    ] {
-        assert!(
-            kinds.get(kind).is_some_and(|n| *n >= 5),
-            "{kind}: {kinds:?}"
-        );
-    }
+    pub(super) static BUNDLES: Bundles = Bundles::new();
 }
