@@ -32,7 +32,7 @@ async fn produce(
     sent.map(|_| ()).map_err(|(error, _)| error)
 }
 
-fn code(error: KafkaError) -> RDKafkaErrorCode {
+fn code(error: &KafkaError) -> RDKafkaErrorCode {
     error.rdkafka_error_code().expect("a code of librdkafka")
 }
 
@@ -61,11 +61,10 @@ fn is_refused(world: &World, login: &Login, topic: &str) {
     while begun.elapsed() < SOON {
         match consumer.poll(Duration::from_millis(200)) {
             // The group that the library wants of every consumer is refused as well, and first.
-            Some(Err(error)) => {
-                if code(error) == RDKafkaErrorCode::TopicAuthorizationFailed {
-                    return;
-                }
+            Some(Err(error)) if code(&error) == RDKafkaErrorCode::TopicAuthorizationFailed => {
+                return;
             }
+            Some(Err(_)) => {}
             Some(Ok(message)) => panic!("it read {:?}", rdkafka::Message::payload(&message)),
             None => {}
         }
@@ -190,7 +189,7 @@ async fn a_tenant_writes_its_own_topic_within_its_quota_and_nothing_else() {
         .expect("its own topic");
     for topic in ["metrics.other", "bongsu.catalog", "bongsu.alerts", "fresh"] {
         let refused = produce(&world, &acme, topic, 10).await.expect_err(topic);
-        let refused = code(refused);
+        let refused = code(&refused);
         let known = [
             RDKafkaErrorCode::TopicAuthorizationFailed,
             RDKafkaErrorCode::UnknownTopic,
@@ -276,7 +275,7 @@ async fn secrets_rotate_a_tenant_is_suspended_and_what_is_removed_leaves_nothing
         .unwrap();
     answers(&third, StatusCode::UNAUTHORIZED).await;
     let stopped = produce(&world, &third, "metrics.acme", 10).await;
-    let stopped = code(stopped.expect_err("it is suspended"));
+    let stopped = code(&stopped.expect_err("it is suspended"));
     assert_eq!(stopped, RDKafkaErrorCode::TopicAuthorizationFailed);
     world
         .run("operator", &["tenant", "resume", "acme"])
