@@ -1,7 +1,6 @@
 //! The command line: what can be asked for, and nothing that does it.
 
 mod data;
-mod notify;
 mod integration;
 mod notify;
 mod oncall;
@@ -10,7 +9,6 @@ mod template;
 mod tenant;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
-pub use notify::{Notify, Tongue};
 pub use integration::Integration;
 pub use notify::{Notify, Tongue};
 pub use oncall::Oncall;

@@ -86,6 +86,7 @@ fn as_json(entry: &Entry) -> Value {
         Entry::EscalationPolicy(value) => serde_json::to_value(value),
         Entry::Schedule(value) => serde_json::to_value(value),
         Entry::Team(value) => serde_json::to_value(value),
+        Entry::Integration(value) => serde_json::to_value(value),
     };
     value.expect("what was read can be written")
 }

@@ -14,7 +14,6 @@
 // whoever runs it.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
-pub mod aligo;
 pub mod alertmanager;
 pub mod aligo;
 pub mod bongsu;

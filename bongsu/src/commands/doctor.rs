@@ -11,12 +11,13 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use crate::rights::Service;
 use crate::settings::Settings;
+use catalog::internal_topics;
 use jiff::SignedDuration;
 use model::{ShardId, TopicName};
 use oncall::uncovered;
 use runtime::{Clock, Secret};
 use schemas::catalogue::{Catalogue, Shard, check_catalogue};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use stream::Clusters;
 
 /// How far ahead the duty is looked at.

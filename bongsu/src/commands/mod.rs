@@ -6,7 +6,6 @@ mod config;
 mod dlq;
 mod doctor;
 mod incident;
-mod notify;
 mod integration;
 mod notify;
 mod oncall;

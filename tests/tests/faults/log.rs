@@ -13,6 +13,7 @@ use super::{dice, figure, scale, turn};
 const PROXIED: Plan = Plan {
     nodes: 1,
     proxied: true,
+    secured: false,
     settings: "",
 };
 
