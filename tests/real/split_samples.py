@@ -32,6 +32,7 @@ def main():
             continue
         # Paths of the run's own folder, ports and tags that this machine alone has.
         line = re.sub(r"/tmp/tmp\.[A-Za-z0-9]+", "/var/log/app", line)
+        line = re.sub(r"/[^ ,\"]*/debian-samples(?=/)", "", line)
         for port, name in ports.items():
             line = re.sub(rf"(?<=[:=]){port}(?![0-9])", name, line)
         name = next((name for pattern, name in INPUT_OF if re.match(pattern, measurement)), measurement)
