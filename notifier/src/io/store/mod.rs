@@ -20,7 +20,7 @@ pub use read::Counts;
 use crate::config::Database;
 use runtime::Secret;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::{AnyPool, Executor};
+use sqlx::{AnyPool, Connection as _, Executor};
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -230,6 +230,12 @@ fn sqlite_pool(connections: u32) -> AnyPoolOptions {
     AnyPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A full disk makes SQLite roll back by itself. The library does not notice and believes the connection in a
+        // transaction from then on, in which no other can begin: it is closed instead of handed out.
+        .before_acquire(|connection, _| {
+            let usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(usable) })
+        })
         .after_connect(|connection, _| {
             Box::pin(async move {
                 for pragma in [
@@ -257,4 +263,28 @@ fn percent_encoded(path: &Path) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn after_sqlite_rolled_back_by_itself_the_next_transaction_begins() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::sqlite(&folder.path().join("incidents.db"))
+            .await
+            .unwrap();
+        let mut tx = store.begin().await.unwrap();
+        // What SQLite does when the disk is full.
+        sqlx::raw_sql("ROLLBACK")
+            .execute(&mut *tx.inner)
+            .await
+            .unwrap();
+        assert!(
+            tx.commit().await.is_err(),
+            "nothing is there to be committed"
+        );
+        store.begin().await.unwrap().commit().await.unwrap();
+    }
 }
