@@ -304,7 +304,8 @@ impl Quiet<'_> {
             SilenceKind::Silence => "silenced",
             SilenceKind::Maintenance => "maintenance",
         };
-        let wait: Span = self.until.since(now);
+        // Nobody reads milliseconds; a part of a second counts as a whole one.
+        let wait = Span::from_secs((self.until.since(now).as_millis() + 999) / 1000);
         let SilenceSpec {
             author, comment, ..
         } = spec;
