@@ -184,6 +184,11 @@ impl Agent {
                     self.shared.promised().extend(account::of_lines(lines));
                     self.waiting.pop_front();
                 }
+                // A tenant that was declared a moment ago is known within seconds.
+                Ok(answer) if answer.status() == 401 && self.shared.promised().is_empty() => {
+                    tokio::time::sleep(PAUSE).await;
+                    return;
+                }
                 Ok(answer) if answer.status().is_client_error() && answer.status() != 429 => {
                     panic!("a router refuses good lines: {}\n{lines}", answer.status())
                 }
