@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tests::process::Process;
 use tests::workdir::Workdir;
-use tests::{ports, web};
+use tests::{ports, wait, web};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -142,12 +142,12 @@ async fn the_image_is_small_and_runs_without_rights_on_a_root_that_cannot_be_wri
         })
         .await;
     // It prints what an agent needs.
-    let told = std::fs::read_to_string(container.log()).expect("its log");
-    let token = told
-        .split("token = \"")
-        .nth(1)
-        .and_then(|rest| rest.split('"').next());
-    let token = token.unwrap_or_else(|| panic!("no token in {told}"));
+    let token = wait::until(Duration::from_secs(10), async || {
+        let told = std::fs::read_to_string(container.log())?;
+        let token = told.split("token = \"").nth(1);
+        Ok(token.and_then(|rest| Some(rest.split_once('"')?.0.to_owned())))
+    });
+    let token = token.await.expect("it prints a token");
     let write = client.post(format!("http://{router}/api/v2/write"));
     let write = write.header("authorization", format!("Token {token}"));
     let answer = write.body("cpu,host=web-1 usage=1").send().await;
