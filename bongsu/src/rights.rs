@@ -115,6 +115,11 @@ impl Service {
                 );
                 let why = "keep what waits for a shard that is gone";
                 add(handoff(), &[Read, Write, Create], why);
+                add(
+                    group("bongsu-consumer-handoff"),
+                    &[Read],
+                    "share what waits when the shard is back",
+                );
             }
             Self::Evaluator => {
                 add(

@@ -72,7 +72,7 @@ async fn begin_one(
             Err(error) => Err(error),
         };
         match begun {
-            Err(error) if error.verdict() == Verdict::Transient => {
+            Err(error) if may_pass(&error) => {
                 tracing::warn!(source = %beginning.source, %error, "cannot be read yet");
             }
             end => return end,
@@ -80,6 +80,12 @@ async fn begin_one(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Whether waiting helps. A partition that was assigned is there: a broker that knows nothing of its topic has not heard of it yet. One that
+/// was deleted is taken back, and waiting ends with that.
+fn may_pass(error: &StreamError) -> bool {
+    error.verdict() == Verdict::Transient || matches!(error, StreamError::UnknownTopic { .. })
 }
 
 async fn begin_at(
@@ -144,4 +150,17 @@ pub(crate) async fn measure(
     futures_util::stream::iter(parts)
         .for_each_concurrent(AT_ONCE, each)
         .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_that_a_broker_has_not_heard_of_yet_is_waited_for() {
+        let topic = model::TopicName::deadletter();
+        assert!(may_pass(&StreamError::UnknownTopic { topic }));
+        let reason = "no".to_owned();
+        assert!(!may_pass(&StreamError::Unusable { reason }));
+    }
 }
