@@ -73,7 +73,9 @@ impl Service {
 
     /// Everything that it needs.
     pub(crate) fn rights(self) -> Vec<Right> {
-        use Operation::{Alter, AlterConfigs, Create, Delete, Describe, Read, Write};
+        use Operation::{
+            Alter, AlterConfigs, Create, Delete, Describe, DescribeConfigs, Read, Write,
+        };
         let mut rights = Vec::new();
         let mut add = |resource: Resource, operations: &[Operation], why| {
             rights.extend(operations.iter().map(|operation| Right {
@@ -103,6 +105,8 @@ impl Service {
             Self::Router => add(tenants(), &[Write], "append what agents send"),
             Self::Consumer => {
                 add(tenants(), &[Read], "read points");
+                let why = "know how long its records are kept";
+                add(tenants(), &[DescribeConfigs], why);
                 add(
                     group("bongsu-consumer"),
                     &[Read],
@@ -163,6 +167,9 @@ impl Service {
                     &[Create, Delete, Read, Write],
                     "make and remove tenants; `tap`, `dlq replay`",
                 );
+                for topics in [own_topics(), tenants()] {
+                    add(topics, &[DescribeConfigs], "judge the settings of topics");
+                }
                 add(own_groups(), &[Describe], "say how far services are");
                 // Kafka lets who may alter also describe.
                 let why = "users, access rules and quotas of tenants";
