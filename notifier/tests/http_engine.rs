@@ -7,16 +7,17 @@ use model::{
     TopicName,
 };
 use notifier::app::{Running, start_with};
-use notifier::config::{self, Config, Database};
+use notifier::config::{self, Config};
 use notifier::core::{ChannelKind, Directory, Language, Person, Policy, Step};
 use notifier::io::channel::Channels;
 use runtime::{Clock, Context, Shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use stream::{Embedded, NewRecord, TopicPartition, TopicSpec};
+use stream::{NewRecord, TopicPartition};
 use support::sample;
 use support::server::{Reply, Server};
+use support::service::Ground;
 
 /// A notifier with the inbox for chat and a SENS for text messages, and one firing P1.
 struct World {
@@ -105,29 +106,11 @@ fn event() -> AlertEvent {
 
 impl World {
     async fn new(sens: &Server) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let secret = folder.path().join("secret");
+        let ground = Ground::new().await;
+        let secret = ground.folder.path().join("secret");
         std::fs::write(&secret, "secret").unwrap();
-        let clock = Clock::manual(sample::NOW.as_nanos());
-        let log = Embedded::open(&folder.path().join("log.redb"), clock.clone())
-            .await
-            .unwrap()
-            .into_stream();
-        let spec = TopicSpec {
-            name: TopicName::alerts(),
-            partitions: 1,
-            retention: None,
-            compacted: false,
-            replicas: 1,
-        };
-        log.ensure_topic(&spec).await.unwrap();
-        let mut config = Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
+        let config = Config {
             inbox: true,
-            database: Database {
-                sqlite: folder.path().join("incidents.db"),
-                ..Database::default()
-            },
             sens: Some(config::Sens {
                 service_id: "service".to_owned(),
                 access_key_file: secret.clone(),
@@ -136,9 +119,9 @@ impl World {
                 lms: config::Lms::Auto,
                 api_url: sens.url.clone(),
             }),
-            ..Config::default()
+            ..ground.config()
         };
-        config.engine.poll = Span::from_millis(20);
+        let Ground { folder, clock, log } = ground;
         let shutdown = Shutdown::new();
         let ctx = Context {
             clock: clock.clone(),

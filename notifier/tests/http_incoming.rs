@@ -2,9 +2,9 @@
 
 mod support;
 
-use model::{Span, TenantId, TopicName};
+use model::{Span, TenantId};
 use notifier::app::{Running, start_with};
-use notifier::config::{Config, Database};
+use notifier::config::Config;
 use notifier::core::Directory;
 use notifier::io::channel::Channels;
 use notifier::io::directory::{Integrations, People};
@@ -15,8 +15,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
-use stream::{Embedded, TopicSpec};
-use support::sample;
+use support::service::Ground;
 
 struct Desk(Arc<Directory>, Arc<Integrations>);
 
@@ -56,32 +55,14 @@ impl World {
     /// A notifier that asks for a token when `closed`.
     async fn new(closed: bool) -> Self {
         runtime::tls::install_provider();
-        let folder = tempfile::tempdir().unwrap();
-        let token = folder.path().join("token");
+        let ground = Ground::new().await;
+        let token = ground.folder.path().join("token");
         std::fs::write(&token, "a-token-of-the-api").unwrap();
-        let clock = Clock::manual(sample::NOW.as_nanos());
-        let log = Embedded::open(&folder.path().join("log.redb"), clock.clone())
-            .await
-            .unwrap()
-            .into_stream();
-        let spec = TopicSpec {
-            name: TopicName::alerts(),
-            partitions: 1,
-            retention: None,
-            compacted: false,
-            replicas: 1,
-        };
-        log.ensure_topic(&spec).await.unwrap();
-        let mut config = Config {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            database: Database {
-                sqlite: folder.path().join("incidents.db"),
-                ..Database::default()
-            },
+        let config = Config {
             api_token_file: closed.then_some(token),
-            ..Config::default()
+            ..ground.config()
         };
-        config.engine.poll = Span::from_millis(20);
+        let Ground { folder, clock, log } = ground;
         let ctx = Context {
             clock: clock.clone(),
             ..Context::new(Shutdown::new())

@@ -1,15 +1,14 @@
 //! `bongsu incident`: see, acknowledge and close incidents through the notifier's API.
 
+use super::api::{Api, text, unreachable, whole_id};
 use super::settings;
 use crate::cli::{Global, Incident as Command, Output};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::print::{self, Table};
-use crate::settings::Settings;
-use runtime::Secret;
 use serde_json::{Value, json};
 
 /// How many incidents a page of the API holds at most.
-const PAGE: usize = 500;
+const PAGE: &str = "500";
 
 pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     let api = Api::find(global, &settings(global)?).await?;
@@ -22,9 +21,9 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         } => {
             let wanted = wanted(&state, tenant, priority, text);
             if global.output == Output::Csv {
-                return api.csv(&wanted).await;
+                return csv(&api, &wanted).await;
             }
-            list(global, api.list(&wanted).await?);
+            list(global, listed(&api, &wanted).await?);
             Ok(())
         }
         Command::Times {
@@ -40,35 +39,35 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         }
         Command::Assign { id, to, by } => {
             let body = json!({"by": by, "via": "cli", "to": to});
-            api.act(global, &id, "assign", &body, "assigned").await
+            act(global, &api, &id, "assign", &body, "assigned").await
         }
         Command::Comment { id, text, by } => {
             let body = json!({"by": by, "via": "cli", "text": text});
-            api.act(global, &id, "comment", &body, "commented").await
+            act(global, &api, &id, "comment", &body, "commented").await
         }
         Command::Snooze { id, span, by } => {
             let body = json!({"by": by, "via": "cli", "for": span});
-            api.act(global, &id, "snooze", &body, "snoozed").await
+            act(global, &api, &id, "snooze", &body, "snoozed").await
         }
         Command::Merge { id, into, by } => {
-            let into = api.whole_id(&into).await?;
+            let into = whole(&api, &into).await?;
             let body = json!({"by": by, "via": "cli", "into": into});
-            api.act(global, &id, "merge", &body, "merged").await
+            act(global, &api, &id, "merge", &body, "merged").await
         }
         Command::Priority { id, priority, by } => {
             let body = json!({"by": by, "via": "cli", "priority": priority});
-            api.act(global, &id, "priority", &body, "judged anew").await
+            act(global, &api, &id, "priority", &body, "judged anew").await
         }
         Command::Show { id } => {
             let incident = api
-                .get(&format!("incidents/{}", api.whole_id(&id).await?))
+                .get(&format!("incidents/{}", whole(&api, &id).await?))
                 .await?;
             show(global, &incident);
             Ok(())
         }
         Command::Ack { id, by } => {
             let body = json!({"by": by, "via": "cli"});
-            api.act(global, &id, "ack", &body, "acknowledged").await
+            act(global, &api, &id, "ack", &body, "acknowledged").await
         }
         Command::Close {
             id,
@@ -76,7 +75,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             until_resolved,
         } => {
             let body = json!({"by": by, "via": "cli", "until_resolved": until_resolved});
-            api.act(global, &id, "close", &body, "closed").await
+            act(global, &api, &id, "close", &body, "closed").await
         }
     }
 }
@@ -99,7 +98,7 @@ fn wanted(
 }
 
 fn times(global: &Global, answer: &Value) {
-    let mut table = Table::new(&[
+    let columns = [
         "tenant",
         "priority",
         "opened",
@@ -109,23 +108,10 @@ fn times(global: &Global, answer: &Value) {
         "resolved",
         "mttr_seconds",
         "ttr_p90_seconds",
-    ]);
+    ];
+    let mut table = Table::new(&columns);
     for row in answer.as_array().into_iter().flatten() {
-        table.row(
-            [
-                "tenant",
-                "priority",
-                "opened",
-                "acknowledged",
-                "mtta_seconds",
-                "tta_p90_seconds",
-                "resolved",
-                "mttr_seconds",
-                "ttr_p90_seconds",
-            ]
-            .map(|name| row[name].clone())
-            .to_vec(),
-        );
+        table.row(columns.map(|name| row[name].clone()).to_vec());
     }
     print::table(&table, global.output);
 }
@@ -230,183 +216,64 @@ fn acted(global: &Global, answer: &Value, word: &str) {
     });
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_default()
+/// Does something to an incident, and says what came of it.
+async fn act(
+    global: &Global,
+    api: &Api,
+    id: &str,
+    what: &str,
+    body: &Value,
+    word: &str,
+) -> Outcome {
+    let path = format!("incidents/{}/{what}", whole(api, id).await?);
+    acted(global, &api.post(&path, body).await?, word);
+    Ok(())
 }
 
-fn unreachable(error: reqwest::Error) -> Failure {
-    Failure::from_error(Exit::Unreachable, &error)
-        .hint("is the notifier running? name its address with --api URL")
+fn pairs<'a>(wanted: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    wanted.iter().map(|(k, v)| (*k, v.as_str())).collect()
 }
 
-/// The notifier's API.
-pub(super) struct Api {
-    base: String,
-    token: Option<Secret>,
-    http: reqwest::Client,
+/// Prints the incidents as CSV, part by part.
+async fn csv(api: &Api, wanted: &[(&'static str, String)]) -> Outcome {
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = pairs(wanted);
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let answer = api.pages("incidents.csv", &query).await?;
+        let next = answer.headers().get("x-next-cursor").cloned();
+        let part = answer.text().await.map_err(unreachable)?;
+        // Only the first part brings the headings.
+        let headings = part.find('\n').filter(|_| cursor.is_some());
+        print::text(&part[headings.map_or(0, |end| end + 1)..]);
+        cursor = next.and_then(|next| next.to_str().ok().map(str::to_owned));
+        if cursor.is_none() {
+            return Ok(());
+        }
+    }
 }
 
-impl Api {
-    /// The API that was named, else that of a running `up`, else that of the configuration.
-    pub(super) async fn find(global: &Global, settings: &Settings) -> Outcome<Self> {
-        let base = match &global.api {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => match super::access::running_process(settings).await? {
-                Some((running, _)) => running.console,
-                None => format!("http://{}", settings.notifier.listen),
-            },
-        };
-        let file = global
-            .api_token_file
-            .as_ref()
-            .or(settings.notifier.api_token_file.as_ref());
-        let token = file
-            .map(|path| Secret::from_file(path))
-            .transpose()
-            .map_err(|error| Failure::from_error(Exit::Auth, &error))?;
-        let http = crate::demo::client().map_err(|error| Failure::new(Exit::Failed, error))?;
-        Ok(Self { base, token, http })
-    }
-
-    async fn get(&self, path: &str) -> Outcome<Value> {
-        self.ask(self.http.get(format!("{}/api/v1/{path}", self.base)))
-            .await
-    }
-
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Outcome<Value> {
-        self.ask(
-            self.http
-                .post(format!("{}/api/v1/{path}", self.base))
-                .json(body),
-        )
-        .await
-    }
-
-    pub(super) async fn query(&self, path: &str, query: &[(&str, &str)]) -> Outcome<Value> {
-        let url = format!("{}/api/v1/{path}", self.base);
-        self.ask(self.http.get(url).query(query)).await
-    }
-
-    pub(super) async fn delete(&self, path: &str) -> Outcome<Value> {
-        self.ask(self.http.delete(format!("{}/api/v1/{path}", self.base)))
-            .await
-    }
-
-    async fn ask(&self, mut request: reqwest::RequestBuilder) -> Outcome<Value> {
-        if let Some(token) = &self.token {
-            request = request.bearer_auth(token.expose());
-        }
-        let answer = request.send().await.map_err(unreachable)?;
-        if answer.status().is_success() {
-            return answer.json().await.map_err(unreachable);
-        }
-        self.refused(answer).await
-    }
-
-    /// What the API said when it did not do what it was asked.
-    async fn refused<T>(&self, answer: reqwest::Response) -> Outcome<T> {
-        let status = answer.status();
-        let body: Value = answer.json().await.map_err(unreachable)?;
-        let exit = if status.as_u16() == 401 || status.as_u16() == 403 {
-            Exit::Auth
-        } else {
-            Exit::Failed
-        };
-        let detail = body["detail"]
-            .as_str()
-            .or(body["title"].as_str())
-            .unwrap_or("no reason given");
-        Err(Failure::new(
-            exit,
-            format!("the API answered {status}: {detail}"),
-        ))
-    }
-
-    /// Does something to an incident, and says what came of it.
-    async fn act(
-        &self,
-        global: &Global,
-        id: &str,
-        what: &str,
-        body: &Value,
-        word: &str,
-    ) -> Outcome {
-        let path = format!("incidents/{}/{what}", self.whole_id(id).await?);
-        acted(global, &self.post(&path, body).await?, word);
-        Ok(())
-    }
-
-    /// Prints the incidents as CSV, part by part.
-    async fn csv(&self, wanted: &[(&'static str, String)]) -> Outcome {
-        let mut cursor: Option<String> = None;
-        loop {
-            let first = cursor.is_none();
-            let mut query = wanted.to_vec();
-            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let url = format!("{}/api/v1/incidents.csv", self.base);
-            let mut request = self.http.get(url).query(&query);
-            if let Some(token) = &self.token {
-                request = request.bearer_auth(token.expose());
-            }
-            let answer = request.send().await.map_err(unreachable)?;
-            if !answer.status().is_success() {
-                return self.refused(answer).await;
-            }
-            let next = answer.headers().get("x-next-cursor").cloned();
-            let text = answer.text().await.map_err(unreachable)?;
-            // Only the first part brings the headings.
-            let skipped = text.find('\n').filter(|_| !first).map_or(0, |end| end + 1);
-            print::text(&text[skipped..]);
-            cursor = next.and_then(|next| next.to_str().ok().map(str::to_owned));
-            if cursor.is_none() {
-                return Ok(());
-            }
+/// Every wanted incident, page by page.
+async fn listed(api: &Api, wanted: &[(&'static str, String)]) -> Outcome<Vec<Value>> {
+    let mut incidents = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = vec![("limit", PAGE)];
+        query.extend(pairs(wanted));
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let page = api.query("incidents", &query).await?;
+        incidents.extend(page["incidents"].as_array().cloned().unwrap_or_default());
+        cursor = page["next"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            return Ok(incidents);
         }
     }
+}
 
-    /// Every wanted incident, page by page.
-    async fn list(&self, wanted: &[(&'static str, String)]) -> Outcome<Vec<Value>> {
-        let mut incidents = Vec::new();
-        let mut cursor: Option<String> = None;
-        loop {
-            let mut query = vec![("limit", PAGE.to_string())];
-            query.extend_from_slice(wanted);
-            query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
-            let url = format!("{}/api/v1/incidents", self.base);
-            let page = self.ask(self.http.get(url).query(&query)).await?;
-            incidents.extend(page["incidents"].as_array().cloned().unwrap_or_default());
-            cursor = page["next"].as_str().map(str::to_owned);
-            if cursor.is_none() {
-                return Ok(incidents);
-            }
-        }
+/// The id that begins so. A whole one is taken as it is.
+async fn whole(api: &Api, beginning: &str) -> Outcome<String> {
+    if beginning.len() == 32 {
+        return Ok(beginning.to_owned());
     }
-
-    /// The id that begins so; people copy the short form of the table.
-    async fn whole_id(&self, beginning: &str) -> Outcome<String> {
-        if beginning.len() == 32 {
-            return Ok(beginning.to_owned());
-        }
-        let incidents = self.list(&[]).await?;
-        let matching: Vec<&str> = incidents
-            .iter()
-            .map(|incident| text(incident, "id"))
-            .filter(|id| !beginning.is_empty() && id.starts_with(beginning))
-            .collect();
-        match matching[..] {
-            [id] => Ok(id.to_owned()),
-            [] => Err(Failure::new(
-                Exit::Failed,
-                format!("no incident begins with `{beginning}`"),
-            )
-            .hint("`bongsu incident list --state all` shows every id")),
-            _ => Err(Failure::new(
-                Exit::Usage,
-                format!(
-                    "{} incidents begin with `{beginning}`: give more of the id",
-                    matching.len()
-                ),
-            )),
-        }
-    }
+    whole_id("incident", &listed(api, &[]).await?, beginning)
 }

@@ -1,6 +1,7 @@
 //! One file a command, and the way from the command line to it.
 
 mod access;
+mod api;
 mod apply;
 mod config;
 mod dlq;

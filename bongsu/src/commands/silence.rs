@@ -1,9 +1,9 @@
 //! `bongsu silence`: make, preview, list and end silences and maintenance windows through the notifier's API.
 
-use super::incident::Api;
+use super::api::{Api, text, whole_id};
 use super::settings;
 use crate::cli::{AddSilence, Global, Output, Silence as Command};
-use crate::failure::{Exit, Failure, Outcome};
+use crate::failure::Outcome;
 use crate::print::{self, Table};
 use serde_json::{Value, json};
 
@@ -22,8 +22,9 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             Ok(())
         }
         Command::Expire { ids } => {
+            let all = read(&api, "all", None).await?;
             for id in &ids {
-                let id = whole_id(&api, id).await?;
+                let id = whole_id("silence", &all, id)?;
                 let answer = api.delete(&format!("silences/{id}")).await?;
                 if global.output == Output::Table {
                     print::message(&format!("ended: {id}"));
@@ -146,32 +147,4 @@ fn list(global: &Global, silences: Vec<Value>) {
     if table.is_empty() {
         print::message("no such silences");
     }
-}
-
-/// The id that begins so; people copy the short form of the table.
-async fn whole_id(api: &Api, beginning: &str) -> Outcome<String> {
-    let all = read(api, "all", None).await?;
-    let ids = all.iter().map(|silence| text(silence, "id"));
-    let matching: Vec<&str> = ids
-        .filter(|id| !beginning.is_empty() && id.starts_with(beginning))
-        .collect();
-    match matching[..] {
-        [id] => Ok(id.to_owned()),
-        [] => Err(Failure::new(
-            Exit::Failed,
-            format!("no silence begins with `{beginning}`"),
-        )
-        .hint("`bongsu silence list --state all` shows every id")),
-        _ => Err(Failure::new(
-            Exit::Usage,
-            format!(
-                "{} silences begin with `{beginning}`: give more of the id",
-                matching.len()
-            ),
-        )),
-    }
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
-    value[name].as_str().unwrap_or_default()
 }

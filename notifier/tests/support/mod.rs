@@ -5,4 +5,5 @@
 pub mod desk;
 pub mod sample;
 pub mod server;
+pub mod service;
 pub mod web;
