@@ -8,17 +8,20 @@ use crate::parts::{self, Running};
 use axum::Json;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use catalog::{CatalogError, Change, Published, Request};
-use runtime::{Clock, Context, HttpServer};
+use runtime::{Clock, Context, Declared, Guard, HttpServer, Routes, Rule, Served};
 use schemas::catalogue::{Catalogue, Kind, Record, decode_value, encode_value};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use stream::Stream;
 
 pub(crate) use log::DoorLog;
+
+/// The table of the door's routes.
+pub(crate) fn declared() -> Vec<Declared> {
+    table().table()
+}
 
 /// A declaration or bundle as it stands in the catalogue's topic.
 #[derive(Debug, Serialize, Deserialize)]
@@ -55,12 +58,7 @@ pub(crate) async fn open(stream: &Stream, token: &str, ctx: &Context) -> Outcome
         clock: ctx.clock.clone(),
         token: token.to_owned(),
     };
-    let routes = axum::Router::new()
-        .route("/catalogue", get(read))
-        .route("/publish", post(write))
-        .route("/log", post(ask))
-        .layer(axum::middleware::from_fn_with_state(door.clone(), known))
-        .with_state(door);
+    let routes = routes(door);
     let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
@@ -75,21 +73,29 @@ pub(crate) async fn open(stream: &Stream, token: &str, ctx: &Context) -> Outcome
     Ok(address)
 }
 
-async fn known(State(door): State<Door>, request: HttpRequest, next: Next) -> Response {
-    use subtle::ConstantTimeEq;
-    let wanted = format!("Bearer {}", door.token);
-    let given = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .map(|value| value.as_bytes());
-    if given.is_some_and(|given| bool::from(given.ct_eq(wanted.as_bytes()))) {
-        next.run(request).await
-    } else {
-        (
-            StatusCode::UNAUTHORIZED,
-            "the token of the data folder is wanted\n",
-        )
-            .into_response()
+fn routes(door: Door) -> Served {
+    table().guarded(&door).with_state(door)
+}
+
+/// These routes without what their handlers share.
+fn table() -> Routes<Door> {
+    Routes::new()
+        .get("/catalogue", Rule::DataFolder, read)
+        .post("/publish", Rule::DataFolder, write)
+        .post("/log", Rule::DataFolder, ask)
+}
+
+impl Guard for Door {
+    async fn admit(&self, _: Declared, request: HttpRequest) -> Result<HttpRequest, Response> {
+        use subtle::ConstantTimeEq;
+        let wanted = format!("Bearer {}", self.token);
+        let given = request.headers().get(header::AUTHORIZATION);
+        let given = given.map(axum::http::HeaderValue::as_bytes);
+        if given.is_some_and(|given| bool::from(given.ct_eq(wanted.as_bytes()))) {
+            return Ok(request);
+        }
+        let text = "the token of the data folder is wanted\n";
+        Err((StatusCode::UNAUTHORIZED, text).into_response())
     }
 }
 

@@ -10,6 +10,7 @@ mod narrator;
 mod parts;
 mod print;
 pub mod rights;
+pub mod routes;
 mod settings;
 mod tokens;
 

@@ -6,7 +6,7 @@ use crate::{Config, RunError, StartError};
 use catalog::LiveCatalog;
 use model::TopicName;
 use placement::PlacementMap;
-use runtime::{Condition, Context, HttpServer, OnEnd};
+use runtime::{Condition, Context, HttpServer, OnEnd, Served};
 use schemas::catalogue::Catalogue;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ pub async fn start(
     server.serve(
         "consumer http",
         &ctx.tasks,
-        axum::Router::new(),
+        Served::nothing(),
         ctx.health.clone(),
         ctx.metrics.clone(),
     );

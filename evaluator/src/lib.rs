@@ -13,3 +13,4 @@ pub use app::{GROUP, Running, start};
 pub use config::Config;
 pub use error::{FreshError, StartError};
 pub use io::fresh;
+pub use io::http::table as routes;

@@ -71,7 +71,7 @@ pub async fn start(
     server.serve(
         "router-http",
         &ctx.tasks,
-        routes(shared).merge(read::routes(reader)),
+        routes(shared).and(read::routes(reader)),
         ctx.health.clone(),
         ctx.metrics.clone(),
     );

@@ -11,3 +11,10 @@ mod metrics;
 pub use app::{Running, start};
 pub use config::Config;
 pub use error::StartError;
+
+/// The table of the router's routes, those of readers among them.
+pub fn routes() -> Vec<runtime::Declared> {
+    let mut table = io::http::table().table();
+    table.extend(io::read::table().table());
+    table
+}

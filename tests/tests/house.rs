@@ -173,6 +173,47 @@ fn a_core_decides_without_io() {
     assert!(wrong.is_empty(), "a core does I/O:\n{}", wrong.join("\n"));
 }
 
+/// The table of routes is the only way to a router: `HttpServer::serve` takes nothing else, and nothing else makes one.
+#[test]
+fn a_router_is_built_from_the_table_of_routes_alone() {
+    let mut files = Vec::new();
+    for folder in [
+        "bongsu/src",
+        "router/src",
+        "consumer/src",
+        "evaluator/src",
+        "notifier/src",
+        "crates",
+    ] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    files.retain(|file| !file.ends_with("crates/runtime/src/routes.rs"));
+    let mut wrong = Vec::new();
+    for file in files {
+        let source = std::fs::read_to_string(&file).expect("a source file");
+        for (number, line) in source.lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let makes = [
+                "axum::Router",
+                "Router::new()",
+                "axum::routing",
+                "hyper::server",
+                "axum::serve(",
+            ];
+            let server = file.ends_with("crates/runtime/src/http.rs");
+            let found = makes.iter().find(|word| code.contains(**word));
+            if let Some(word) = found.filter(|word| !(server && **word == "axum::serve(")) {
+                wrong.push(format!("{}:{}: {word}", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "a route beside the table:\n{}",
+        wrong.join("\n")
+    );
+}
+
 #[test]
 fn every_service_has_the_same_skeleton() {
     for service in ["router", "consumer", "evaluator", "notifier"] {

@@ -7,6 +7,7 @@ mod error;
 mod host;
 mod id;
 mod priority;
+mod role;
 mod time;
 mod topic;
 
@@ -15,5 +16,6 @@ pub use error::InvalidName;
 pub use host::{hash_host, host_partition};
 pub use id::{EventId, Fingerprint, IncidentId, SeriesKey, ShardId, TenantId};
 pub use priority::Priority;
+pub use role::Role;
 pub use time::{ParseSpanError, Span, Timestamp};
 pub use topic::{TopicName, TopicRole};

@@ -1,11 +1,10 @@
 //! The HTTP skeleton of every service: health, metrics, a bound on requests, and a drain.
 
 use crate::http_head::HeadListener;
-use crate::{Health, Metrics, OnEnd, Tasks};
+use crate::{Declared, Health, Metrics, OnEnd, Routes, Rule, Served, Tasks};
 use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::serve::ListenerExt;
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -48,12 +47,13 @@ impl HttpServer {
         self,
         name: &'static str,
         tasks: &Tasks,
-        routes: axum::Router,
+        routes: Served,
         health: Health,
         metrics: Metrics,
     ) {
         let app = routes
-            .merge(skeleton(health, metrics))
+            .and(skeleton(health, metrics))
+            .into_router()
             .layer(CatchPanicLayer::new());
         let order = tasks.shutdown().clone();
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
@@ -73,14 +73,24 @@ struct Skeleton {
 }
 
 /// The routes that every service has.
-pub fn skeleton(health: Health, metrics: Metrics) -> axum::Router {
-    axum::Router::new()
-        .route("/livez", get(async || "ok\n"))
-        .route("/-/healthy", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
-        .route("/-/ready", get(readyz))
-        .route("/metrics", get(metrics_page))
+pub fn skeleton(health: Health, metrics: Metrics) -> Served {
+    skeleton_routes()
+        .kept_by_handlers()
         .with_state(Skeleton { health, metrics })
+}
+
+/// The table of the routes that every service has.
+pub fn skeleton_table() -> Vec<Declared> {
+    skeleton_routes().table()
+}
+
+fn skeleton_routes() -> Routes<Skeleton> {
+    Routes::new()
+        .get("/livez", Rule::Anybody, async || "ok\n")
+        .get("/-/healthy", Rule::Anybody, async || "ok\n")
+        .get("/readyz", Rule::Watchers, readyz)
+        .get("/-/ready", Rule::Watchers, readyz)
+        .get("/metrics", Rule::Watchers, metrics_page)
 }
 
 async fn readyz(

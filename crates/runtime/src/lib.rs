@@ -6,8 +6,8 @@ pub mod config;
 pub mod health;
 pub mod http;
 mod http_head;
+pub mod routes;
 pub mod secret;
-
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
@@ -15,6 +15,7 @@ pub mod tls;
 pub use clock::Clock;
 pub use health::{Condition, Health};
 pub use http::HttpServer;
+pub use routes::{Declared, Guard, Routes, Rule, Served};
 pub use secret::Secret;
 pub use tasks::{OnEnd, Shutdown, Tasks};
 pub use telemetry::Metrics;

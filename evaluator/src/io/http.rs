@@ -6,9 +6,8 @@ use axum::Json;
 use axum::extract::{ConnectInfo, DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use model::TenantId;
-use runtime::Secret;
+use runtime::{Declared, Routes, Rule, Secret, Served};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -37,11 +36,20 @@ struct Question {
 }
 
 /// The routes. Without a token only callers of the same machine are answered.
-pub(crate) fn routes(desk: Desk, token: Option<Secret>) -> axum::Router {
-    axum::Router::new()
-        .route("/explain", post(explain))
+pub(crate) fn routes(desk: Desk, token: Option<Secret>) -> Served {
+    rows()
         .layer(DefaultBodyLimit::max(MOST_BYTES))
+        .kept_by_handlers()
         .with_state(Door { desk, token })
+}
+
+/// The table of the evaluator's routes.
+pub fn table() -> Vec<Declared> {
+    rows().table()
+}
+
+fn rows() -> Routes<Door> {
+    Routes::new().post("/explain", Rule::OperatorToken, explain)
 }
 
 async fn explain(

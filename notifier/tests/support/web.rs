@@ -114,6 +114,7 @@ impl Web {
             clock.clone(),
             tasks.clone(),
         );
+        let router = router.into_router();
         Self {
             router,
             desk,

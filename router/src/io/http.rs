@@ -11,15 +11,13 @@ use crate::config::Config;
 use crate::core::auth::token_of;
 use crate::core::precision::Precision;
 use crate::metrics::Metrics;
-use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use runtime::{Clock, Context};
+use runtime::{Clock, Context, Routes, Rule, Served};
 use schemas::packing::Packing;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -81,14 +79,18 @@ impl Shared {
 }
 
 /// The router's routes.
-pub(crate) fn routes(shared: Shared) -> Router {
-    Router::new()
-        .route("/api/v2/write", post(write_v2))
-        .route("/write", post(write_v1))
-        .merge(formats::routes())
-        .route("/ping", get(ping).head(ping))
-        .route("/health", get(health))
-        .with_state(shared)
+pub(crate) fn routes(shared: Shared) -> Served {
+    table().kept_by_handlers().with_state(shared)
+}
+
+/// These routes without what their handlers share.
+pub(crate) fn table() -> Routes<Shared> {
+    Routes::new()
+        .post("/api/v2/write", Rule::TenantToken, write_v2)
+        .post("/write", Rule::TenantToken, write_v1)
+        .and(formats::routes())
+        .get("/ping", Rule::Anybody, ping)
+        .get("/health", Rule::Anybody, health)
 }
 
 /// What InfluxDB 1 and 2 answer to `/ping`: 204, and a version that clients look at.

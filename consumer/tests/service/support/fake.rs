@@ -4,8 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use runtime::{Health, HttpServer, Metrics, Shutdown, Tasks};
+use runtime::{Health, HttpServer, Metrics, Routes, Rule, Shutdown, Tasks};
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
@@ -51,8 +50,9 @@ impl Fake {
             requests: 0,
             buckets: Vec::new(),
         }));
-        let routes = axum::Router::new()
-            .route("/api/v2/write", post(write))
+        let routes = Routes::new()
+            .post("/api/v2/write", Rule::Anybody, write)
+            .kept_by_handlers()
             .with_state(inner.clone());
         let server = HttpServer::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
         let url = format!("http://{}", server.address());

@@ -1,7 +1,6 @@
 //! The API under `/api/v1`, described by its own OpenAPI document.
 
 use super::Here;
-use super::access::Refused;
 use super::api_types::{
     AcknowledgeBody, ActionResult, CloseBody, IncidentList, IncidentWithAccount, ListQuery,
 };
@@ -12,9 +11,8 @@ use crate::core::{Actor, Status, Via};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use model::{IncidentId, InvalidName, Priority, TenantId};
 use serde::de::DeserializeOwned;
@@ -58,31 +56,6 @@ impl utoipa::Modify for Bearer {
 /// The OpenAPI document.
 pub(super) async fn openapi() -> Response {
     Json(Document::openapi()).into_response()
-}
-
-/// Lets in who may use the API.
-pub(super) async fn guard(State(site): Here, request: Request, next: Next) -> Response {
-    let now = site.now_seconds();
-    match site.access().api(request.method(), request.headers(), now) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => {
-            let (status, detail) = match refused {
-                Refused::Host => (
-                    StatusCode::FORBIDDEN,
-                    "the name in `Host` is not served here",
-                ),
-                Refused::Origin => (
-                    StatusCode::FORBIDDEN,
-                    "a page of another origin may not do this",
-                ),
-                Refused::Credential => (
-                    StatusCode::UNAUTHORIZED,
-                    "send the API token as `Authorization: Bearer <token>`",
-                ),
-            };
-            Problem::new(status, detail).into_response()
-        }
-    }
 }
 
 /// Lists incidents, newest opened first.

@@ -1,6 +1,6 @@
 //! The console's pages: the incidents, one incident, the inbox.
 
-use super::access::{CSRF_COOKIE, Refused, cookie, random};
+use super::access::{CSRF_COOKIE, cookie, random};
 use super::inbox::InboxView;
 use super::labels::Labels;
 use super::page::{
@@ -12,10 +12,9 @@ use super::{Here, Site};
 use crate::commands::{CommandError, Filter, Page};
 use crate::core::{IncidentSummary, Status, render};
 use askama::Template;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
-use axum::middleware::Next;
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::Response;
 use model::{IncidentId, Priority};
 use std::cmp::Reverse;
 
@@ -25,43 +24,6 @@ const SHOWN: u32 = 100;
 const CLOSED: u32 = 8;
 /// Messages in the inbox.
 const MESSAGES: u32 = 100;
-
-/// Lets in who may see the console, and sends others to sign in.
-pub(super) async fn guard(State(site): Here, request: Request, next: Next) -> Response {
-    let (method, headers) = (request.method(), request.headers());
-    let refused = match site.access().console(method, headers, site.now_seconds()) {
-        Ok(()) => return next.run(request).await,
-        Err(refused) => refused,
-    };
-    if refused != Refused::Credential {
-        let text = Labels::wanted(headers).refused_text;
-        return notice(&site, headers, StatusCode::FORBIDDEN, |t| t.refused, text);
-    }
-    // A strict cookie stays away when a link in a message leads here; asked again from our own
-    // page, it comes.
-    let from = headers
-        .get("sec-fetch-site")
-        .and_then(|value| value.to_str().ok());
-    if from == Some("cross-site") && method.is_safe() {
-        return again(request.uri());
-    }
-    let path = request.uri().path();
-    let target = if path.starts_with("/incidents/") {
-        path
-    } else {
-        "/"
-    };
-    Redirect::to(&format!("/login?next={target}")).into_response()
-}
-
-/// A page that loads the same address once more.
-fn again(uri: &Uri) -> Response {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_');
-    let path = uri.path();
-    let path = if path.bytes().all(plain) { path } else { "/" };
-    let page = format!("<!doctype html><meta http-equiv=\"refresh\" content=\"0; url={path}\">");
-    Html(page).into_response()
-}
 
 /// The page with the open incidents.
 pub(super) async fn index(State(site): Here, headers: HeaderMap) -> Response {

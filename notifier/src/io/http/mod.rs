@@ -8,6 +8,7 @@ mod assets;
 mod buttons;
 mod console;
 mod desk;
+mod guard;
 mod hands;
 mod inbox;
 mod incoming;
@@ -34,9 +35,10 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use model::Role;
+use runtime::routes::Guarded;
 use runtime::secret::SecretError;
-use runtime::{Clock, Secret, Tasks};
+use runtime::{Clock, Declared, Routes, Rule, Secret, Served, Tasks};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,100 +159,122 @@ impl Site {
 }
 
 /// All routes of the notifier but those that every service has.
-pub fn all_routes(
-    commands: Commands,
-    settings: Settings,
-    clock: Clock,
-    tasks: Tasks,
-) -> axum::Router {
+pub fn all_routes(commands: Commands, settings: Settings, clock: Clock, tasks: Tasks) -> Served {
     let site = Site::new(Arc::new(commands.clone()), settings, clock, tasks);
     let incoming = incoming::routes(&site, commands.clone());
-    let silences = guarded_api(&site, silences::routes(commands));
-    finished(&site, silences.merge(incoming))
+    let silences = silences::routes()
+        .layer(axum::Extension(commands))
+        .layer(patience())
+        .guarded(&site);
+    finished(&site, silences.and(incoming))
 }
 
 /// The routes of incidents, over an engine or its double.
-pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Tasks) -> axum::Router {
-    finished(
-        &Site::new(desk, settings, clock, tasks),
-        axum::Router::new(),
-    )
+pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Tasks) -> Served {
+    let site = Site::new(desk, settings, clock, tasks);
+    finished(&site, Routes::new().kept_by_handlers())
 }
 
-fn finished(site: &Site, more: axum::Router<Site>) -> axum::Router {
-    let slack = site.0.settings.slack.is_some();
-    let twilio = site.0.settings.twilio.is_some();
-    let inbox = site.0.settings.inbox;
-    let mut open = axum::Router::new()
-        .route("/a/{token}", get(link::ask).post(link::acknowledge))
-        .route("/login", get(sign_in::ask).post(sign_in::check))
-        .route("/static/{name}", get(assets::serve));
+/// The table of all routes of the notifier, with every provider and the inbox.
+pub fn table() -> Vec<Declared> {
+    open_routes(true, true)
+        .and(api_routes())
+        .and(silences::routes())
+        .and(console_routes(true))
+        .and(streams())
+        .and(incoming::table())
+        .table()
+}
+
+fn patience() -> TimeoutLayer {
+    TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, PATIENCE)
+}
+
+fn finished(site: &Site, more: Guarded<Site>) -> Served {
+    let settings = &site.0.settings;
+    let quick = open_routes(settings.slack.is_some(), settings.twilio.is_some())
+        .and(api_routes())
+        .and(console_routes(settings.inbox))
+        .layer(patience());
+    quick
+        .and(streams())
+        .guarded(site)
+        .and(more)
+        .with_state(site.clone())
+        .around(|router| {
+            router
+                .method_not_allowed_fallback(problem::wrong_method)
+                .layer(DefaultBodyLimit::max(BODY_BYTES))
+                .layer(middleware::from_fn(headers))
+        })
+}
+
+/// What may last.
+fn streams() -> Routes<Site> {
+    Routes::new().get("/events", Rule::Page(Role::Viewer), live::events)
+}
+
+/// What people and providers reach without a session.
+fn open_routes(slack: bool, twilio: bool) -> Routes<Site> {
+    let mut open = Routes::new()
+        .get("/a/{token}", Rule::Link, link::ask)
+        .post("/a/{token}", Rule::Link, link::acknowledge)
+        .get("/login", Rule::Anybody, sign_in::ask)
+        .post("/login", Rule::SignIn, sign_in::check)
+        .get("/static/{name}", Rule::Anybody, assets::serve);
     if slack {
-        open = open.route("/slack/interactions", post(slack::interaction));
+        let rule = Rule::Signed("Slack");
+        open = open.post("/slack/interactions", rule, slack::interaction);
     }
     if twilio {
+        let rule = Rule::Signed("Twilio");
         open = open
-            .route("/twilio/sms/{token}", post(twilio::message))
-            .route("/twilio/call/{token}", post(twilio::call))
-            .route("/twilio/digit/{token}", post(twilio::digit));
+            .post("/twilio/sms/{token}", rule, twilio::message)
+            .post("/twilio/call/{token}", rule, twilio::call)
+            .post("/twilio/digit/{token}", rule, twilio::digit);
     }
-    let quick = open
-        .merge(api_routes(site))
-        .merge(console_routes(site, inbox))
-        .merge(more)
-        .layer(TimeoutLayer::with_status_code(
-            axum::http::StatusCode::SERVICE_UNAVAILABLE,
-            PATIENCE,
-        ));
-    let streams = axum::Router::new()
-        .route("/events", get(live::events))
-        .layer(middleware::from_fn_with_state(site.clone(), console::guard));
-    quick
-        .merge(streams)
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .layer(middleware::from_fn(headers))
-        .with_state(site.clone())
+    open
 }
 
-fn api_routes(site: &Site) -> axum::Router<Site> {
-    let routes = axum::Router::new()
-        .route("/api/v1/incidents", get(api::list))
-        .route("/api/v1/incidents/{id}", get(api::show))
-        .route("/api/v1/incidents/{id}/ack", post(api::acknowledge))
-        .route("/api/v1/incidents/{id}/close", post(api::close))
-        .route("/api/v1/incidents/{id}/assign", post(hands::assign))
-        .route("/api/v1/incidents/{id}/comment", post(hands::comment))
-        .route("/api/v1/incidents/{id}/snooze", post(hands::snooze))
-        .route("/api/v1/incidents/{id}/merge", post(hands::merge))
-        .route("/api/v1/incidents/{id}/priority", post(hands::priority))
-        .route("/api/v1/incidents.csv", get(reports::csv))
-        .route("/api/v1/response-times", get(reports::response_times))
-        .route("/api/v1/openapi.json", get(api::openapi));
-    guarded_api(site, routes)
+fn api_routes() -> Routes<Site> {
+    let (sees, acts) = (Rule::Api(Role::Viewer), Rule::Api(Role::Responder));
+    Routes::new()
+        .get("/api/v1/incidents", sees, api::list)
+        .get("/api/v1/incidents/{id}", sees, api::show)
+        .post("/api/v1/incidents/{id}/ack", acts, api::acknowledge)
+        .post("/api/v1/incidents/{id}/close", acts, api::close)
+        .post("/api/v1/incidents/{id}/assign", acts, hands::assign)
+        .post("/api/v1/incidents/{id}/comment", acts, hands::comment)
+        .post("/api/v1/incidents/{id}/snooze", acts, hands::snooze)
+        .post("/api/v1/incidents/{id}/merge", acts, hands::merge)
+        .post("/api/v1/incidents/{id}/priority", acts, hands::priority)
+        .get("/api/v1/incidents.csv", sees, reports::csv)
+        .get("/api/v1/response-times", sees, reports::response_times)
+        .get("/api/v1/openapi.json", sees, api::openapi)
 }
 
-/// Routes of the API let in whom the API lets in.
-fn guarded_api(site: &Site, routes: axum::Router<Site>) -> axum::Router<Site> {
-    routes
-        .method_not_allowed_fallback(problem::wrong_method)
-        .layer(middleware::from_fn_with_state(site.clone(), api::guard))
-}
-
-fn console_routes(site: &Site, inbox: bool) -> axum::Router<Site> {
-    let mut routes = axum::Router::new()
-        .route("/", get(console::index))
-        .route("/fragments/incidents", get(console::index_fragment))
-        .route("/incidents/{id}", get(console::incident))
-        .route("/fragments/incidents/{id}", get(console::incident_fragment))
-        .route("/incidents/{id}/ack", post(buttons::acknowledge))
-        .route("/incidents/{id}/close", post(buttons::close))
-        .route("/logout", post(sign_in::leave));
-    if inbox {
-        routes = routes
-            .route("/inbox", get(console::inbox))
-            .route("/fragments/inbox", get(console::inbox_fragment));
+fn console_routes(inbox: bool) -> Routes<Site> {
+    let (sees, acts) = (Rule::Page(Role::Viewer), Rule::Form(Role::Responder));
+    let routes = Routes::new()
+        .get("/", sees, console::index)
+        .get("/fragments/incidents", sees, console::index_fragment)
+        .get("/incidents/{id}", sees, console::incident)
+        .get(
+            "/fragments/incidents/{id}",
+            sees,
+            console::incident_fragment,
+        )
+        .post("/incidents/{id}/ack", acts, buttons::acknowledge)
+        .post("/incidents/{id}/close", acts, buttons::close)
+        .post("/logout", Rule::Form(Role::Viewer), sign_in::leave);
+    if !inbox {
+        return routes;
     }
-    routes.layer(middleware::from_fn_with_state(site.clone(), console::guard))
+    routes.get("/inbox", sees, console::inbox).get(
+        "/fragments/inbox",
+        sees,
+        console::inbox_fragment,
+    )
 }
 
 /// What every answer says to browsers: no script, style or frame but our own, nothing is kept.

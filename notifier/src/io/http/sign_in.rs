@@ -1,12 +1,12 @@
 //! Signing in to the console with the API token, where one is asked for.
 
 use super::Here;
-use super::access::{SESSION_COOKIE, SESSION_SECONDS, csrf_matches};
+use super::access::{SESSION_COOKIE, SESSION_SECONDS};
 use super::labels::Labels;
-use super::page::{Frame, Section, SignInPage, html, notice, set_cookie};
+use super::page::{Frame, Section, SignInPage, html, set_cookie};
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -57,15 +57,6 @@ pub(super) async fn check(
     Form(form): Form<Credential>,
 ) -> Response {
     let t = Labels::wanted(&headers);
-    if site.access().site(&Method::POST, &headers).is_err() {
-        return notice(
-            &site,
-            &headers,
-            StatusCode::FORBIDDEN,
-            |t| t.refused,
-            t.refused_text,
-        );
-    }
     let next = ours(&form.next);
     let Some(session) = site.access().sign_in(form.token.trim(), site.now_seconds()) else {
         tracing::warn!("somebody tried to sign in with a wrong token");
@@ -84,25 +75,10 @@ pub(super) async fn check(
 }
 
 /// Ends the session of this browser.
-pub(super) async fn leave(
-    State(site): Here,
-    headers: HeaderMap,
-    Form(form): Form<Leave>,
-) -> Response {
-    if !csrf_matches(&headers, &form.csrf) {
-        let text = Labels::wanted(&headers).refused_text;
-        return notice(&site, &headers, StatusCode::FORBIDDEN, |t| t.refused, text);
-    }
+pub(super) async fn leave(State(site): Here) -> Response {
     let mut response = Redirect::to("/login").into_response();
     set_cookie(&mut response, &site, &format!("{SESSION_COOKIE}="), Some(0));
     response
-}
-
-/// What the sign-out button sends.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Leave {
-    csrf: String,
 }
 
 /// Only paths of incidents and the start page; anything else is the start page.

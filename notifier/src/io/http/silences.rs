@@ -10,9 +10,9 @@ use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{get, post};
 use axum::{Extension, Json};
-use model::{Span, TenantId, Timestamp};
+use model::{Role, Span, TenantId, Timestamp};
+use runtime::{Routes, Rule};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -93,13 +93,15 @@ pub(super) struct Covered {
     incidents: Vec<Incident>,
 }
 
-/// The routes; the guard of the API lets in.
-pub(super) fn routes(commands: Commands) -> axum::Router<Site> {
-    axum::Router::new()
-        .route("/api/v1/silences", get(list).post(create))
-        .route("/api/v1/silences/preview", post(preview))
-        .route("/api/v1/silences/{id}", get(show).delete(expire))
-        .layer(Extension(commands))
+/// The routes; their handlers are handed the commands.
+pub(super) fn routes() -> Routes<Site> {
+    let (sees, acts) = (Rule::Api(Role::Viewer), Rule::Api(Role::Operator));
+    Routes::new()
+        .get("/api/v1/silences", sees, list)
+        .post("/api/v1/silences", acts, create)
+        .post("/api/v1/silences/preview", sees, preview)
+        .get("/api/v1/silences/{id}", sees, show)
+        .delete("/api/v1/silences/{id}", acts, expire)
 }
 
 /// Lists silences and maintenance windows, the newest first.

@@ -17,23 +17,23 @@ use super::answer::Refusal;
 use super::http::{Parameters, Received, Shared};
 use crate::core::precision::Precision;
 use crate::metrics::PointResult;
-use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use axum::routing::post;
 use outcome::Outcome;
+use runtime::{Routes, Rule};
 use schemas::packing::Packing;
 use schemas::points::{Decoded, Undecodable};
 
 /// The routes of all formats.
-pub(super) fn routes() -> Router<Shared> {
-    Router::new()
-        .route("/api/v1/prom/write", post(remote_write::write))
-        .route("/api/v1/write", post(remote_write::write))
-        .route("/v1/metrics", post(otlp::write))
-        .route("/api/v1/metrics", post(json::write))
-        .route("/api/v1/metrics/avro", post(avro::write))
+pub(super) fn routes() -> Routes<Shared> {
+    let rule = Rule::TenantToken;
+    Routes::new()
+        .post("/api/v1/prom/write", rule, remote_write::write)
+        .post("/api/v1/write", rule, remote_write::write)
+        .post("/v1/metrics", rule, otlp::write)
+        .post("/api/v1/metrics", rule, json::write)
+        .post("/api/v1/metrics/avro", rule, avro::write)
 }
 
 impl From<Undecodable> for Refusal {

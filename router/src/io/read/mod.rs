@@ -19,12 +19,11 @@ use crate::metrics::Metrics;
 use answer::ReadError;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
-use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use catalog::LiveCatalog;
 use model::TenantId;
-use runtime::Clock;
+use runtime::{Clock, Routes, Rule, Served};
 use schemas::catalogue::Catalogue;
 use schemas::packing::Packing;
 use shards::Shards;
@@ -129,13 +128,18 @@ impl Reader {
 }
 
 /// The routes of readers.
-pub(crate) fn routes(reader: Reader) -> axum::Router {
-    axum::Router::new()
-        .route("/query", get(influxql::get).post(influxql::post))
-        .route("/api/v2/query", post(flux::post))
-        .route("/api/v2/buckets", get(flux::buckets))
-        .route("/api/v2/resolve", get(resolve::get))
-        .with_state(reader)
+pub(crate) fn routes(reader: Reader) -> Served {
+    table().kept_by_handlers().with_state(reader)
+}
+
+/// These routes without what their handlers share.
+pub(crate) fn table() -> Routes<Reader> {
+    Routes::new()
+        .get("/query", Rule::TenantToken, influxql::get)
+        .post("/query", Rule::TenantToken, influxql::post)
+        .post("/api/v2/query", Rule::TenantToken, flux::post)
+        .get("/api/v2/buckets", Rule::TenantToken, flux::buckets)
+        .get("/api/v2/resolve", Rule::TenantToken, resolve::get)
 }
 
 /// How long the body of a query may take to arrive.

@@ -11,20 +11,20 @@ mod silences;
 mod standard;
 mod webhook;
 
+use super::Site;
 use super::access::Refused;
-use super::{Here, Site};
 use crate::commands::Commands;
 use crate::reports::ReportError;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use axum::{Extension, Json};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use model::TenantId;
+use runtime::routes::Guarded;
+use runtime::{Declared, Guard, Routes, Rule};
 use schemas::catalogue::{Integration, IntegrationFormat};
 use serde_json::json;
 use std::sync::Arc;
@@ -80,75 +80,94 @@ impl Doors {
 }
 
 /// All routes of this kind.
-pub(super) fn routes(site: &Site, commands: Commands) -> axum::Router<Site> {
+pub(super) fn routes(site: &Site, commands: Commands) -> Guarded<Site> {
     let doors = Doors {
         commands,
         turns: Arc::new(Semaphore::new(AT_ONCE)),
     };
-    let api = axum::Router::new()
-        .route(
-            "/alertmanager/api/v2/alerts",
-            get(alertmanager::list).post(alertmanager::take),
-        )
-        .route(
-            "/alertmanager/api/v2/alerts/groups",
-            get(alertmanager::groups),
-        )
-        .route(
-            "/alertmanager/api/v2/silences",
-            get(silences::list).post(silences::put),
-        )
-        .route(
-            "/alertmanager/api/v2/silence/{id}",
-            get(silences::show).delete(silences::expire),
-        )
-        .route("/alertmanager/api/v2/status", get(alertmanager::status))
-        .route(
-            "/alertmanager/api/v2/receivers",
-            get(alertmanager::receivers),
-        )
-        .layer(middleware::from_fn_with_state(site.clone(), guard));
-    let keyed = axum::Router::new()
-        .route("/integration/alertmanager/v1/{key}", post(webhook::take))
-        .route("/integration/standard/v1/{key}", post(standard::take))
-        .route(
-            "/integration/heartbeat/v1/{key}",
-            get(heartbeat::beat).post(heartbeat::beat),
-        );
-    let events = axum::Router::new()
-        .route("/v2/enqueue", post(pagerduty::take))
-        .layer(DefaultBodyLimit::max(PAGERDUTY_BYTES));
-    api.merge(keyed)
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .merge(events)
-        .route("/alertmanager/-/ready", get(|| async { "OK" }))
-        .route("/alertmanager/-/healthy", get(|| async { "OK" }))
+    let guard = Gate {
+        site: site.clone(),
+        doors: doors.clone(),
+    };
+    table()
         .layer(Extension(doors))
+        .layer(super::patience())
+        .guarded(&guard)
 }
 
-/// Lets in who has the key of an integration of this format. Without a token of the API, which only a listener on a loopback
+/// These routes without what their handlers share.
+pub(super) fn table() -> Routes<Site> {
+    let events = Routes::new()
+        .post("/v2/enqueue", Rule::KeyInside, pagerduty::take)
+        .layer(DefaultBodyLimit::max(PAGERDUTY_BYTES));
+    alertmanager_routes()
+        .and(keyed_routes())
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .and(events)
+}
+
+fn alertmanager_routes() -> Routes<Site> {
+    let keyed = Rule::IntegrationKey;
+    Routes::new()
+        .get("/alertmanager/api/v2/alerts", keyed, alertmanager::list)
+        .post("/alertmanager/api/v2/alerts", keyed, alertmanager::take)
+        .get(
+            "/alertmanager/api/v2/alerts/groups",
+            keyed,
+            alertmanager::groups,
+        )
+        .get("/alertmanager/api/v2/silences", keyed, silences::list)
+        .post("/alertmanager/api/v2/silences", keyed, silences::put)
+        .get("/alertmanager/api/v2/silence/{id}", keyed, silences::show)
+        .delete("/alertmanager/api/v2/silence/{id}", keyed, silences::expire)
+        .get("/alertmanager/api/v2/status", keyed, alertmanager::status)
+        .get(
+            "/alertmanager/api/v2/receivers",
+            keyed,
+            alertmanager::receivers,
+        )
+        .get("/alertmanager/-/ready", Rule::Anybody, async || "OK")
+        .get("/alertmanager/-/healthy", Rule::Anybody, async || "OK")
+}
+
+fn keyed_routes() -> Routes<Site> {
+    let inside = Rule::KeyInside;
+    Routes::new()
+        .post("/integration/alertmanager/v1/{key}", inside, webhook::take)
+        .post("/integration/standard/v1/{key}", inside, standard::take)
+        .get("/integration/heartbeat/v1/{key}", inside, heartbeat::beat)
+        .post("/integration/heartbeat/v1/{key}", inside, heartbeat::beat)
+}
+
+/// Lets in who has the key of an integration of Alertmanager. Without a token of the API, which only a listener on a loopback
 /// address can be without, whoever sends no credential is the tenant `default`.
-async fn guard(
-    State(site): Here,
-    Extension(doors): Extension<Doors>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let (method, headers) = (request.method(), request.headers());
-    match sender(&site, &doors, method, headers) {
-        Ok(sender) => {
-            request.extensions_mut().insert(sender);
-            next.run(request).await
+#[derive(Clone)]
+struct Gate {
+    site: Site,
+    doors: Doors,
+}
+
+impl Guard for Gate {
+    async fn admit(&self, route: Declared, mut request: Request) -> Result<Request, Response> {
+        if route.rule != Rule::IntegrationKey {
+            return Ok(request);
         }
-        Err(Refused::Credential) => said(
-            StatusCode::UNAUTHORIZED,
-            "send the key of an `alertmanager` integration as a bearer token, or as the password of basic authorization \
-             (`bongsu integration add` makes one)",
-        ),
-        Err(Refused::Host | Refused::Origin) => said(
-            StatusCode::FORBIDDEN,
-            "this name, or a page of this origin, is not served here",
-        ),
+        let (method, headers) = (request.method(), request.headers());
+        match sender(&self.site, &self.doors, method, headers) {
+            Ok(sender) => {
+                request.extensions_mut().insert(sender);
+                Ok(request)
+            }
+            Err(Refused::Credential) => Err(said(
+                StatusCode::UNAUTHORIZED,
+                "send the key of an `alertmanager` integration as a bearer token, or as the password of basic authorization \
+                 (`bongsu integration add` makes one)",
+            )),
+            Err(Refused::Host | Refused::Origin) => Err(said(
+                StatusCode::FORBIDDEN,
+                "this name, or a page of this origin, is not served here",
+            )),
+        }
     }
 }
 
