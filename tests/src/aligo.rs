@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use encoding_rs::EUC_KR;
 use serde_json::{Value, json};
 
-use crate::fake::{Faults, Journal, Outcome, Server};
+use crate::fake::{Journal, Outcome, Server, served_by};
 
 /// The key that it knows.
 pub const KEY: &str = "bongsu-tests-aligo-key";
@@ -49,7 +49,6 @@ pub struct Aligo {
 #[derive(Debug, Default)]
 struct Shared {
     journal: Journal,
-    faults: Arc<Faults>,
     taken: Mutex<Vec<Taken>>,
     broke: Mutex<bool>,
 }
@@ -62,23 +61,8 @@ impl Aligo {
             .route("/send/", post(send))
             .route("/sms_list/", post(list))
             .with_state(shared.clone());
-        let server = Server::start(routes, shared.faults.clone(), shared.journal.clone()).await;
+        let server = Server::start(routes, shared.journal.clone()).await;
         Self { server, shared }
-    }
-
-    /// What stands for `https://apis.aligo.in`.
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// Every request, the refused ones included.
-    pub fn journal(&self) -> &Journal {
-        &self.shared.journal
-    }
-
-    /// Faults to come.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
     }
 
     /// From now on the account has no points left: 200, and an error in the body.
@@ -102,6 +86,8 @@ impl Aligo {
         }
     }
 }
+
+served_by!(Aligo);
 
 impl Shared {
     fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use serde_json::Value;
 
-use crate::fake::{Faults, Journal, Outcome, Server};
+use crate::fake::{Journal, Outcome, Server, served_by};
 
 /// A request that was taken.
 #[derive(Clone, Debug)]
@@ -44,7 +44,6 @@ pub struct Hook {
 #[derive(Debug, Default)]
 struct Shared {
     journal: Journal,
-    faults: Arc<Faults>,
     taken: Mutex<Vec<Taken>>,
 }
 
@@ -56,23 +55,8 @@ impl Hook {
             .route("/teams", post(teams))
             .fallback(any(take))
             .with_state(shared.clone());
-        let server = Server::start(routes, shared.faults.clone(), shared.journal.clone()).await;
+        let server = Server::start(routes, shared.journal.clone()).await;
         Self { server, shared }
-    }
-
-    /// Its base URL.
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// Faults to come.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
-    }
-
-    /// Every request, the refused ones included.
-    pub fn journal(&self) -> &Journal {
-        &self.shared.journal
     }
 
     /// The requests that were taken, oldest first.
@@ -80,6 +64,8 @@ impl Hook {
         self.shared.taken().clone()
     }
 }
+
+served_by!(Hook);
 
 impl Shared {
     fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {

@@ -14,7 +14,7 @@ use axum::{Json, Router};
 use encoding_rs::EUC_KR;
 use serde_json::{Value, json};
 
-use crate::fake::{Faults, Journal, Outcome, Server};
+use crate::fake::{Journal, Outcome, Server, served_by};
 
 /// The app key of both services.
 pub const APP_KEY: &str = "bongsuTestsAppKey";
@@ -59,7 +59,6 @@ pub struct Nhn {
 #[derive(Debug, Default)]
 struct Shared {
     journal: Journal,
-    faults: Arc<Faults>,
     taken: Mutex<Vec<Taken>>,
     keys: Mutex<Vec<(String, Instant)>>,
 }
@@ -76,23 +75,8 @@ impl Nhn {
             .route(talk, post(alimtalk).get(alimtalk_list))
             .route(&format!("{talk}/{{id}}/{{sequence}}"), get(alimtalk_state))
             .with_state(shared.clone());
-        let server = Server::start(routes, shared.faults.clone(), shared.journal.clone()).await;
+        let server = Server::start(routes, shared.journal.clone()).await;
         Self { server, shared }
-    }
-
-    /// What stands for both services' hosts.
-    pub fn url(&self) -> String {
-        self.server.url()
-    }
-
-    /// Every request, the refused ones included.
-    pub fn journal(&self) -> &Journal {
-        &self.shared.journal
-    }
-
-    /// Faults to come.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
     }
 
     /// The messages that were taken, oldest first.
@@ -107,6 +91,8 @@ impl Nhn {
         }
     }
 }
+
+served_by!(Nhn);
 
 impl Shared {
     fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {

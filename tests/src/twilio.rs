@@ -18,7 +18,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha1::Sha1;
 
-use crate::fake::{Faults, Journal, Outcome, Server};
+use crate::fake::{Journal, Outcome, Server, served_by};
 use crate::web;
 
 /// The account that it knows.
@@ -53,7 +53,6 @@ pub struct Twilio {
 #[derive(Debug, Default)]
 struct Shared {
     journal: Journal,
-    faults: Arc<Faults>,
     token: Mutex<String>,
     taken: Mutex<Vec<Taken>>,
 }
@@ -70,28 +69,13 @@ impl Twilio {
             .route(&format!("{account}/Messages/{{file}}"), get(show))
             .route(&format!("{account}/Calls/{{file}}"), get(show))
             .with_state(shared.clone());
-        let server = Server::start(routes, shared.faults.clone(), shared.journal.clone()).await;
+        let server = Server::start(routes, shared.journal.clone()).await;
         Self { server, shared }
-    }
-
-    /// What stands for `https://api.twilio.com`.
-    pub fn url(&self) -> String {
-        self.server.url()
     }
 
     /// From now on only this auth token is known, and signs.
     pub fn rotate(&self, token: &str) {
         token.clone_into(&mut self.shared.token());
-    }
-
-    /// Every request, the refused ones included.
-    pub fn journal(&self) -> &Journal {
-        &self.shared.journal
-    }
-
-    /// Faults to come.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
     }
 
     /// The messages and calls that were taken, oldest first.
@@ -216,6 +200,8 @@ fn action(twiml: &str) -> Option<String> {
     let (url, _) = rest.split_once('"')?;
     Some(url.replace("&amp;", "&"))
 }
+
+served_by!(Twilio);
 
 impl Shared {
     fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {

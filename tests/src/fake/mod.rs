@@ -22,16 +22,36 @@ pub use journal::{Entry, Journal, Outcome};
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
+    journal: Journal,
+    faults: Arc<Faults>,
     task: JoinHandle<()>,
 }
 
+/// A stand-in is its server: `url`, `journal` and `faults` are the server's.
+macro_rules! served_by {
+    ($stand_in:ty) => {
+        impl std::ops::Deref for $stand_in {
+            type Target = $crate::fake::Server;
+
+            fn deref(&self) -> &Self::Target {
+                &self.server
+            }
+        }
+    };
+}
+pub(crate) use served_by;
+
 impl Server {
-    /// Serves `routes`, with `faults` in front of them.
+    /// Serves `routes`, with faults in front of them; the routes write into `journal` too.
     ///
     /// # Panics
     /// When no port can be bound.
-    pub async fn start(routes: Router, faults: Arc<Faults>, journal: Journal) -> Self {
-        let gate = Gate { faults, journal };
+    pub async fn start(routes: Router, journal: Journal) -> Self {
+        let faults = Arc::<Faults>::default();
+        let gate = Gate {
+            faults: Arc::clone(&faults),
+            journal: journal.clone(),
+        };
         let routes = routes.layer(from_fn_with_state(gate, pass));
         let listener = CuttableListener::bind().await;
         let address = listener.address();
@@ -40,12 +60,27 @@ impl Server {
             let ended = axum::serve(listener, service).await;
             eprintln!("a stand-in for a provider ended: {ended:?}");
         });
-        Self { address, task }
+        Self {
+            address,
+            journal,
+            faults,
+            task,
+        }
     }
 
-    /// The base URL, without a slash at its end.
+    /// What stands for the provider's own address, without a slash at its end.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Every request, the refused ones included.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Faults to come; `next_on("/send", ..)` limits one to a path.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::fake::{Faults, Journal, Server};
+use crate::fake::{Journal, Server, served_by};
 pub use signature::sign;
 
 /// The service whose messages it takes.
@@ -81,7 +81,6 @@ pub struct Sens {
 #[derive(Debug, Default)]
 struct Shared {
     journal: Journal,
-    faults: Arc<Faults>,
     account: Mutex<Account>,
 }
 
@@ -99,13 +98,8 @@ impl Sens {
         let shared = Arc::new(Shared::default());
         shared.account().senders.push(SENDER.to_owned());
         let routes = routes::routes(shared.clone());
-        let server = Server::start(routes, shared.faults.clone(), shared.journal.clone()).await;
+        let server = Server::start(routes, shared.journal.clone()).await;
         Self { server, shared }
-    }
-
-    /// What stands for the API's host: the API is at `/sms/v2/...` below it.
-    pub fn url(&self) -> String {
-        self.server.url()
     }
 
     /// Registers one more sender number.
@@ -119,16 +113,6 @@ impl Sens {
             .account()
             .deliveries
             .insert(to.to_owned(), delivery);
-    }
-
-    /// Every request, the refused ones included.
-    pub fn journal(&self) -> &Journal {
-        &self.shared.journal
-    }
-
-    /// Faults to come.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
     }
 
     /// The messages that were taken, oldest first.
@@ -164,6 +148,8 @@ impl Sens {
         })
     }
 }
+
+served_by!(Sens);
 
 impl Shared {
     fn account(&self) -> MutexGuard<'_, Account> {

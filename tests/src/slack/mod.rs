@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 
-use crate::fake::{Faults, Journal, Server};
+use crate::fake::{Journal, Server, served_by};
 pub use press::Press;
 pub use signature::sign;
 
@@ -67,7 +67,6 @@ pub struct Slack {
 #[derive(Debug, Default)]
 struct Shared {
     journal: Journal,
-    faults: Arc<Faults>,
     workspace: Mutex<Workspace>,
 }
 
@@ -88,15 +87,10 @@ impl Slack {
     pub async fn start() -> Self {
         let shared = Arc::new(Shared::default());
         let routes = methods::routes(shared.clone());
-        let server = Server::start(routes, shared.faults.clone(), shared.journal.clone()).await;
+        let server = Server::start(routes, shared.journal.clone()).await;
         let slack = Self { server, shared };
         slack.add_channel("alerts");
         slack
-    }
-
-    /// What stands for `https://slack.com`: the methods are at `/api/...` below it.
-    pub fn url(&self) -> String {
-        self.server.url()
     }
 
     /// Adds a channel that the bot is a member of, and returns its id.
@@ -118,16 +112,6 @@ impl Slack {
     /// first.
     pub fn limit_posts(&self, limited: bool) {
         self.shared.workspace().limited = limited;
-    }
-
-    /// Every request, the refused ones included.
-    pub fn journal(&self) -> &Journal {
-        &self.shared.journal
-    }
-
-    /// Faults to come; `next_on("chat.update", ..)` limits one to a method.
-    pub fn faults(&self) -> &Faults {
-        &self.shared.faults
     }
 
     /// The messages of all channels, as they stand now.
@@ -163,6 +147,8 @@ impl Slack {
         })
     }
 }
+
+served_by!(Slack);
 
 impl Shared {
     fn workspace(&self) -> MutexGuard<'_, Workspace> {
