@@ -1,5 +1,11 @@
 //! Configuration of the notifier.
 
+mod providers;
+
+pub use providers::{
+    OpsgenieIntegration, PagerdutyService, SensAlimtalk, SensTemplate, SensTemplates, Telegram,
+};
+
 use model::Span;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,6 +27,8 @@ pub struct Config {
     pub slack: Option<Slack>,
     /// NAVER SENS, when text messages go there.
     pub sens: Option<Sens>,
+    /// NAVER SENS, when Alimtalk goes there.
+    pub sens_alimtalk: Option<SensAlimtalk>,
     /// NHN Cloud, when text messages go there.
     pub nhn_sms: Option<NhnSms>,
     /// NHN Cloud, when Alimtalk goes there.
@@ -35,6 +43,12 @@ pub struct Config {
     pub webhooks: BTreeMap<String, Webhook>,
     /// Rooms of Microsoft Teams, by the name that policies call them by (`rooms: ["teams:ops"]`).
     pub teams: BTreeMap<String, TeamsRoom>,
+    /// A bot of Telegram, when messages go there.
+    pub telegram: Option<Telegram>,
+    /// Services of PagerDuty, by the name that policies call them by (`rooms: ["pagerduty:ops"]`).
+    pub pagerduty: BTreeMap<String, PagerdutyService>,
+    /// Integrations of Opsgenie, by the name that policies call them by (`rooms: ["opsgenie:ops"]`).
+    pub opsgenie: BTreeMap<String, OpsgenieIntegration>,
     /// Networks, such as `10.1.0.0/16`, that webhooks may reach though they are not public.
     pub outgoing_allow: Vec<String>,
     /// Names of providers, such as `twilio`: of two that carry the same channel, the one that stands
@@ -385,6 +399,7 @@ impl Default for Config {
             database: Database::default(),
             slack: None,
             sens: None,
+            sens_alimtalk: None,
             nhn_sms: None,
             nhn_alimtalk: None,
             aligo: None,
@@ -392,6 +407,9 @@ impl Default for Config {
             smtp: None,
             webhooks: BTreeMap::new(),
             teams: BTreeMap::new(),
+            telegram: None,
+            pagerduty: BTreeMap::new(),
+            opsgenie: BTreeMap::new(),
             outgoing_allow: Vec::new(),
             prefer: Vec::new(),
             inbox: false,

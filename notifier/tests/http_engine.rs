@@ -39,6 +39,7 @@ fn directory() -> Directory {
     let person = |name: &str, language, phone: &str| Person {
         name: name.to_owned(),
         language,
+        telegram: None,
         chat: None,
         phone: Some(phone.to_owned()),
         email: None,

@@ -257,7 +257,7 @@ fn a_mistake_is_told_with_its_place_and_what_was_meant() {
         ),
         (
             "escalation_policy: p\nsteps: [{notify: [kim]}]\nchannels: {P1: [chat, pager]}",
-            "`pager` is not known here (known here: chat, sms, voice, email, alimtalk, webhook, teams)",
+            "`pager` is not known here (known here: chat, sms, voice, email, alimtalk, webhook, teams, telegram, pagerduty, opsgenie)",
         ),
         (
             "escalation_policy: p\nsteps: [{notify: ['group:dba']}]",

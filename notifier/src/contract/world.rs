@@ -94,6 +94,7 @@ fn person(name: &str, n: usize) -> (String, Person) {
         name: contact.clone(),
         language: Language::En,
         chat: Some(format!("U-{contact}")),
+        telegram: None,
         phone: Some(format!("phone-{contact}")),
         email: None,
     };

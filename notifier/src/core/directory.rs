@@ -145,6 +145,8 @@ pub struct Person {
     pub language: Language,
     /// Member id in the chat.
     pub chat: Option<String>,
+    /// Id of their chat with the bot of Telegram.
+    pub telegram: Option<String>,
     /// Phone number, E.164.
     pub phone: Option<String>,
     /// E-mail address.
@@ -277,11 +279,17 @@ impl Directory {
         route
     }
 
-    /// The contact whose member id in the chat this is.
+    /// The contact whose member id in the chat, or in Telegram, this is; the one has letters and the
+    /// other has none.
     pub fn by_member(&self, member: &str) -> Option<(&str, &Person)> {
+        let known = |person: &Person| {
+            [&person.chat, &person.telegram]
+                .into_iter()
+                .any(|id| id.as_deref() == Some(member))
+        };
         self.people
             .iter()
-            .find(|(_, person)| person.chat.as_deref() == Some(member))
+            .find(|(_, person)| known(person))
             .map(|(name, person)| (name.as_str(), person))
     }
 }
@@ -322,8 +330,12 @@ impl Person {
             ChannelKind::Chat => self.chat.as_deref(),
             ChannelKind::Sms | ChannelKind::Voice | ChannelKind::Alimtalk => self.phone.as_deref(),
             ChannelKind::Email => self.email.as_deref(),
+            ChannelKind::Telegram => self.telegram.as_deref(),
             // Places, not people.
-            ChannelKind::Webhook | ChannelKind::Teams => None,
+            ChannelKind::Webhook
+            | ChannelKind::Teams
+            | ChannelKind::Pagerduty
+            | ChannelKind::Opsgenie => None,
         }
     }
 
@@ -347,6 +359,7 @@ impl From<&catalogue::Contact> for Person {
                 catalogue::Language::En => Language::En,
             },
             chat: contact.slack.clone(),
+            telegram: contact.telegram.clone(),
             phone: contact.phone.clone(),
             email: contact.email.clone(),
         }
@@ -469,6 +482,9 @@ impl From<catalogue::ChannelKind> for ChannelKind {
             catalogue::ChannelKind::Alimtalk => Self::Alimtalk,
             catalogue::ChannelKind::Webhook => Self::Webhook,
             catalogue::ChannelKind::Teams => Self::Teams,
+            catalogue::ChannelKind::Telegram => Self::Telegram,
+            catalogue::ChannelKind::Pagerduty => Self::Pagerduty,
+            catalogue::ChannelKind::Opsgenie => Self::Opsgenie,
         }
     }
 }

@@ -405,7 +405,7 @@ impl Turn<'_> {
             .incident
             .told
             .iter()
-            .filter(|told| told.channel == ChannelKind::Chat || !told.is_a_person())
+            .filter(|told| told.channel.is_kept_up_to_date() || !told.is_a_person())
             .cloned()
             .collect();
         for told in rooms {

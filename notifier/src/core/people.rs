@@ -133,7 +133,11 @@ const fn address_of(channel: ChannelKind) -> &'static str {
         ChannelKind::Chat => "member id in the chat",
         ChannelKind::Sms | ChannelKind::Voice | ChannelKind::Alimtalk => "phone number",
         ChannelKind::Email => "e-mail address",
-        ChannelKind::Webhook | ChannelKind::Teams => "room: `rooms` of the policy names those",
+        ChannelKind::Telegram => "chat with the bot of Telegram",
+        ChannelKind::Webhook
+        | ChannelKind::Teams
+        | ChannelKind::Pagerduty
+        | ChannelKind::Opsgenie => "room: `rooms` of the policy names those",
     }
 }
 

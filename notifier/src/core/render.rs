@@ -7,21 +7,27 @@ mod alimtalk;
 mod card;
 mod chat;
 pub mod euckr;
+mod events;
 mod phrases;
 mod plain;
 mod preview;
 mod sms;
 mod speech;
+mod telegram;
 mod template;
 
-pub use alimtalk::{ALIMTALK_VARIABLES, Alimtalk, AlimtalkNames, alimtalk};
+pub use alimtalk::{ALIMTALK_VARIABLES, Alimtalk, AlimtalkNames, alimtalk, filled_template};
 pub use card::card;
 pub use chat::{ACKNOWLEDGE_ACTION, ChatPost, reply, root};
+pub use events::{OpsgenieCall, opsgenie_calls, pagerduty_event};
 pub use phrases::Phrases;
 pub use plain::{Mail, head, mail, plain};
 pub use preview::{Preview, Subject, previews, sample};
 pub use sms::{LMS_BYTES, LmsUse, SMS_BYTES, SUBJECT_BYTES, SmsKind, SmsText, sms};
 pub use speech::speech;
+pub use telegram::{
+    TELEGRAM_ACKNOWLEDGE, TELEGRAM_CHARS, TelegramPost, telegram_reply, telegram_root,
+};
 pub use template::{MessageTemplate, TEMPLATE_BYTES, TemplateError, values};
 
 use super::message::{IncidentSummary, Message, Purpose};

@@ -69,6 +69,20 @@ word! {
         Webhook = "webhook",
         /// A room of Microsoft Teams.
         Teams = "teams",
+        /// A message of a bot of Telegram.
+        Telegram = "telegram",
+        /// A service of PagerDuty.
+        Pagerduty = "pagerduty",
+        /// An integration of Opsgenie.
+        Opsgenie = "opsgenie",
+    }
+}
+
+impl ChannelKind {
+    /// Whether a message stays where it was sent and is changed there, so that whoever has it also
+    /// sees that somebody took the incident.
+    pub const fn is_kept_up_to_date(self) -> bool {
+        matches!(self, Self::Chat | Self::Telegram)
     }
 }
 

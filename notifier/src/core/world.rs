@@ -26,6 +26,7 @@ fn person(name: &str, chat: Option<&str>, phone: Option<&str>) -> (String, Perso
         name: name.to_uppercase(),
         language: Language::Ko,
         chat: chat.map(str::to_owned),
+        telegram: None,
         phone: phone.map(str::to_owned),
         email: None,
     };

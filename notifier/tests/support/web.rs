@@ -24,6 +24,8 @@ pub struct Web {
     _secrets: tempfile::TempDir,
 }
 
+/// What Telegram's requests carry.
+pub const TELEGRAM_SECRET: &str = "telegram-secret_1";
 /// Signs what Twilio sends.
 pub const TWILIO_TOKEN: &str = "twilio-token";
 
@@ -94,6 +96,12 @@ impl Web {
                 alternate_token_file: None,
                 sms_from: Some("+15005550006".to_owned()),
                 voice_from: Some("+15005550006".to_owned()),
+                api_url: "http://127.0.0.1:9".to_owned(),
+            }),
+            telegram: Some(notifier::config::Telegram {
+                bot_token_file: secret("telegram-bot", "123456:ABC"),
+                webhook_secret_file: Some(secret("telegram", TELEGRAM_SECRET)),
+                rooms: std::collections::BTreeMap::new(),
                 api_url: "http://127.0.0.1:9".to_owned(),
             }),
             ..Config::default()

@@ -399,6 +399,12 @@ fn check_contact(contact: &Contact, flaws: &mut Flaws) {
             "a member id of Slack is `U` or `W` and capitals or digits",
         );
     }
+    if let Some(telegram) = &contact.telegram {
+        let digits = telegram.bytes().all(|b| b.is_ascii_digit());
+        let fits = digits && (1..=16).contains(&telegram.len()) && !telegram.starts_with('0');
+        let what = "a chat id of Telegram is a number; what is written to the bot shows it";
+        flaws.unless(fits, "telegram", what);
+    }
     if let Some(email) = &contact.email {
         let fits = email.split_once('@').is_some_and(|(name, domain)| {
             !name.is_empty() && domain.contains('.') && !domain.contains('@')

@@ -20,6 +20,10 @@ pub struct Contact {
     /// Member id in Slack, such as `U02ABCDEF`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slack: Option<String>,
+    /// Id of the person's chat with the bot of Telegram, such as `123456789`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,15}$"))]
+    pub telegram: Option<String>,
     /// Phone number in E.164, such as `+821012345678`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^\+[1-9][0-9]{6,14}$"))]
@@ -161,6 +165,12 @@ pub enum ChannelKind {
     Webhook,
     /// A room of Microsoft Teams.
     Teams,
+    /// A message of a bot of Telegram.
+    Telegram,
+    /// A service of PagerDuty.
+    Pagerduty,
+    /// An integration of Opsgenie.
+    Opsgenie,
 }
 
 /// How pages of each priority are sent.

@@ -1,10 +1,11 @@
-//! A stand-in for NAVER Cloud SENS, SMS API v2: sending, the list of a request's messages, a
-//! message's result.
+//! A stand-in for NAVER Cloud SENS: SMS API v2 (sending, the list of a request's messages, a message's result) and
+//! Alimtalk API v2 (sending, a message's result).
 //!
 //! Written from the API guide (SENS overview, "send message", "list messages", "message result",
 //! the gateway's error table). Where the guide leaves something open the stand-in refuses: SENS
 //! itself may cut a text that is too long, which would lose what was to be said.
 
+mod alimtalk;
 mod routes;
 mod rules;
 mod signature;
@@ -16,10 +17,20 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::fake::{Journal, Server, served_by};
+pub use alimtalk::Talk;
 pub use signature::sign;
 
 /// The service whose messages it takes.
 pub const SERVICE_ID: &str = "ncp:sms:kr:100000000001:bongsu";
+/// The Biz Message service whose Alimtalk it takes.
+pub const TALK_SERVICE_ID: &str = "ncp:kkobizmsg:kr:200000000002:bongsu";
+/// The Kakao channel.
+pub const TALK_CHANNEL: &str = "@bongsu";
+/// The template that Kakao has approved, as it was registered.
+pub const TALK_TEMPLATE: (&str, &str) = (
+    "bongsupage",
+    "[장애 알림] #{head}\n#{title}\n대상: #{place}\n현재값: #{value}\n시작: #{since}\n확인: #{link}",
+);
 /// The access key that it knows.
 pub const ACCESS_KEY: &str = "BongsuTestsAccessKey";
 /// The secret that belongs to the access key.
@@ -88,6 +99,7 @@ struct Shared {
 struct Account {
     senders: Vec<String>,
     messages: Vec<Sms>,
+    talks: Vec<Talk>,
     deliveries: HashMap<String, Delivery>,
     requests: u64,
 }
@@ -97,7 +109,7 @@ impl Sens {
     pub async fn start() -> Self {
         let shared = Arc::new(Shared::default());
         shared.account().senders.push(SENDER.to_owned());
-        let routes = routes::routes(shared.clone());
+        let routes = routes::routes(shared.clone()).merge(alimtalk::routes(shared.clone()));
         let server = Server::start(routes, shared.journal.clone()).await;
         Self { server, shared }
     }
@@ -113,6 +125,11 @@ impl Sens {
             .account()
             .deliveries
             .insert(to.to_owned(), delivery);
+    }
+
+    /// The Alimtalk that was taken, oldest first.
+    pub fn talks(&self) -> Vec<Talk> {
+        self.shared.account().talks.clone()
     }
 
     /// The messages that were taken, oldest first.

@@ -11,12 +11,12 @@ use axum::{Json, Router};
 use jiff::{Timestamp, tz};
 use serde_json::{Value, json};
 
-use super::{Delivery, SERVICE_ID, Shared, Sms, rules, signature};
+use super::{Delivery, SERVICE_ID, Shared, Sms, TALK_SERVICE_ID, rules, signature};
 use crate::fake::Outcome;
 
 /// Why a request is refused: the status, the gateway's code and words for it, and what exactly is
 /// wrong.
-struct Refusal {
+pub(super) struct Refusal {
     status: StatusCode,
     code: &'static str,
     message: &'static str,
@@ -24,7 +24,7 @@ struct Refusal {
 }
 
 impl Refusal {
-    fn bad_request(details: impl Into<String>) -> Self {
+    pub(super) fn bad_request(details: impl Into<String>) -> Self {
         let details = details.into();
         Self {
             status: StatusCode::BAD_REQUEST,
@@ -44,7 +44,7 @@ impl Refusal {
         }
     }
 
-    fn not_found(details: String) -> Self {
+    pub(super) fn not_found(details: String) -> Self {
         Self {
             status: StatusCode::NOT_FOUND,
             code: "300",
@@ -161,11 +161,16 @@ async fn result(
     )
 }
 
-fn admitted(method: &Method, uri: &Uri, headers: &HeaderMap, service: &str) -> Result<(), Refusal> {
+pub(super) fn admitted(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    service: &str,
+) -> Result<(), Refusal> {
     let signed = uri.path_and_query().map_or("", |path| path.as_str());
     signature::check(method, signed, headers, Timestamp::now().as_millisecond())
         .map_err(Refusal::unauthorized)?;
-    if service != SERVICE_ID {
+    if ![SERVICE_ID, TALK_SERVICE_ID].contains(&service) {
         return Err(Refusal::not_found(format!("no service {service}")));
     }
     Ok(())
@@ -214,7 +219,7 @@ fn shown(sms: &Sms, delivery: &Delivery) -> Value {
     shown
 }
 
-fn answer(
+pub(super) fn answer(
     shared: &Shared,
     uri: &Uri,
     body: Value,

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{Account, Sms};
 
 /// Bytes of a subject, and how many recipients one request may have.
-const SUBJECT_BYTES: usize = 40;
+pub(super) const SUBJECT_BYTES: usize = 40;
 const RECIPIENTS: usize = 100;
 
 /// The messages of a request, without their ids, or why it is refused.
@@ -64,11 +64,11 @@ pub(super) fn read(account: &Account, body: &Value) -> Result<Vec<Sms>, String> 
     recipients.iter().map(read).collect()
 }
 
-fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(body: &'a Value, field: &str) -> Option<&'a str> {
     body[field].as_str().filter(|text| !text.is_empty())
 }
 
-fn digits(field: &str, number: &str) -> Result<(), String> {
+pub(super) fn digits(field: &str, number: &str) -> Result<(), String> {
     if number.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(());
     }
@@ -87,7 +87,7 @@ fn checked_subject<'a>(kind: &str, body: &'a Value) -> Result<Option<&'a str>, S
 }
 
 /// Counts as the carriers do: one byte for ASCII, two for Hangul.
-fn bytes_at_most(field: &str, text: &str, limit: usize) -> Result<(), String> {
+pub(super) fn bytes_at_most(field: &str, text: &str, limit: usize) -> Result<(), String> {
     let (encoded, _, replaced) = EUC_KR.encode(text);
     if replaced {
         // A phone would show question marks in the place of these.

@@ -8,6 +8,9 @@ mod hook;
 mod incident;
 mod korea;
 mod mail;
+mod naver;
+mod services;
+mod telegram;
 mod twilio;
 
 use std::path::PathBuf;

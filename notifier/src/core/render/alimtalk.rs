@@ -28,6 +28,31 @@ pub struct Alimtalk {
     pub values: BTreeMap<&'static str, String>,
 }
 
+/// A template's text with its variables (`#{name}`) filled in. A value is never looked at for variables; at most
+/// 1,000 characters come out, as Alimtalk has.
+pub fn filled_template(text: &str, values: &BTreeMap<&'static str, String>) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("#{") {
+        out.push_str(before);
+        let found = behind
+            .split_once('}')
+            .and_then(|(name, after)| Some((values.get(name)?, after)));
+        match found {
+            Some((value, after)) => {
+                out.push_str(value);
+                rest = after;
+            }
+            None => {
+                out.push_str("#{");
+                rest = behind;
+            }
+        }
+    }
+    out.push_str(rest);
+    shortened(&out, 1_000)
+}
+
 /// The message as the values of its template.
 pub fn alimtalk(message: &Message, names: &AlimtalkNames<'_>, zone: &TimeZone) -> Alimtalk {
     let (incident, words) = (&message.incident, phrases(message.recipient.language));

@@ -88,7 +88,7 @@ fn line(message: &Message, purpose: Purpose, words: &Phrases) -> String {
 }
 
 /// Who has it, or who closed it.
-fn actor(incident: &IncidentSummary) -> Option<&str> {
+pub(super) fn actor(incident: &IncidentSummary) -> Option<&str> {
     match incident.status {
         Status::Open => None,
         Status::Acknowledged => incident

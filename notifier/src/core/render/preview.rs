@@ -1,8 +1,8 @@
 //! What every channel would say about an incident that never was.
 
 use super::{
-    AlimtalkNames, LmsUse, SmsKind, alimtalk, card, euckr, korea, mail, plain, root, sms, speech,
-    values,
+    AlimtalkNames, LmsUse, SmsKind, alimtalk, card, euckr, korea, mail, opsgenie_calls,
+    pagerduty_event, plain, root, sms, speech, telegram_root, values,
 };
 use crate::core::message::{IncidentSummary, Message, Purpose, Recipient};
 use crate::core::words::{ChannelKind, Language, Status};
@@ -155,6 +155,25 @@ pub fn previews(message: &Message) -> Vec<Preview> {
         utf8(ChannelKind::Email, "subject", mail.subject),
         utf8(ChannelKind::Email, "text", mail.text),
         utf8(ChannelKind::Alimtalk, "variables", talk.join("\n")),
+        utf8(
+            ChannelKind::Telegram,
+            "text",
+            telegram_root(message, true).text,
+        ),
+        utf8(
+            ChannelKind::Pagerduty,
+            "event",
+            pagerduty_event(message).map_or_else(String::new, |event| format!("{event:#}")),
+        ),
+        utf8(
+            ChannelKind::Opsgenie,
+            "requests",
+            opsgenie_calls(message)
+                .iter()
+                .map(|call| format!("/v2/alerts{} {:#}", call.path, call.body))
+                .collect::<Vec<_>>()
+                .join("\n"),
+        ),
         utf8(ChannelKind::Teams, "card", format!("{:#}", card(message))),
         utf8(
             ChannelKind::Webhook,

@@ -4,11 +4,16 @@ mod aligo;
 mod guard;
 mod hook;
 mod inbox;
+mod ncloud;
 mod nhn;
+mod opsgenie;
+mod pagerduty;
 mod phone;
 mod sens;
+mod sens_alimtalk;
 mod slack;
 mod smtp;
+mod telegram;
 pub(crate) mod twilio;
 mod web;
 
@@ -17,9 +22,13 @@ pub use guard::{Guard, Inside};
 pub use hook::Hooks;
 pub use inbox::Inbox;
 pub use nhn::{NhnAlimtalk, NhnSms};
+pub use opsgenie::Opsgenie;
+pub use pagerduty::Pagerduty;
 pub use sens::Sens;
+pub use sens_alimtalk::SensAlimtalk;
 pub use slack::Slack;
 pub use smtp::Smtp;
+pub use telegram::Telegram;
 pub use twilio::{TwilioSms, TwilioVoice};
 pub use web::ChannelError;
 
@@ -95,6 +104,10 @@ impl Channels {
         if let Some(nhn) = &config.nhn_sms {
             found.push((ChannelKind::Sms, Arc::new(NhnSms::new(nhn)?)));
         }
+        if let Some(sens) = &config.sens_alimtalk {
+            let talk = SensAlimtalk::new(sens, clock.clone())?;
+            found.push((ChannelKind::Alimtalk, Arc::new(talk)));
+        }
         if let Some(nhn) = &config.nhn_alimtalk {
             found.push((ChannelKind::Alimtalk, Arc::new(NhnAlimtalk::new(nhn)?)));
         }
@@ -112,6 +125,17 @@ impl Channels {
         }
         if let Some(smtp) = &config.smtp {
             found.push((ChannelKind::Email, Arc::new(Smtp::new(smtp)?)));
+        }
+        if let Some(telegram) = &config.telegram {
+            found.push((ChannelKind::Telegram, Arc::new(Telegram::new(telegram)?)));
+        }
+        if !config.pagerduty.is_empty() {
+            let services = Pagerduty::new(&config.pagerduty)?;
+            found.push((ChannelKind::Pagerduty, Arc::new(services)));
+        }
+        if !config.opsgenie.is_empty() {
+            let integrations = Opsgenie::new(&config.opsgenie)?;
+            found.push((ChannelKind::Opsgenie, Arc::new(integrations)));
         }
         let guard = Guard::new(&config.outgoing_allow)?;
         if !config.webhooks.is_empty() {

@@ -247,6 +247,9 @@ impl Text {
             ChannelKind::Alimtalk => ("ALIMTALK", None, render::plain(message)),
             ChannelKind::Webhook => ("WEBHOOK", None, render::plain(message)),
             ChannelKind::Teams => ("TEAMS", None, render::plain(message)),
+            ChannelKind::Telegram => ("TELEGRAM", None, render::plain(message)),
+            ChannelKind::Pagerduty => ("PAGERDUTY", None, render::plain(message)),
+            ChannelKind::Opsgenie => ("OPSGENIE", None, render::plain(message)),
             ChannelKind::Voice | ChannelKind::Chat | ChannelKind::Sms => {
                 ("CALL", None, render::speech(message))
             }

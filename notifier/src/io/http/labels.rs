@@ -142,6 +142,9 @@ impl Labels {
             ChannelKind::Alimtalk => self.pick("Alimtalk", "알림톡"),
             ChannelKind::Webhook => self.pick("webhook", "웹훅"),
             ChannelKind::Teams => self.pick("Teams", "팀즈"),
+            ChannelKind::Telegram => self.pick("Telegram", "텔레그램"),
+            ChannelKind::Pagerduty => "PagerDuty",
+            ChannelKind::Opsgenie => "Opsgenie",
         }
     }
 

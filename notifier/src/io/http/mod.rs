@@ -21,11 +21,13 @@ mod reports;
 mod sign_in;
 mod silences;
 mod slack;
+mod telegram;
 mod twilio;
 mod view;
 
 pub use desk::Desk;
 pub use slack::SlackSignature;
+pub use telegram::{BadTelegramSecret, TelegramSecret};
 pub use twilio::TwilioSignature;
 
 use crate::Config;
@@ -56,6 +58,7 @@ pub struct Settings {
     access: Access,
     slack: Option<SlackSignature>,
     twilio: Option<TwilioSignature>,
+    telegram: Option<TelegramSecret>,
     inbox: bool,
 }
 
@@ -74,6 +77,9 @@ pub enum SettingsError {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// A secret is none that Telegram would take.
+    #[error(transparent)]
+    Telegram(#[from] BadTelegramSecret),
 }
 
 impl Settings {
@@ -106,11 +112,18 @@ impl Settings {
             }
             None => None,
         };
+        let secret = config.telegram.as_ref();
+        let secret = secret.and_then(|telegram| telegram.webhook_secret_file.as_deref());
+        let telegram = match secret {
+            Some(path) => Some(TelegramSecret::new(Secret::from_file(path)?)?),
+            None => None,
+        };
         let access = Access::new(listen, &config.public_url, token.as_ref())?;
         Ok(Self {
             access,
             slack,
             twilio,
+            telegram,
             inbox: config.inbox,
         })
     }
@@ -175,9 +188,25 @@ pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Task
     finished(&site, Routes::new().kept_by_handlers())
 }
 
+/// The providers that send requests here.
+#[derive(Debug, Clone, Copy)]
+struct Providers {
+    slack: bool,
+    telegram: bool,
+    twilio: bool,
+}
+
+impl Providers {
+    const ALL: Self = Self {
+        slack: true,
+        telegram: true,
+        twilio: true,
+    };
+}
+
 /// The table of all routes of the notifier, with every provider and the inbox.
 pub fn table() -> Vec<Declared> {
-    open_routes(true, true)
+    open_routes(Providers::ALL)
         .and(api_routes())
         .and(silences::routes())
         .and(console_routes(true))
@@ -192,7 +221,12 @@ fn patience() -> TimeoutLayer {
 
 fn finished(site: &Site, more: Guarded<Site>) -> Served {
     let settings = &site.0.settings;
-    let quick = open_routes(settings.slack.is_some(), settings.twilio.is_some())
+    let providers = Providers {
+        slack: settings.slack.is_some(),
+        telegram: settings.telegram.is_some(),
+        twilio: settings.twilio.is_some(),
+    };
+    let quick = open_routes(providers)
         .and(api_routes())
         .and(console_routes(settings.inbox))
         .layer(patience());
@@ -215,18 +249,22 @@ fn streams() -> Routes<Site> {
 }
 
 /// What people and providers reach without a session.
-fn open_routes(slack: bool, twilio: bool) -> Routes<Site> {
+fn open_routes(providers: Providers) -> Routes<Site> {
     let mut open = Routes::new()
         .get("/a/{token}", Rule::Link, link::ask)
         .post("/a/{token}", Rule::Link, link::acknowledge)
         .get("/login", Rule::Anybody, sign_in::ask)
         .post("/login", Rule::SignIn, sign_in::check)
         .get("/static/{name}", Rule::Anybody, assets::serve);
-    if slack {
+    if providers.slack {
         let rule = Rule::Signed("Slack");
         open = open.post("/slack/interactions", rule, slack::interaction);
     }
-    if twilio {
+    if providers.telegram {
+        let rule = Rule::Signed("Telegram (a secret in a header)");
+        open = open.post("/telegram/updates", rule, telegram::update);
+    }
+    if providers.twilio {
         let rule = Rule::Signed("Twilio");
         open = open
             .post("/twilio/sms/{token}", rule, twilio::message)

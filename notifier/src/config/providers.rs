@@ -1,0 +1,106 @@
+//! Providers that were added after the first ones: Telegram, PagerDuty, Opsgenie, Alimtalk of SENS.
+
+use super::Lms;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// A bot of Telegram.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telegram {
+    /// File with the bot's token (`123456:ABC...`).
+    pub bot_token_file: PathBuf,
+    /// File with the secret that was given to `setWebhook`, 1 to 256 letters, digits, `_` and `-`; without it
+    /// messages have no button.
+    #[serde(default)]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// Ids of groups (`-1001234567890`) and channels (`@name`), by the name that policies call them by
+    /// (`rooms: ["telegram:ops"]`).
+    #[serde(default)]
+    pub rooms: BTreeMap<String, String>,
+    /// Where the Bot API is, without a slash at the end.
+    #[serde(default = "telegram_api")]
+    pub api_url: String,
+}
+
+/// A service of PagerDuty.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PagerdutyService {
+    /// File with the integration key of its Events API v2.
+    pub routing_key_file: PathBuf,
+    /// Where events go; `https://events.eu.pagerduty.com` in Europe.
+    #[serde(default = "pagerduty_api")]
+    pub api_url: String,
+}
+
+/// An API integration of Opsgenie.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpsgenieIntegration {
+    /// File with its key.
+    pub api_key_file: PathBuf,
+    /// Where the API is; `https://api.eu.opsgenie.com` in Europe.
+    #[serde(default = "opsgenie_api")]
+    pub api_url: String,
+}
+
+/// Alimtalk of NAVER Cloud SENS.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensAlimtalk {
+    /// Id of the Biz Message service (`ncp:kkobizmsg:kr:...`).
+    pub service_id: String,
+    /// File with the access key.
+    pub access_key_file: PathBuf,
+    /// File with the secret key.
+    pub secret_key_file: PathBuf,
+    /// The Kakao channel, such as `@bongsu`.
+    pub channel: String,
+    /// The registered templates.
+    pub templates: SensTemplates,
+    /// A registered sender number, digits only: what KakaoTalk cannot deliver, SENS sends from it as a text
+    /// message. Without it there is no such message.
+    #[serde(default)]
+    pub failover_from: Option<String>,
+    /// Whether that text message may be a long one.
+    #[serde(default)]
+    pub lms: Lms,
+    /// Where the API is, without a slash at the end.
+    #[serde(default = "super::sens_api")]
+    pub api_url: String,
+}
+
+/// Templates that Kakao has approved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensTemplates {
+    /// Of a page.
+    pub page: SensTemplate,
+    /// Of news: acknowledged, closed, recovered.
+    pub news: SensTemplate,
+}
+
+/// A template that Kakao has approved: SENS takes the whole text and compares it with what was registered.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensTemplate {
+    /// Its code.
+    pub code: String,
+    /// Its text as it was registered, with the variables `#{head}`, `#{title}`, `#{place}`, `#{value}`, `#{since}`
+    /// and `#{link}`.
+    pub text: String,
+}
+
+fn telegram_api() -> String {
+    "https://api.telegram.org".to_owned()
+}
+
+fn pagerduty_api() -> String {
+    "https://events.pagerduty.com".to_owned()
+}
+
+fn opsgenie_api() -> String {
+    "https://api.opsgenie.com".to_owned()
+}
