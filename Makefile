@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows Bongsu at work, `make test` proves it. The rest are their parts.
-.PHONY: demo test faults build check deny real-systems fuzz image build-packages
+.PHONY: demo test faults build check deny real-systems fuzz mutants image build-packages
 
 CARGO ?= cargo
 
@@ -41,6 +41,11 @@ image: build-packages
 SECONDS ?= 3600
 fuzz:
 	@scripts/fuzz $(SECONDS)
+
+# Hours: each thing that a core decides is changed once, and the tests have to notice. CORE=oncall for one core.
+CORE ?= all
+mutants:
+	@scripts/mutants $(CORE)
 
 # The full form of the fault tests: hours. Each row prints its figure and what repeats it.
 faults: build
