@@ -122,6 +122,49 @@ mod tests {
         }
     }
 
+    /// The headers of version 1. An older owner that reads more than these leaves it out of account.
+    #[test]
+    fn what_owners_append_is_written_as_it_always_was() {
+        let source = TopicPartition::new(TopicName::listed("metrics.acme").unwrap(), 3);
+        let report = Derived {
+            at: Timestamp::from_nanos(60),
+            from: 3,
+            lines: "bongsu_census hosts_known=1i 60\n".to_owned(),
+        };
+        for (record, partition, known) in [
+            (tick(&source), 3, "bongsu=tick"),
+            (
+                bundle_mark(&source, 7, "ab"),
+                3,
+                "bongsu=bundle revision=7 hash=ab",
+            ),
+            (
+                derived(&source, &report),
+                0,
+                "bongsu=derived at=60 from=3 lines=bongsu_census hosts_known=1i 60\n",
+            ),
+        ] {
+            assert_eq!((record.key, record.value), (None, None), "{known}");
+            assert_eq!(record.target.partition, partition, "{known}");
+            let headers = record.headers.iter();
+            let headers = headers.map(|(name, value)| format!("{name}={}", text(value)));
+            assert_eq!(headers.collect::<Vec<_>>().join(" "), known);
+            let mut read_back: Vec<_> = record
+                .headers
+                .iter()
+                .map(|(name, value)| (name.as_str(), text(value)))
+                .collect();
+            let what = read(None, &read_back);
+            assert_ne!(what, "unknown", "{known}");
+            read_back.push(("of_a_newer_version", "1"));
+            assert_eq!(read(None, &read_back), what, "{known}");
+        }
+    }
+
+    fn text(value: &Bytes) -> &str {
+        str::from_utf8(value).unwrap()
+    }
+
     #[test]
     fn only_a_record_without_a_value_is_read_by_its_headers() {
         let mark = [("bongsu", "bundle"), ("revision", "7"), ("hash", "ab")];

@@ -221,6 +221,33 @@ mod tests {
         }
     }
 
+    /// The text of version 1, in the state topic.
+    #[test]
+    fn the_state_is_written_as_it_always_was_and_more_is_left_out() {
+        let lane = LaneState {
+            epoch: 9,
+            generation: 5,
+            segment: 3,
+            drained_to: Some(Origin {
+                offset: 302,
+                number: 2,
+            }),
+            sums: LaneSums {
+                read: 10,
+                stored: 6,
+                dead_lettered: 1,
+                repeated: 2,
+                fenced: 1,
+            },
+        };
+        let text =
+            "v1;epoch=9;gen=5;segment=3;to=302/2;read=10;stored=6;dead=1;repeated=2;fenced=1";
+        assert_eq!(lane.to_string(), text);
+        assert_eq!(text.parse(), Ok(lane));
+        assert_eq!(format!("{text};later=x").parse(), Ok(lane));
+        assert!(text.replacen("v1", "v2", 1).parse::<LaneState>().is_err());
+    }
+
     #[test]
     fn the_state_reads_what_it_writes() {
         let mut lane = LaneState {

@@ -217,6 +217,34 @@ mod tests {
         })
     }
 
+    /// The headers of version 1: a drainer may be older or newer than the owner.
+    #[test]
+    fn a_record_is_written_as_it_always_was() {
+        let place = |offset, number| Origin { offset, number };
+        let record = envelope(vec![place(300, 1), place(300, 4), place(302, 2)]);
+        let known: [(&str, &[u8]); 7] = [
+            ("tenant", b"acme"),
+            ("partition", b"17"),
+            ("replica", b"1"),
+            ("offsets", b"300-302"),
+            ("generation", b"5"),
+            ("segment", b"3"),
+            ("origins", &[0xac, 0x02, 1, 0, 3, 2, 2]),
+        ];
+        let headers = record.headers();
+        let written = headers.iter().map(|(name, value)| (*name, &value[..]));
+        assert_eq!(written.collect::<Vec<_>>(), known);
+        let newer = |name: &str| match name {
+            "of_a_newer_version" => Some(&b"1"[..]),
+            _ => known
+                .iter()
+                .find(|(header, _)| *header == name)
+                .map(|(_, value)| *value),
+        };
+        let key = b"metrics.acme.2/17/1";
+        assert_eq!(Envelope::read(Some(key), newer), Ok(record));
+    }
+
     #[test]
     fn a_record_of_a_generation_has_no_lines() {
         let empty = envelope(Vec::new());

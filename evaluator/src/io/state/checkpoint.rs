@@ -50,6 +50,22 @@ pub(crate) fn decode(mut value: Bytes) -> Option<(Bytes, Gone)> {
 mod tests {
     use super::*;
 
+    /// The bytes of version 1: whoever takes over may be an older or a newer program.
+    #[test]
+    fn a_checkpoint_is_written_as_it_always_was() {
+        let gone = Gone::from([Bytes::from("host-a"), Bytes::new()]);
+        let known = b"\x01\x02\0\0\0\0\0\0\0\x06\0\0\0host-acore";
+        assert_eq!(encode(b"core", &gone), known.as_slice());
+        assert_eq!(
+            decode(Bytes::from_static(known)),
+            Some((Bytes::from("core"), gone))
+        );
+        // A newer version may mean anything by the same bytes: it is refused, not guessed at.
+        let mut newer = known.to_vec();
+        newer[0] = VERSION + 1;
+        assert_eq!(decode(newer.into()), None);
+    }
+
     #[test]
     fn a_checkpoint_is_read_back_and_a_cut_one_is_refused() {
         let gone = Gone::from([Bytes::from("host-a"), Bytes::new()]);

@@ -137,7 +137,18 @@ mod tests {
         for key in [StateKey::Claim, StateKey::Checkpoint { epoch: 0 }] {
             assert_eq!(parse(&input.key(&key)), Some((input.clone(), key)));
         }
-        assert_eq!(input.key(&StateKey::Claim), "acme/2/3/claim");
+        // As they always were: a newer program finds what an older one has left.
+        let part = StateKey::Part {
+            epoch: 42,
+            id: Bytes::from_static(b"host/a"),
+        };
+        for (key, known) in [
+            (StateKey::Claim, "acme/2/3/claim"),
+            (StateKey::Checkpoint { epoch: 42 }, "acme/2/3/42/checkpoint"),
+            (part, "acme/2/3/42/part/host/a"),
+        ] {
+            assert_eq!(input.key(&key), known);
+        }
     }
 
     #[test]
