@@ -145,6 +145,11 @@ impl Service {
             }
             Self::Notifier => {
                 add(named(&TopicName::alerts()), &[Read], "read alert events");
+                let health = TenantId::parse(crate::health::TENANT);
+                if let Ok(tenant) = health {
+                    let why = "hear whether the other services live";
+                    add(named(&TopicName::metrics(&tenant, 1)), &[Read], why);
+                }
                 add(
                     group("bongsu-notifier"),
                     &[Read],

@@ -39,7 +39,7 @@ pub struct Config {
     pub events_in_flight: usize,
     /// Bytes of points that may wait inside the client library, all partitions together.
     pub prefetch_bytes: usize,
-    /// How often a partition says that it has caught up.
+    /// How often a partition says that it has caught up: the notifier's `watch.blind_after` is at least twice as long.
     #[serde(with = "runtime::config::span")]
     pub caught_up_every: Span,
     /// How often a bundle mark is written again, so that one is always within the log's retention.
@@ -63,7 +63,7 @@ impl Default for Config {
             queue_bytes: 4 << 20,
             events_in_flight: 1_000,
             prefetch_bytes: 16 << 20,
-            caught_up_every: Span::from_secs(300),
+            caught_up_every: Span::from_secs(45),
             mark_every: Span::from_secs(3_600),
             backlog: Span::from_secs(60),
         }

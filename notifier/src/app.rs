@@ -5,24 +5,31 @@ use crate::config::Config;
 use crate::core::ChannelKind;
 use crate::engine::Engine;
 use crate::error::StartError;
+use crate::io::break_glass::BreakGlass;
 use crate::io::channel::Channels;
 use crate::io::directory::{LivePeople, People};
+use crate::io::heartbeat::Heartbeat;
 use crate::io::http::{self, Settings};
 use crate::io::intake::{Intake, Reading};
 use crate::io::receipts;
 use crate::io::sender::Sender;
 use crate::io::store::Store;
 use crate::io::timers;
+use crate::io::watch::{self, Guard};
 use crate::metrics::Metrics;
+use crate::pulse::Pulse;
 use catalog::LiveCatalog;
+use model::Span;
 use runtime::{Context, HttpServer, OnEnd};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use stream::Clusters;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// How long a store that is gone may be so before that is an alarm, where no break-glass contacts are named.
+const GLASS_AFTER: Span = Span::from_secs(10);
 
 /// A notifier that runs.
 #[derive(Debug, Clone)]
@@ -73,18 +80,50 @@ pub async fn start_with(
     let server = HttpServer::bind(config.listen).await?;
     let address = server.address();
     let settings = Settings::new(&config, address)?;
+    let (clusters, metrics) = (clusters.into(), Metrics::new(&ctx.metrics));
+    let pulse = Arc::new(Pulse::default());
+    let opened = Arc::new(OnceLock::new());
+    let guards = watch::Shared {
+        people: Arc::clone(&people),
+        clock: ctx.clock.clone(),
+        metrics: metrics.clone(),
+        pulse: Arc::clone(&pulse),
+        glass: BreakGlass::new(
+            &config,
+            channels.clone(),
+            metrics.clone(),
+            ctx.tasks.clone(),
+        )?,
+        engine: Arc::clone(&opened),
+        blind_after: config.watch.blind_after,
+        glass_after: config
+            .break_glass
+            .as_ref()
+            .map_or(GLASS_AFTER, |glass| glass.after),
+    };
+    let heartbeat = match &config.heartbeat {
+        Some(heartbeat) => {
+            let (pulse, clock) = (Arc::clone(&pulse), ctx.clock.clone());
+            Some(Heartbeat::new(heartbeat, pulse, metrics.clone(), clock)?)
+        }
+        None => None,
+    };
+    // Before the store is there: it may not come.
+    keep_watch(&guards, heartbeat, &clusters, &ctx);
     let store = open_store(&config, &ctx).await?;
     tracing::info!(%address, store = store.place(), ?channels, "notifier starts");
-    let metrics = Metrics::new(&ctx.metrics);
     let engine = Arc::new(Engine::new(
         store,
         channels,
         people,
         metrics,
         ctx.clock.clone(),
+        pulse,
         &config,
     ));
-    spawn(&engine, &clusters.into(), &ctx);
+    spawn(&engine, &clusters, &ctx);
+    // Nobody else opens it.
+    opened.get_or_init(|| Arc::clone(&engine));
     let commands = Commands::new(engine);
     let routes = http::all_routes(
         commands.clone(),
@@ -122,6 +161,26 @@ async fn open_store(config: &Config, ctx: &Context) -> Result<Store, StartError>
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(LONGEST_PAUSE),
             () = ctx.tasks.shutdown().begun() => return Err(StartError::Stopped),
         }
+    }
+}
+
+/// Starts what must not fall silent with the rest.
+fn keep_watch(
+    shared: &watch::Shared,
+    heartbeat: Option<Heartbeat>,
+    clusters: &Clusters,
+    ctx: &Context,
+) {
+    shared.pulse.expects(timers::AUDITOR);
+    let must_live = OnEnd::StopsTheProcess;
+    for (name, stream) in clusters.iter() {
+        let guard = Guard::new(shared.clone(), name, stream.clone());
+        ctx.tasks
+            .spawn("notifier watch", must_live, guard.run(ctx.tasks.clone()));
+    }
+    if let Some(heartbeat) = heartbeat {
+        let beats = heartbeat.run(ctx.tasks.shutdown().clone());
+        ctx.tasks.spawn("notifier heartbeat", must_live, beats);
     }
 }
 

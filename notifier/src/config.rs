@@ -12,6 +12,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+mod vigil;
+
+pub use vigil::{BreakGlass, Heartbeat, Watch};
+
 /// Configuration of the notifier.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -63,6 +67,12 @@ pub struct Config {
     pub api_token_file: Option<PathBuf>,
     /// How the engine works.
     pub engine: Engine,
+    /// The watch over blindness.
+    pub watch: Watch,
+    /// A sign of life to a dead-man's switch outside.
+    pub heartbeat: Option<Heartbeat>,
+    /// Whom a P1 goes to while the store of incidents does not answer.
+    pub break_glass: Option<BreakGlass>,
 }
 
 /// Where incidents are kept.
@@ -311,6 +321,12 @@ pub struct Engine {
     pub in_flight_p1: usize,
     /// Messages in flight to one destination.
     pub in_flight_destination: usize,
+    /// In the long run one message in so long goes to one destination of a tenant by one provider; pages of P1 are counted
+    /// apart. Each replica counts its own.
+    #[serde(with = "runtime::config::span")]
+    pub message_every: Span,
+    /// So many go at once after a rest.
+    pub message_burst: u32,
     /// A delivery that could not be made for so long is given up, and escalation goes on.
     #[serde(with = "runtime::config::span")]
     pub give_up_after: Span,
@@ -384,10 +400,13 @@ impl Config {
         if engine.in_flight_destination == 0 || engine.audit_every <= Span::ZERO {
             return refuse("`engine.in_flight_destination` and `engine.audit_every` must not be 0");
         }
+        if engine.message_burst == 0 || engine.message_every <= Span::ZERO {
+            return refuse("`engine.message_burst` and `engine.message_every` must not be 0");
+        }
         if !self.public_url.starts_with("http://") && !self.public_url.starts_with("https://") {
             return refuse("`public_url` must begin with http:// or https://");
         }
-        Ok(())
+        self.check_vigil()
     }
 }
 
@@ -415,6 +434,9 @@ impl Default for Config {
             inbox: false,
             api_token_file: None,
             engine: Engine::default(),
+            watch: Watch::default(),
+            heartbeat: None,
+            break_glass: None,
         }
     }
 }
@@ -438,6 +460,8 @@ impl Default for Engine {
             in_flight: 32,
             in_flight_p1: 8,
             in_flight_destination: 2,
+            message_every: Span::from_secs(1),
+            message_burst: 10,
             give_up_after: Span::from_secs(1800),
             audit_every: Span::from_secs(15),
             life: Life::default(),

@@ -11,6 +11,7 @@ use crate::io::channel::Channels;
 use crate::io::directory::People;
 use crate::io::store::{Claimed, Loaded, Store, StoreError, Surroundings, Tx};
 use crate::metrics::Metrics;
+use crate::pulse::Pulse;
 use model::{AlertEvent, AlertKind, CaughtUp, IncidentId, Timestamp};
 use runtime::Clock;
 use sha2::{Digest, Sha256};
@@ -37,6 +38,8 @@ pub struct Engine {
     pub changes: broadcast::Sender<Changed>,
     /// How it works.
     pub config: config::Engine,
+    /// How its parts are.
+    pub pulse: Arc<Pulse>,
     public_url: String,
     life: Life,
     wake_timers: Notify,
@@ -59,6 +62,7 @@ impl Engine {
         people: Arc<dyn People>,
         metrics: Metrics,
         clock: Clock,
+        pulse: Arc<Pulse>,
         config: &crate::Config,
     ) -> Self {
         let all = ChannelKind::ALL.iter();
@@ -69,6 +73,7 @@ impl Engine {
             metrics,
             clock,
             changes: broadcast::channel(CHANGES).0,
+            pulse,
             public_url: config.public_url.trim_end_matches('/').to_owned(),
             life: life(&config.engine.life),
             config: config.engine.clone(),

@@ -13,6 +13,7 @@ pub struct Metrics {
     events: IntCounterVec,
     alarms: IntCounterVec,
     oldest_waiting: Gauge,
+    heartbeats: IntCounterVec,
 }
 
 impl Metrics {
@@ -54,6 +55,11 @@ impl Metrics {
                 "bongsu_notifier_oldest_delivery_seconds",
                 "Age of the oldest delivery without a fate; 0 when there is none.",
             ))),
+            heartbeats: counter(
+                "bongsu_notifier_heartbeats_total",
+                "Signs of life to the dead-man's switch, by what came of them.",
+                &["result"],
+            ),
         }
     }
 
@@ -61,6 +67,11 @@ impl Metrics {
     pub fn notified(&self, channel: ChannelKind, result: &str) {
         let labels = [channel.as_str(), result];
         self.notifications.with_label_values(&labels).inc();
+    }
+
+    /// A sign of life was `sent`, `failed`, or `withheld` because something is wrong.
+    pub fn heartbeat(&self, result: &str) {
+        self.heartbeats.with_label_values(&[result]).inc();
     }
 
     /// A record of the alert topic was taken.

@@ -17,6 +17,7 @@
 pub mod alertmanager;
 pub mod aligo;
 pub mod bongsu;
+pub mod dead_man;
 pub mod dice;
 pub mod fake;
 pub mod hook;
@@ -46,6 +47,7 @@ pub mod workdir;
 
 pub use alertmanager::{Alertmanager, amtool};
 pub use bongsu::Bongsu;
+pub use dead_man::DeadMan;
 pub use dice::Dice;
 pub use influxdb::Influxdb;
 pub use kafka::Kafka;

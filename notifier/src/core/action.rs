@@ -163,5 +163,9 @@ word! {
         Orphaned = "orphaned",
         /// A future action is long overdue.
         Overdue = "overdue",
+        /// What arrives is not evaluated.
+        Blind = "blind",
+        /// A P1 was told past the store.
+        BreakGlass = "break_glass",
     }
 }

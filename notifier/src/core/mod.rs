@@ -7,6 +7,7 @@ mod audit;
 mod delivery;
 mod directory;
 mod duty;
+mod emergency;
 mod events;
 mod external;
 mod figures;
@@ -15,12 +16,14 @@ mod hold;
 mod incident;
 mod matcher;
 mod message;
+mod pace;
 mod paging;
 mod people;
 pub mod render;
 mod silence;
 mod step;
 mod times;
+mod watch;
 mod words;
 
 #[cfg(test)]
@@ -38,6 +41,8 @@ mod tests_external;
 #[cfg(test)]
 mod tests_hands;
 #[cfg(test)]
+mod tests_owner;
+#[cfg(test)]
 mod tests_silence;
 #[cfg(test)]
 mod world;
@@ -54,6 +59,7 @@ pub use directory::{
     Step,
 };
 pub use duty::Roster;
+pub use emergency::{Because, Emergencies, StoreSays, Verdict, Waiting, page, verdict};
 pub use external::{External, Facts, Report, Says, Taken, priority_of, take};
 pub use figures::{Figures, Moment, Times};
 pub use hold::{Hold, HoldKind};
@@ -62,8 +68,10 @@ pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{
     Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,
 };
+pub use pace::{Pace, Rate};
 pub use silence::{
     BadSilence, Quiet, Silence, SilenceKind, SilenceSpec, SilenceState, Silences, Weekly,
 };
 pub use step::{Input, Life, Seen, refusal, step};
+pub use watch::{Blind, Found, Part, Sign, Watch, report as blind_report, service_of};
 pub use words::{Actor, ChannelKind, Fate, Language, Status, Via};

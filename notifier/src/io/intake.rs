@@ -22,6 +22,8 @@ const SESSION: Duration = Duration::from_secs(10);
 const PREFETCH_BYTES: usize = 8 << 20;
 /// After this a partition that could not be started is tried again.
 const START_AGAIN: Duration = Duration::from_millis(500);
+/// How long the store may take to apply a part of a batch.
+const ATTEMPT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -186,6 +188,7 @@ impl Intake {
                     self.unstarted.insert(source.clone(), next);
                     self.owned.insert(source);
                 }
+                self.engine.pulse.owns(&self.cluster, &self.owned);
                 self.begin(handle).await;
                 Flow::Go
             }
@@ -244,6 +247,7 @@ impl Intake {
             self.owned.remove(source);
             self.unstarted.remove(source);
         }
+        self.engine.pulse.owns(&self.cluster, &self.owned);
     }
 
     async fn failed(&mut self, error: StreamError, handle: &GroupHandle) {
@@ -273,15 +277,17 @@ impl Intake {
         let records: Vec<Record<'_>> = batch.records().collect();
         for part in records.chunks(BATCH) {
             let mut pause = FIRST_PAUSE;
-            while let Err(error) = self.apply(part).await {
+            while let Err(error) = self.attempt(part).await {
                 let source = batch.source();
-                tracing::error!(%error, %source, "alert events cannot be stored yet");
-                self.reading.say(&self.cluster, Err(error.to_string()));
+                tracing::error!(error, %source, "alert events cannot be stored yet");
+                self.reading.say(&self.cluster, Err(error.clone()));
+                self.engine.pulse.store(&self.cluster, Err(error));
                 if self.rest(&mut pause).await == Flow::Stop {
                     return Flow::Stop;
                 }
             }
             self.reading.say(&self.cluster, Ok(()));
+            self.engine.pulse.store(&self.cluster, Ok(()));
             let Some(last) = part.last() else { continue };
             let commit = Commit {
                 source: batch.source().clone(),
@@ -294,6 +300,18 @@ impl Intake {
             }
         }
         Flow::Go
+    }
+
+    /// Applies records, or says why that was not possible. A store behind a dead network never answers: the next attempt is
+    /// made over another connection.
+    async fn attempt(&self, records: &[Record<'_>]) -> Result<(), String> {
+        match tokio::time::timeout(ATTEMPT, self.apply(records)).await {
+            Ok(applied) => applied.map_err(|error| error.to_string()),
+            Err(_) => Err(format!(
+                "the store did not answer within {} s",
+                ATTEMPT.as_secs()
+            )),
+        }
     }
 
     async fn apply(&self, records: &[Record<'_>]) -> Result<(), StoreError> {

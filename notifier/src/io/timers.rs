@@ -19,6 +19,8 @@ const AUDIT_PAGE: u32 = 500;
 const CHANGES_WINDOW: Span = Span::from_secs(5);
 /// How often other replicas' changes are looked for.
 const CHANGES_EVERY: Span = Span::from_secs(1);
+/// The auditor's name where the parts say how they are.
+pub const AUDITOR: &str = "auditor";
 /// Changes read at a time.
 const CHANGES_PAGE: u32 = 2_000;
 
@@ -58,9 +60,15 @@ async fn due(engine: &Engine) -> Result<usize, StoreError> {
 /// Audits and counts, until the order to stop.
 pub async fn run_auditor(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
     loop {
-        if let Err(error) = look(&engine).await {
-            tracing::warn!(%error, "the auditor cannot look");
-        }
+        let well = match look(&engine).await {
+            Ok(0) => Ok(()),
+            Ok(found) => Err(format!("{found} P1 were without a future, or late")),
+            Err(error) => {
+                tracing::warn!(%error, "the auditor cannot look");
+                Err(error.to_string())
+            }
+        };
+        engine.pulse.says(AUDITOR, engine.now(), well);
         tokio::select! {
             () = tokio::time::sleep(engine.config.audit_every.to_std()) => {}
             () = order.begun() => return Ok(()),
@@ -68,25 +76,26 @@ pub async fn run_auditor(engine: Arc<Engine>, order: Shutdown) -> Result<(), Inf
     }
 }
 
-/// One look at every P1 that is not closed.
-async fn look(engine: &Engine) -> Result<(), StoreError> {
+/// One look at every P1 that is not closed; with how many something is wrong.
+async fn look(engine: &Engine) -> Result<usize, StoreError> {
     engine.metrics.set_incidents(&engine.store.counts().await?);
     let oldest = engine.store.oldest_waiting().await?;
     let now = engine.now();
     engine
         .metrics
         .set_oldest_waiting(oldest.map(|at| now.since(at)));
-    let mut last = None;
+    let (mut last, mut found) = (None, 0);
     loop {
         let part = engine.store.live_p1(last, AUDIT_PAGE).await?;
         for incident in &part {
             if let Some(finding) = audit(incident, now) {
+                found += 1;
                 act_on(engine, incident.id, finding).await?;
             }
         }
         match part.last() {
             Some(incident) if part.len() == AUDIT_PAGE as usize => last = Some(incident.id),
-            _ => return Ok(()),
+            _ => return Ok(found),
         }
     }
 }

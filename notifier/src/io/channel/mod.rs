@@ -15,7 +15,7 @@ mod slack;
 mod smtp;
 mod telegram;
 pub(crate) mod twilio;
-mod web;
+pub(crate) mod web;
 
 pub use aligo::Aligo;
 pub use guard::{Guard, Inside};

@@ -44,7 +44,7 @@ pub enum ChannelError {
 }
 
 /// The secret in a file of a provider's configuration.
-pub(super) fn secret(
+pub(crate) fn secret(
     channel: &'static str,
     path: &std::path::Path,
 ) -> Result<runtime::Secret, ChannelError> {
@@ -52,7 +52,7 @@ pub(super) fn secret(
 }
 
 /// The client of a channel.
-pub(super) fn client() -> Result<Client, ChannelError> {
+pub(crate) fn client() -> Result<Client, ChannelError> {
     builder().build().map_err(ChannelError::Client)
 }
 

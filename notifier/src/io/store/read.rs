@@ -82,6 +82,15 @@ impl Store {
         Ok(Listing { incidents, next })
     }
 
+    /// Whether an event was applied.
+    pub async fn has_event(&self, id: model::EventId) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 AS one FROM events WHERE id = $1")
+            .bind(id.to_string())
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.is_some())
+    }
+
     /// One incident, without who was told.
     pub async fn summary(&self, id: IncidentId) -> Result<Option<IncidentSummary>, StoreError> {
         summary_of(id, &self.reader).await
