@@ -4,6 +4,7 @@
 //! Each case starts real replicas over an embedded log, with a clock that the case moves and
 //! channels that write down what they are given.
 
+mod crash;
 mod hands;
 mod paging;
 mod recorder;
@@ -13,6 +14,7 @@ mod storage;
 mod trouble;
 mod world;
 
+pub use crash::{Crashes, Point, crashed};
 pub use hands::{
     a_host_that_is_down_hides_its_other_alerts, people_give_away_put_off_and_judge_anew,
     what_is_merged_pages_again_when_the_other_is_over,
@@ -24,8 +26,11 @@ pub use paging::{
 };
 pub use recorder::{Recorder, Script};
 pub use sharing::{
-    a_p1_overtakes_a_flood_of_p3, a_slow_destination_stalls_nobody_else,
-    changes_of_one_replica_are_seen_at_the_other, two_replicas_send_each_message_once,
+    a_p1_overtakes_a_flood_of_p3,
+    a_p1_that_was_forgotten_is_found_by_the_auditor_and_pages_everyone,
+    a_slow_destination_stalls_nobody_else, an_acknowledgement_races_the_escalation,
+    changes_of_one_replica_are_seen_at_the_other,
+    messages_keep_a_pace_that_delays_no_p1_and_nobody_else, two_replicas_send_each_message_once,
 };
 pub use silencing::{
     a_silence_holds_pages_back_and_its_end_pages, ending_a_silence_pages_what_it_held_back,

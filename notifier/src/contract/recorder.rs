@@ -25,6 +25,8 @@ pub enum Script {
 pub struct Recorder {
     sent: watch::Sender<Vec<Message>>,
     open: watch::Sender<bool>,
+    answering: watch::Sender<bool>,
+    tried: watch::Sender<usize>,
     scripts: Mutex<BTreeMap<String, VecDeque<Script>>>,
     asked: Mutex<Asked>,
     receipt: Mutex<Option<Asked>>,
@@ -35,6 +37,8 @@ impl Default for Recorder {
         Self {
             sent: watch::Sender::new(Vec::new()),
             open: watch::Sender::new(true),
+            answering: watch::Sender::new(true),
+            tried: watch::Sender::new(0),
             scripts: Mutex::default(),
             asked: Mutex::new(Asked::CannotTell {
                 reason: "a recorder".to_owned(),
@@ -67,6 +71,23 @@ impl Recorder {
     /// Keeps every attempt waiting before it is taken, until it is opened again.
     pub fn set_open(&self, open: bool) {
         self.open.send_replace(open);
+    }
+
+    /// Keeps every attempt waiting after it was taken and before it is answered, until it answers again.
+    pub fn set_answering(&self, answering: bool) {
+        self.answering.send_replace(answering);
+    }
+
+    /// How often it was tried so far, also where nothing was taken.
+    pub fn tried(&self) -> usize {
+        *self.tried.borrow()
+    }
+
+    /// Waits until it was tried so often. Panics when it takes too long.
+    pub async fn until_tried(&self, times: usize) {
+        let mut tried = self.tried.subscribe();
+        let waited = tokio::time::timeout(PATIENCE, tried.wait_for(|tried| *tried >= times)).await;
+        assert!(waited.is_ok(), "in vain: tried {} times", self.tried());
     }
 
     /// What was taken so far.
@@ -109,6 +130,7 @@ impl Channel for Recorder {
     }
 
     async fn send(&self, message: &Message) -> Outcome {
+        self.tried.send_modify(|tried| *tried += 1);
         let mut open = self.open.subscribe();
         // The recorder outlives its senders, and with it the gate.
         drop(open.wait_for(|open| *open).await);
@@ -132,6 +154,8 @@ impl Channel for Recorder {
         if taken {
             self.sent.send_modify(|sent| sent.push(message.clone()));
         }
+        let mut answering = self.answering.subscribe();
+        drop(answering.wait_for(|answering| *answering).await);
         match script {
             None => Outcome::Accepted { reference },
             Some(Script::Answer(outcome)) => outcome,

@@ -1,8 +1,8 @@
 //! Replicas on one database, tenants and destinations beside each other.
 
 use super::recorder::lines;
-use super::world::{World, first, until_listed, until_recorded};
-use crate::core::{Message, Via};
+use super::world::{World, first, kinds, until, until_listed, until_recorded};
+use crate::core::{Escalation, Fate, Input, Message, Status, Via};
 use model::Priority;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -91,4 +91,136 @@ pub async fn a_p1_overtakes_a_flood_of_p3(world: World) {
         "{place:?} of 151"
     );
     drop(replica);
+}
+
+/// A person takes a P1 in the very moment in which it escalates, again and again: whichever comes first, it has an owner,
+/// and nobody is paged behind the acknowledgement.
+pub async fn an_acknowledgement_races_the_escalation(world: World) {
+    let (one, other) = (world.replica().await, world.replica().await);
+    for n in 0..20 {
+        let id = world.fires("acme", n, Priority::P1).await;
+        until(&one.commands, id, |detail| {
+            let mut fates = detail.deliveries.iter().map(|delivery| delivery.fate);
+            !detail.deliveries.is_empty() && fates.all(|fate| fate == Fate::Accepted)
+        })
+        .await;
+        // Both replicas' timers find it due while the acknowledgement is on its way.
+        world.pass(900);
+        let acted = other.commands.acknowledge(id, first(), Via::Api).await;
+        assert!(acted.is_ok(), "{acted:?}");
+        let detail = until(&one.commands, id, |detail| {
+            let mut fates = detail.deliveries.iter().map(|delivery| delivery.fate);
+            detail.incident.status == Status::Acknowledged
+                && fates.all(|fate| fate == Fate::Accepted)
+        })
+        .await;
+        assert!(detail.incident.due.is_some(), "it is asked for again");
+        let kinds = kinds(&detail);
+        let taken = kinds.iter().position(|kind| *kind == "acknowledged");
+        let behind = &kinds[taken.expect("it was taken")..];
+        assert!(!behind.contains(&"page"), "{kinds:?}");
+        let pages = kinds.iter().filter(|kind| **kind == "page").count();
+        assert!((1..=2).contains(&pages), "one or two steps: {kinds:?}");
+        let close = Input::Close {
+            actor: first(),
+            via: Via::Api,
+            until_resolved: true,
+        };
+        one.commands.act(id, close).await.expect("it is closed");
+    }
+}
+
+/// One tenant's flood to a room: a burst, then one a second, while the same tenant's P1, another tenant and another room go
+/// at once; a P1 waits for our own pace 5 s and no longer.
+pub async fn messages_keep_a_pace_that_delays_no_p1_and_nobody_else(mut world: World) {
+    world.config.engine.message_burst = 3;
+    let replica = world.replica().await;
+    for n in 0..12 {
+        world.fires("acme", n, Priority::P3).await;
+    }
+    let chat = world.chat.until(|sent| sent.len() >= 3).await;
+    world.fires("globex", 20, Priority::P3).await;
+    world.fires("acme", 21, Priority::P1).await;
+    let all = world
+        .chat
+        .until(|sent| {
+            let to_globex = sent.iter().any(|one| one.recipient.address == "C1");
+            let p1 = sent.iter().any(|one| one.incident.priority == Priority::P1);
+            to_globex && p1
+        })
+        .await;
+    until_listed(&replica.commands, 14).await;
+    until_recorded(&replica.commands).await;
+    let of_p3 = |sent: &[Message]| {
+        let flood = sent
+            .iter()
+            .filter(|one| one.recipient.address == "C0" && one.incident.priority == Priority::P3);
+        flood.count()
+    };
+    // Those that one look takes may be a few more than the burst.
+    let burst = of_p3(&all).max(of_p3(&chat));
+    assert!((3..=6).contains(&burst), "{burst}");
+    // Second by second one more, once what the burst took too many is made up for.
+    let mut seconds = 0;
+    let mut sent = burst;
+    while sent < 12 {
+        world.pass(1);
+        seconds += 1;
+        let due = (3 + seconds).min(12);
+        let now = world.chat.until(|all| of_p3(all) >= due.max(sent)).await;
+        until_recorded(&replica.commands).await;
+        sent = of_p3(&now).max(of_p3(&world.chat.sent()));
+        assert!(sent <= due + 3, "{sent} after {seconds} s");
+    }
+    assert!(
+        seconds >= 6,
+        "12 messages with a burst of 3 took {seconds} s"
+    );
+    // Pages of P1 have a pace of their own, and outrun it.
+    for n in 30..40 {
+        world.fires("acme", n, Priority::P1).await;
+    }
+    let of_p1 = |sent: &[Message]| {
+        let pages = sent
+            .iter()
+            .filter(|one| one.incident.priority == Priority::P1);
+        pages.count()
+    };
+    until_listed(&replica.commands, 24).await;
+    until_recorded(&replica.commands).await;
+    assert!(of_p1(&world.sms.sent()) < 11, "they have a pace");
+    world.pass(6);
+    world.sms.until(|sent| of_p1(sent) == 11).await;
+}
+
+/// A P1 that the engine forgot: the auditor finds it in the bare store, and everyone is told.
+pub async fn a_p1_that_was_forgotten_is_found_by_the_auditor_and_pages_everyone(world: World) {
+    let replica = world.replica().await;
+    let id = world.fires("acme", 1, Priority::P1).await;
+    world.sms.until(|sent| sent.len() == 1).await;
+    until_recorded(&replica.commands).await;
+    replica.kill();
+    // What no decision does: its next step is gone.
+    let engine = world.engine().await;
+    let mut tx = engine.store.begin().await.expect("the store answers");
+    let loaded = tx.lock(id).await.expect("the store answers");
+    let mut loaded = loaded.expect("it is there");
+    loaded.incident.escalation = Escalation::idle();
+    assert_eq!(loaded.incident.due_at(), None);
+    let saved = tx.save(&loaded, &[], engine.now());
+    saved.await.expect("it is kept");
+    tx.commit().await.expect("it is kept");
+    engine.store.close().await;
+
+    let replica = world.replica().await;
+    let detail = until(&replica.commands, id, |detail| {
+        kinds(detail).contains(&"audited")
+    })
+    .await;
+    assert!(detail.incident.due.is_some(), "it has a future again");
+    let everyone = |sent: &[Message]| {
+        let mut to = sent.iter().map(|one| one.recipient.address.as_str());
+        to.any(|to| to == "phone-second0")
+    };
+    world.sms.until(everyone).await;
 }

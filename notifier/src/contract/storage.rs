@@ -6,7 +6,7 @@ use crate::core::{
     Action, ChannelKind, Directory, Entry, EntryKind, Fate, Incident, Input, Life, Next, Policy,
     Seen, Status, Step, Via, step,
 };
-use crate::io::store::{Loaded, Store, Tx, Wanted};
+use crate::io::store::{Loaded, Store, Tx, Wanted, destination};
 use model::{AlertEvent, AlertKind, Priority, Span, TenantId, Timestamp};
 
 const PRIORITIES: [Priority; 3] = Priority::ALL;
@@ -265,14 +265,13 @@ pub async fn an_outdated_lease_records_nothing(world: World) {
     let begun = now(&world);
     let incident = keep(&store, &event, begun).await;
     let wanted = Wanted {
-        lane: 3,
-        limit: 10,
-        not_to: Vec::new(),
+        first_provider: "p".to_owned(),
+        ..Wanted::all(10)
     };
     let until = begun.plus(Span::from_secs(30));
     let chat = ChannelKind::Chat;
     let busy = Wanted {
-        not_to: vec!["X".to_owned(), "C0".to_owned()],
+        not_to: vec!["X".to_owned(), destination("p", "acme", "C0")],
         ..wanted.clone()
     };
     let none = store
@@ -280,6 +279,16 @@ pub async fn an_outdated_lease_records_nothing(world: World) {
         .await
         .expect("it claims");
     assert!(none.is_empty(), "that destination has enough in flight");
+    let paced = Wanted {
+        paced_p1: vec![destination("p", "acme", "C0")],
+        outrun: begun.minus(Span::from_secs(5)),
+        ..wanted.clone()
+    };
+    let none = store
+        .claim_ready(chat, &paced, begun, until)
+        .await
+        .expect("it claims");
+    assert!(none.is_empty(), "that destination had enough pages of P1");
     let old = store
         .claim_ready(chat, &wanted, begun, until)
         .await

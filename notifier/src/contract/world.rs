@@ -5,7 +5,10 @@ use crate::app::start_with;
 use crate::commands::{Commands, DeliveryRecord, Filter, IncidentDetail, Page};
 use crate::config::{Config, Database};
 use crate::core::{Actor, ChannelKind, Directory, Fate, Language, Message, Person, Policy, Step};
+use crate::engine::Engine;
 use crate::io::channel::{Channel, Channels};
+use crate::io::store::Store;
+use crate::metrics::Metrics;
 use model::{
     AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, Span, StreamEvent, TenantId,
     Timestamp, TopicName,
@@ -41,13 +44,38 @@ pub struct World {
 pub struct Replica {
     /// What people may ask of it and do.
     pub commands: Commands,
+    metrics: runtime::Metrics,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
 impl Replica {
-    /// As `kill -9`: nothing is finished, nothing is written any more.
+    /// As `kill -9`: nothing is finished, nothing is written any more once this returns.
     pub fn kill(mut self) {
-        self.end();
+        if let Some(runtime) = self.runtime.take() {
+            tokio::task::block_in_place(|| runtime.shutdown_timeout(PATIENCE));
+        }
+    }
+
+    /// Attempts by text message that a provider took, as this replica knows.
+    pub(super) fn accepted(&self) -> f64 {
+        let name = "bongsu_notifications_total{channel=\"sms\",result=\"accepted\"} ";
+        let text = self.metrics.render();
+        let mut found = text.lines().filter_map(|line| line.strip_prefix(name));
+        found
+            .next()
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0.0)
+    }
+
+    /// Waits until it knows of so many.
+    pub(super) async fn until_accepted(&self, count: f64) {
+        let looks = async {
+            while self.accepted() < count {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let waited = tokio::time::timeout(PATIENCE, looks).await;
+        waited.expect("it is answered in time");
     }
 
     fn end(&mut self) {
@@ -145,6 +173,8 @@ impl World {
         };
         config.engine.poll = Span::from_millis(20);
         config.engine.audit_every = Span::from_millis(50);
+        // The clock stands still: what is not about the pace has no pace.
+        config.engine.message_burst = 100_000;
         Self {
             config,
             sms: Arc::default(),
@@ -173,6 +203,7 @@ impl World {
             clock: self.clock.clone(),
             ..Context::new(Shutdown::new())
         };
+        let metrics = ctx.metrics.clone();
         let starts = start_with(
             self.config.clone(),
             Arc::clone(&self.stream),
@@ -183,8 +214,23 @@ impl World {
         let running = runtime.spawn(starts).await.expect("no panic");
         Replica {
             commands: running.expect("it starts").commands().clone(),
+            metrics,
             runtime: Some(runtime),
         }
+    }
+
+    /// The engine of a replica of which nothing runs.
+    pub(super) async fn engine(&self) -> Engine {
+        let store = Store::open(&self.config.database).await;
+        Engine::new(
+            store.expect("the store opens"),
+            Channels::default(),
+            Arc::new(Arc::clone(&self.directory)),
+            Metrics::new(&runtime::Metrics::default()),
+            self.clock.clone(),
+            Arc::default(),
+            &self.config,
+        )
     }
 
     /// Moves the clock.

@@ -2,12 +2,13 @@
 //! fate.
 
 use crate::core::{
-    Action, Asked, ChannelKind, Fate, Next, Outcome, after_asking, after_sending, entry,
+    Action, Asked, ChannelKind, Fate, Next, Outcome, Pace, Purpose, Rate, after_asking,
+    after_sending, entry,
 };
 use crate::engine::{Effects, Engine, what};
 use crate::io::channel::Channel;
-use crate::io::store::{Claimed, StoreError, Wanted};
-use model::Timestamp;
+use crate::io::store::{Claimed, StoreError, Wanted, destination};
+use model::{Priority, Span, Timestamp};
 use runtime::Shutdown;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,6 +24,9 @@ const ALL_LANES: i64 = 3;
 /// The lane of pages of P1.
 const P1_LANE: i64 = 0;
 
+/// A page of a P1 waits no longer than this for our own pace: then its provider decides, and the next one is there.
+const OUTRUNS: Span = Span::from_secs(5);
+
 /// The senders of one channel.
 pub struct Sender {
     engine: Arc<Engine>,
@@ -32,12 +36,21 @@ pub struct Sender {
     /// while more is taken: a flight may hold the connection that taking more waits for.
     flights: JoinSet<String>,
     by_destination: BTreeMap<String, usize>,
+    /// How fast pages of P1 go to each destination, and how fast all else does.
+    pace_p1: Pace,
+    pace: Pace,
 }
 
 impl Sender {
     /// Sends over one channel until the order to stop, then lets what is in flight end.
     pub fn new(engine: Arc<Engine>, channel: ChannelKind, order: Shutdown) -> Self {
+        let rate = Rate {
+            every: engine.config.message_every,
+            burst: engine.config.message_burst,
+        };
         Self {
+            pace_p1: Pace::new(rate),
+            pace: Pace::new(rate),
             engine,
             channel,
             order,
@@ -73,18 +86,14 @@ impl Sender {
             let Some((lane, room)) = room else {
                 return Ok(());
             };
-            let store = &self.engine.store;
+            let store = self.engine.store.clone();
             if !store.has_work(self.channel, now).await? {
                 return Ok(());
             }
             let expired = store
                 .claim_expired(self.channel, BATCH.min(room), now, lease_until)
                 .await?;
-            let wanted = Wanted {
-                lane,
-                limit: BATCH.min(room),
-                not_to: self.busy_destinations(),
-            };
+            let wanted = self.wanted(lane, BATCH.min(room), now);
             let ready = store
                 .claim_ready(self.channel, &wanted, now, lease_until)
                 .await?;
@@ -94,14 +103,18 @@ impl Sender {
             for mut claimed in expired {
                 self.assign(&mut claimed);
                 let engine = Arc::clone(&self.engine);
-                let destination = claimed.recipient.address.clone();
+                let destination = destination_of(&claimed);
                 let flight = async move { ask(&engine, &claimed, lease_until).await };
                 self.starts(destination, flight);
             }
             for mut claimed in ready {
                 self.assign(&mut claimed);
                 let engine = Arc::clone(&self.engine);
-                let destination = claimed.recipient.address.clone();
+                let destination = destination_of(&claimed);
+                match is_urgent(claimed.attempt.priority, claimed.purpose) {
+                    true => self.pace_p1.take(&destination, now),
+                    false => self.pace.take(&destination, now),
+                }
                 let flight = async move { send(&engine, &claimed, lease_until).await };
                 self.starts(destination, flight);
             }
@@ -131,6 +144,27 @@ impl Sender {
         }
     }
 
+    /// What there is room for, and no destination that had enough.
+    fn wanted(&mut self, lane: i64, limit: usize, now: Timestamp) -> Wanted {
+        let names = |pace: &mut Pace| {
+            let empty = pace.empty(now);
+            empty
+                .map(|(destination, _)| destination.to_owned())
+                .collect()
+        };
+        let first = self.engine.channels.choose(self.channel, None);
+        Wanted {
+            lane,
+            limit,
+            not_to: self.busy_destinations(),
+            paced: names(&mut self.pace),
+            paced_p1: names(&mut self.pace_p1),
+            outrun: now.minus(OUTRUNS),
+            first_provider: first
+                .map_or_else(String::new, |first| first.channel.provider().to_owned()),
+        }
+    }
+
     fn lease(&self) -> (Timestamp, Timestamp) {
         let now = self.engine.now();
         (now, now.plus(self.engine.config.lease))
@@ -157,7 +191,8 @@ impl Sender {
         let destination = match landed {
             Ok(destination) => destination,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-            Err(_) => unreachable!("a flight is never cancelled while its sender lives"),
+            // Only the end of the whole runtime cancels a flight.
+            Err(_) => return,
         };
         if let Some(flights) = self.by_destination.get_mut(&destination) {
             *flights -= 1;
@@ -166,6 +201,17 @@ impl Sender {
             }
         }
     }
+}
+
+/// Where a delivery goes: account, tenant and address.
+fn destination_of(claimed: &Claimed) -> String {
+    let provider = claimed.provider.as_deref().unwrap_or_default();
+    destination(provider, &claimed.tenant, &claimed.recipient.address)
+}
+
+/// Whether a message goes in the lane that is kept for pages of P1.
+const fn is_urgent(priority: Priority, purpose: Purpose) -> bool {
+    matches!(priority, Priority::P1) && purpose.is_page()
 }
 
 /// The provider that has a delivery.

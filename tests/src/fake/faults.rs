@@ -26,6 +26,8 @@ pub enum Fault {
     Reset,
     /// Does its work, and resets the connection instead of answering.
     ResetAfterAccepting,
+    /// Does its work, and never answers.
+    HangAfterAccepting,
 }
 
 impl Fault {

@@ -117,6 +117,10 @@ async fn pass(
             drop(next.run(request).await);
             scissors.cut().await
         }
+        Fault::HangAfterAccepting => {
+            drop(next.run(request).await);
+            std::future::pending().await
+        }
         Fault::Reset => {
             gate.journal.faulted(&path, fault);
             scissors.cut().await

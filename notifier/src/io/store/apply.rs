@@ -131,7 +131,7 @@ impl Tx {
                     self.insert_entry(incident.id, next, entry, now).await?;
                     ordinal = Some(next);
                 }
-                Action::Send(delivery) => self.enqueue(incident.id, delivery, now).await?,
+                Action::Send(delivery) => self.enqueue(incident, delivery, now).await?,
                 Action::Alarm(_) | Action::Keep => {}
             }
         }
@@ -248,7 +248,7 @@ impl Tx {
 
     async fn enqueue(
         &mut self,
-        incident: IncidentId,
+        incident: &Incident,
         delivery: &Delivery,
         now: Timestamp,
     ) -> Result<(), StoreError> {
@@ -260,12 +260,12 @@ impl Tx {
         sqlx::query(
             "INSERT INTO deliveries (id, incident, ordinal, revision, purpose, channel, address, \
              contact, name, language, mentions, note, priority, lane, token, fate, attempts, \
-             unknowns, asks, possible_repeat, ready_at, lease, created_at, updated_at) \
+             unknowns, asks, possible_repeat, ready_at, lease, created_at, updated_at, tenant) \
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, \
-             0, 0, $17, 0, $17, $17) ON CONFLICT (id) DO NOTHING",
+             0, 0, $17, 0, $17, $17, $18) ON CONFLICT (id) DO NOTHING",
         )
         .bind(delivery.id.to_string())
-        .bind(incident.to_string())
+        .bind(incident.id.to_string())
         .bind(counter(delivery.ordinal))
         .bind(counter(delivery.revision))
         .bind(delivery.purpose.as_str())
@@ -281,6 +281,7 @@ impl Tx {
         .bind(link_token()?)
         .bind(Fate::Queued.as_str())
         .bind(now.as_nanos())
+        .bind(incident.tenant.to_string())
         .execute(&mut *self.inner)
         .await?;
         Ok(())

@@ -14,7 +14,7 @@ mod values;
 
 pub use apply::{Loaded, Tx};
 pub use external::MOST as MOST_EXTERNAL;
-pub use outbox::{Claimed, Surroundings, Wanted};
+pub use outbox::{Claimed, Surroundings, Wanted, destination};
 pub use read::Counts;
 
 use crate::config::Database;

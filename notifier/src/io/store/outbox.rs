@@ -16,6 +16,8 @@ pub struct Claimed {
     pub id: DeliveryId,
     /// The incident that it is about.
     pub incident: IncidentId,
+    /// Whose that is.
+    pub tenant: String,
     /// The lease under which it was taken.
     pub lease: i64,
     /// The revision that decided it.
@@ -51,7 +53,7 @@ pub struct Surroundings {
     pub thread: Option<ProviderRef>,
 }
 
-/// Which deliveries a sender has room for.
+/// Which deliveries a sender has room for. A destination is written as [`destination`] does.
 #[derive(Debug, Clone)]
 pub struct Wanted {
     /// The last lane: 0 for pages of P1 alone, 3 for all.
@@ -60,14 +62,42 @@ pub struct Wanted {
     pub limit: usize,
     /// Destinations that have enough in flight.
     pub not_to: Vec<String>,
+    /// Those that had enough for now, but for pages of P1.
+    pub paced: Vec<String>,
+    /// Those that had enough pages of P1 for now.
+    pub paced_p1: Vec<String>,
+    /// A page of a P1 that was decided so long ago waits for no pace of ours any more.
+    pub outrun: Timestamp,
+    /// The provider of deliveries that name none.
+    pub first_provider: String,
 }
 
-/// Addresses between bars; no address of a phone or a chat holds one.
-fn excluded(addresses: &[String]) -> String {
+impl Wanted {
+    /// Whatever is ready, up to `limit`.
+    pub fn all(limit: usize) -> Self {
+        Self {
+            lane: 3,
+            limit,
+            not_to: Vec::new(),
+            paced: Vec::new(),
+            paced_p1: Vec::new(),
+            outrun: Timestamp::from_nanos(0),
+            first_provider: String::new(),
+        }
+    }
+}
+
+/// Where messages of a tenant go: the account, whose they are, the address. Tenants and providers hold no space.
+pub fn destination(provider: &str, tenant: &str, address: &str) -> String {
+    format!("{provider} {tenant} {address}")
+}
+
+/// Destinations between bars; no address of a phone or a chat holds one.
+fn excluded(destinations: &[String]) -> String {
     let mut out = String::from("|");
-    for address in addresses {
-        out.push_str(address);
-        // One bar on each side of every address, also of two neighbours.
+    for destination in destinations {
+        out.push_str(destination);
+        // One bar on each side of every one, also of two neighbours.
         out.push_str("||");
     }
     out
@@ -103,6 +133,10 @@ impl Store {
             .bind(wanted.lane)
             .bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX))
             .bind(excluded(&wanted.not_to))
+            .bind(excluded(&wanted.paced))
+            .bind(excluded(&wanted.paced_p1))
+            .bind(wanted.first_provider.clone())
+            .bind(wanted.outrun.as_nanos())
             .fetch_all(&self.writer)
             .await?;
         rows.iter().map(claimed).collect()
@@ -380,6 +414,7 @@ pub(super) fn claimed(row: &AnyRow) -> Result<Claimed, StoreError> {
     Ok(Claimed {
         id: cells.named("id", DeliveryId::parse)?,
         incident: cells.named("incident", IncidentId::parse)?,
+        tenant: cells.text("tenant")?,
         lease: cells.int("lease")?,
         revision: cells.count("revision")?,
         purpose: cells.named("purpose", Purpose::parse)?,

@@ -4,7 +4,9 @@ UPDATE deliveries SET
 WHERE id IN (
     SELECT d.id FROM deliveries d
     WHERE d.fate = 'queued' AND d.channel = $3 AND d.lane <= $4 AND d.ready_at <= $2
-      AND REPLACE($6, '|' || d.address || '|', '') = $6
+      AND REPLACE($6, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $6
+      AND (d.lane = 0 OR REPLACE($7, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $7)
+      AND (d.lane > 0 OR d.created_at <= $10 OR REPLACE($8, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $8)
       AND NOT EXISTS (
         SELECT 1 FROM deliveries e
         WHERE e.incident = d.incident AND e.channel = d.channel AND e.address = d.address
