@@ -256,3 +256,33 @@ async fn bombs_and_boasting_headers_are_refused_in_every_format() {
     }
     assert!(world.lines().await.is_empty());
 }
+
+#[tokio::test]
+async fn who_has_no_token_is_told_that_whatever_else_is_wrong_with_the_request() {
+    let world = world(Config::default()).await;
+    for (path, kind) in [
+        ("/v1/metrics", "text/plain"),
+        ("/v1/metrics", ""),
+        ("/api/v1/write", "application/json"),
+        ("/api/v1/prom/write", "application/x-protobuf;proto=x"),
+        (
+            "/api/v1/prom/write?metric_version=9",
+            "application/x-protobuf",
+        ),
+        ("/api/v1/metrics?precision=fortnight", "application/json"),
+        ("/api/v1/metrics/avro", "text/plain"),
+        ("/api/v2/write?precision=fortnight", "text/plain"),
+        ("/write?precision=fortnight", "text/plain"),
+    ] {
+        for token in [None, Some("Bearer nobody's")] {
+            let mut request = world.http.post(format!("{}{path}", world.url));
+            request = request.header("content-type", kind).body("x");
+            if let Some(token) = token {
+                request = request.header("authorization", token);
+            }
+            let answer = request.send().await.unwrap();
+            let status = answer.status();
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{path} {kind} {token:?}");
+        }
+    }
+}

@@ -158,8 +158,10 @@ impl Shared {
         headers: &HeaderMap,
         body: Body,
     ) -> Result<(), Refusal> {
-        let precision = Precision::parse(&parameters.precision)
-            .map_err(|error| Refusal::Invalid(error.to_string()))?;
+        let precision = Precision::parse(&parameters.precision).map_err(|error| {
+            let refusal = Refusal::Invalid(error.to_string());
+            self.refusal(parameters, headers, refusal)
+        })?;
         let received = self.receive(parameters, headers, body, Packing::Identity);
         let Received {
             tenant,
@@ -235,6 +237,18 @@ impl Shared {
             self.0.metrics.limited(&tenant.id, limit);
         }
         outcome
+    }
+
+    /// Why a request is refused that cannot be understood: who has no token is told that first, and learns nothing
+    /// of what is understood here.
+    pub(super) fn refusal(
+        &self,
+        parameters: &Parameters,
+        headers: &HeaderMap,
+        otherwise: Refusal,
+    ) -> Refusal {
+        let tenant = self.tenant(parameters, headers);
+        tenant.err().unwrap_or(otherwise)
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -27,7 +27,11 @@ pub(super) async fn write(
     };
     let nanos = match Precision::parse(precision) {
         Ok(precision) => precision.nanos(),
-        Err(error) => return Refusal::Invalid(error.to_string()).response(Api::V2),
+        Err(error) => {
+            let refusal = Refusal::Invalid(error.to_string());
+            let refusal = shared.refusal(&parameters, &headers, refusal);
+            return refusal.response(Api::V2);
+        }
     };
     let decode =
         move |text: &[u8], most, out: &mut Vec<u8>| metrics_json::decode(text, nanos, most, out);

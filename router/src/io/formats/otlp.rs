@@ -21,7 +21,10 @@ pub(super) async fn write(
 ) -> Response {
     let encoding = match encoding(&headers) {
         Ok(encoding) => encoding,
-        Err(refusal) => return refusal.plain_response(),
+        Err(refusal) => {
+            let refusal = shared.refusal(&parameters, &headers, refusal);
+            return refusal.plain_response();
+        }
     };
     let decode = move |text: &[u8], most, out: &mut Vec<u8>| match encoding {
         Encoding::Protobuf => decode_protobuf(text, most, out),

@@ -35,7 +35,10 @@ pub(super) async fn write(
     let understood = reader(&headers).and_then(|reader| Ok((reader, naming(&parameters)?)));
     let ((reader, counted), naming) = match understood {
         Ok(understood) => understood,
-        Err(refusal) => return respond(Err(refusal), true),
+        Err(refusal) => {
+            let refusal = shared.refusal(&parameters, &headers, refusal);
+            return respond(Err(refusal), true);
+        }
     };
     let decode = move |text: &[u8], most, out: &mut Vec<u8>| reader(text, naming, most, out);
     let request = (&parameters, &headers, body);
