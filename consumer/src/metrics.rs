@@ -33,6 +33,8 @@ pub(crate) struct Metrics {
     /// Partitions that are paused because the buffer is full.
     pub(crate) paused: IntGauge,
     paused_lanes: IntGauge,
+    /// Topics with a partition that was assigned, and a setting that may lose or mistime records.
+    pub(crate) flawed_topics: IntGauge,
     /// Seconds of one write, retries not included.
     pub(crate) write_seconds: Histogram,
 }
@@ -164,6 +166,11 @@ impl Metrics {
             paused_lanes: gauge(
                 "bongsu_consumer_paused_lanes",
                 "Lanes that wait for a person: their shard refuses the token or is set up wrongly.",
+            ),
+            flawed_topics: gauge(
+                "bongsu_consumer_flawed_topics",
+                "Topics of which a partition was assigned here and whose settings may lose or mistime records; the \
+                 log and `bongsu doctor` say which.",
             ),
             write_seconds: metrics.add(Histogram::with_opts(seconds)),
         }

@@ -10,6 +10,7 @@ use super::part::{Part, records_of};
 use super::start;
 use super::worker::{Drain, Worker};
 use crate::core::{BadLine, Chunk, Fates};
+use std::collections::BTreeSet;
 use stream::{Assigned, Batch, GroupEvent, Revoked, StreamError, TopicPartition};
 use tokio::time::Instant;
 
@@ -91,7 +92,25 @@ impl Worker {
             generation = assigned.generation,
             "partitions assigned"
         );
+        self.judge(&beginnings);
         self.begin(beginnings);
+    }
+
+    /// Looks whether the topics of what was assigned are set as they should, beside the reading.
+    fn judge(&self, assigned: &[start::Beginning]) {
+        let topics: BTreeSet<_> = assigned
+            .iter()
+            .map(|one| one.source.topic.clone())
+            .collect();
+        let specs = topics
+            .into_iter()
+            .map(|topic| catalog::points_topic(topic, 1));
+        let (judge, flawed) = (self.judge.clone(), self.metrics.flawed_topics.clone());
+        let specs: Vec<_> = specs.collect();
+        self.spawn("judge topics", async move {
+            let found = judge.look(specs).await;
+            flawed.set(i64::try_from(found).unwrap_or(i64::MAX));
+        });
     }
 
     fn begin(&self, beginnings: Vec<start::Beginning>) {

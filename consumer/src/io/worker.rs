@@ -10,7 +10,7 @@ use super::{DeadLetters, ShardSource, Shards, start};
 use crate::core::{Budget, Flow};
 use crate::metrics::Metrics;
 use crate::{Config, RunError};
-use catalog::LiveCatalog;
+use catalog::{LiveCatalog, TopicJudge};
 use model::Timestamp;
 use placement::PlacementMap;
 use runtime::{Condition, Context, OnEnd};
@@ -66,6 +66,7 @@ pub(crate) struct Worker {
     /// Deadlines of lanes whose lines wait for company, in their order: all wait equally long.
     pub(super) linger: VecDeque<(Instant, u64, usize)>,
     pub(super) drains: Vec<Drain>,
+    pub(super) judge: TopicJudge,
     measuring: Arc<Semaphore>,
     stopping: bool,
 }
@@ -133,6 +134,7 @@ impl Worker {
             budget: Budget::new(parts.config.buffer_bytes),
             catalogue: parts.catalogue,
             config: parts.config,
+            judge: TopicJudge::new(parts.stream.clone()),
             stream: parts.stream,
             handle,
             ctx: parts.ctx,

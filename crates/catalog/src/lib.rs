@@ -5,6 +5,7 @@
 
 mod error;
 mod follow;
+mod judge;
 mod mirror;
 mod publish;
 mod snapshot;
@@ -12,11 +13,12 @@ mod topics;
 
 pub use error::CatalogError;
 pub use follow::LiveCatalog;
+pub use judge::TopicJudge;
 pub use publish::{
     Change, ChangeKind, Published, Request, Validate, declared, publish, publish_everywhere,
 };
 pub use snapshot::{MARKER_KEY, snapshot};
 pub use topics::{
     HANDOFF_RETENTION, ensure_tenant_topics, ensure_topics, handoff_topic, internal_topics,
-    tenant_topic,
+    points_topic, tenant_topic,
 };

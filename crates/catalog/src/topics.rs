@@ -48,9 +48,14 @@ pub fn handoff_topic(shard: &ShardId) -> TopicSpec {
 
 /// The topic of a tenant's points.
 pub fn tenant_topic(tenant: &Tenant) -> TopicSpec {
+    points_topic(TopicName::metrics(&tenant.tenant, 1), tenant.partitions)
+}
+
+/// A topic of points as it is to be set, whoever's it is.
+pub fn points_topic(name: TopicName, partitions: u32) -> TopicSpec {
     TopicSpec {
-        name: TopicName::metrics(&tenant.tenant, 1),
-        partitions: tenant.partitions,
+        name,
+        partitions,
         retention: Some(METRICS_RETENTION),
         compacted: false,
         replicas: 3,

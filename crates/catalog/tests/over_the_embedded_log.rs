@@ -1,9 +1,10 @@
 //! Publishing and following over the embedded log.
 
 use catalog::{
-    CatalogError, ChangeKind, LiveCatalog, Request, publish, publish_everywhere, snapshot,
+    CatalogError, ChangeKind, LiveCatalog, Request, TopicJudge, points_topic, publish,
+    publish_everywhere, snapshot,
 };
-use model::{Span, TenantId};
+use model::{Span, TenantId, TopicName};
 use runtime::{Clock, Context, Shutdown};
 use schemas::catalogue::{Bundle, Entry, Kind, parse_yaml};
 use std::sync::Arc;
@@ -277,4 +278,23 @@ async fn a_tenant_whose_home_nobody_knows_is_refused() {
     let refused = world.publish(&request).await;
     assert!(matches!(refused, Err(CatalogError::Refused(why)) if why[0].contains("`far`")));
     assert!(snapshot(&world.stream).await.unwrap().tenants.is_empty());
+}
+
+#[tokio::test]
+async fn a_topic_that_is_set_wrongly_is_counted_and_one_that_is_not_there_is_not() {
+    let world = world().await;
+    let name = |tenant: &str| TopicName::metrics(&TenantId::parse(tenant).unwrap(), 1);
+    let sound = points_topic(name("sound"), 1);
+    let short = stream::TopicSpec {
+        retention: Some(Span::from_secs(3600)),
+        ..points_topic(name("short"), 1)
+    };
+    for spec in [&sound, &short] {
+        world.stream.ensure_topic(spec).await.unwrap();
+    }
+    let judge = TopicJudge::new(world.stream.clone());
+    assert_eq!(judge.look([points_topic(name("none"), 1)]).await, 0);
+    assert_eq!(judge.look([sound]).await, 0);
+    assert_eq!(judge.look([points_topic(name("short"), 1)]).await, 1);
+    assert_eq!(judge.look([]).await, 1, "it is remembered");
 }

@@ -3,14 +3,16 @@
 
 use super::partition::{Gained, Order, PartitionHandle, Services};
 use super::state::{Candidate, InputId};
+use catalog::TopicJudge;
 use runtime::{Condition, OnEnd};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 use stream::{Assigned, GroupEvent, Membership, Revoked, StreamError, TopicPartition};
 
 /// Routes the events of a membership until it ends.
 pub(crate) struct Dispatcher {
+    judge: TopicJudge,
     services: Services,
     condition: Condition,
     partitions: HashMap<TopicPartition, PartitionHandle>,
@@ -21,6 +23,7 @@ impl Dispatcher {
     /// One that owns nothing yet.
     pub(crate) fn new(services: Services, condition: Condition) -> Self {
         Self {
+            judge: TopicJudge::new(services.stream.clone()),
             services,
             condition,
             partitions: HashMap::new(),
@@ -80,6 +83,7 @@ impl Dispatcher {
     }
 
     fn assigned(&mut self, assigned: Assigned) {
+        self.judge(&assigned);
         let mut homes: BTreeMap<TopicPartition, Vec<Candidate>> = BTreeMap::new();
         for (source, committed) in assigned.partitions {
             let Some(input) = InputId::of(&source) else {
@@ -103,6 +107,24 @@ impl Dispatcher {
             tasks.spawn("evaluator-take-over", OnEnd::Fine, taking_over);
         }
         self.ready();
+    }
+
+    /// Looks whether the tenants' topics are set as evaluation needs it, and says what is not; nothing waits for that.
+    fn judge(&self, assigned: &Assigned) {
+        let sources = assigned.partitions.iter();
+        let topics = sources
+            .filter(|(source, _)| source.topic.tenant().is_some())
+            .map(|(source, _)| source.topic.clone());
+        let topics: BTreeSet<_> = topics.collect();
+        let judge = self.judge.clone();
+        let tasks = &self.services.tasks;
+        tasks.spawn("evaluator-judges-topics", OnEnd::Fine, async move {
+            let specs = topics
+                .into_iter()
+                .map(|topic| catalog::points_topic(topic, 1));
+            judge.look(specs).await;
+            Ok::<(), Infallible>(())
+        });
     }
 
     fn revoked(&mut self, revoked: Revoked) {

@@ -101,3 +101,51 @@ async fn row_12_a_retention_that_closes_in_is_alarmed_at_half_of_it_without_any_
         ),
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_is_set_wrongly_is_told_of_when_it_is_assigned() {
+    let _turn = turn().await;
+    let mut plane = Plane::start(Setup {
+        tenants: 2,
+        consumers: 0,
+        ..Setup::default()
+    })
+    .await;
+    let wrong = [
+        ("retention.ms", "3600000"),
+        ("message.timestamp.type", "CreateTime"),
+        ("unclean.leader.election.enable", "true"),
+    ];
+    let set = plane.kafka.set_topic("metrics.t1", &wrong).await;
+    set.expect("Kafka takes it");
+    let mut consumer = plane.process("consumer", plane.setup.consumer);
+    consumer.ready().await;
+    plane.consumers.push(consumer);
+    wait::holds("the topic is counted", SOON, async || {
+        let flawed = plane
+            .consumers_say("bongsu_consumer_flawed_topics", "")
+            .await;
+        flawed.is_ok_and(|topics| topics == 1.0)
+    })
+    .await;
+    let log = plane.consumers[0].log();
+    for (code, advice) in [
+        ("topic-retention", "retention.ms=86400000"),
+        ("topic-timestamps", "message.timestamp.type=LogAppendTime"),
+        ("topic-election", "unclean.leader.election.enable=false"),
+    ] {
+        let said = log
+            .lines()
+            .find(|line| line.contains(code) && line.contains("metrics.t1"));
+        let said = said.unwrap_or_else(|| panic!("{code} is not told: {log}"));
+        assert!(said.contains(advice), "{said}");
+    }
+    assert!(
+        !log.lines()
+            .any(|line| line.contains("not set as it should") && line.contains("metrics.t0"))
+    );
+    figure(
+        "12",
+        "3 of 3 wrong settings of a topic are told when it is assigned, the sound one is not",
+    );
+}

@@ -20,14 +20,30 @@ use std::time::Duration;
 
 /// How long brokers may take to answer.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
-/// How old the known partitions of topics may be.
+/// How old what is known of all topics may be.
 const FRESH: Duration = Duration::from_secs(5);
 /// Between looks whether a new topic has leaders.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Segments are closed at least so often, because ticks keep a segment young.
 const SEGMENT_MS: i64 = 6 * 3_600_000;
 
-type Known = Option<(Stopwatch, Arc<HashMap<TopicName, u32>>)>;
+type Known = Option<(Stopwatch, Arc<Cluster>)>;
+
+/// What the brokers say of all topics at once: with thousands of partitions that is a large answer, so it is asked for
+/// seldom.
+struct Cluster {
+    brokers: usize,
+    /// All topics but Kafka's own.
+    topics: HashMap<TopicName, Placed>,
+}
+
+/// A topic in its cluster.
+#[derive(Clone, Copy)]
+struct Placed {
+    partitions: u32,
+    /// Copies of each record, the fewest of its partitions.
+    replicas: usize,
+}
 
 /// A client that sends and reads nothing.
 pub(super) struct Admin {
@@ -71,10 +87,11 @@ impl Admin {
     pub(super) async fn topics(&self) -> Result<Vec<TopicInfo>, StreamError> {
         let known = self.ask().await?;
         let mut topics: Vec<_> = known
+            .topics
             .iter()
-            .map(|(name, partitions)| TopicInfo {
+            .map(|(name, placed)| TopicInfo {
                 name: name.clone(),
-                partitions: *partitions,
+                partitions: placed.partitions,
             })
             .collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
@@ -83,24 +100,29 @@ impl Admin {
 
     /// The partitions of a topic, known for at most [`FRESH`].
     pub(super) async fn partitions(&self, topic: &TopicName) -> Result<Option<u32>, StreamError> {
+        let known = self.cluster().await?;
+        Ok(known.topics.get(topic).map(|placed| placed.partitions))
+    }
+
+    /// All topics, known for at most [`FRESH`].
+    async fn cluster(&self) -> Result<Arc<Cluster>, StreamError> {
         let fresh = {
             let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
             known
                 .as_ref()
                 .filter(|(since, _)| since.elapsed() < FRESH)
-                .map(|(_, topics)| Arc::clone(topics))
+                .map(|(_, cluster)| Arc::clone(cluster))
         };
-        let topics = match fresh {
-            Some(topics) => topics,
-            None => self.ask().await?,
-        };
-        Ok(topics.get(topic).copied())
+        match fresh {
+            Some(cluster) => Ok(cluster),
+            None => self.ask().await,
+        }
     }
 
-    async fn ask(&self) -> Result<Arc<HashMap<TopicName, u32>>, StreamError> {
+    async fn ask(&self) -> Result<Arc<Cluster>, StreamError> {
         let asking = Arc::clone(&self.asking);
         let since = self.clock.stopwatch();
-        let topics = blocking(move || {
+        let cluster = blocking(move || {
             let metadata = asking
                 .fetch_metadata(None, ANSWER)
                 .map_err(|e| failure(&e))?;
@@ -109,15 +131,23 @@ impl Admin {
                 .iter()
                 .filter(|topic| topic.error().is_none() && !topic.name().starts_with("__"));
             let named = listed.filter_map(|topic| {
-                let name = TopicName::listed(topic.name()).ok()?;
-                Some((name, u32::try_from(topic.partitions().len()).ok()?))
+                let each = topic.partitions().iter();
+                let copies = each.map(|partition| partition.replicas().len()).min();
+                let placed = Placed {
+                    partitions: u32::try_from(topic.partitions().len()).ok()?,
+                    replicas: copies.unwrap_or(0),
+                };
+                Some((TopicName::listed(topic.name()).ok()?, placed))
             });
-            Ok(Arc::new(named.collect::<HashMap<_, _>>()))
+            Ok(Arc::new(Cluster {
+                brokers: metadata.brokers().len(),
+                topics: named.collect(),
+            }))
         })
         .await?;
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some((since, Arc::clone(&topics)));
-        Ok(topics)
+        *known = Some((since, Arc::clone(&cluster)));
+        Ok(cluster)
     }
 
     /// Refuses a partition that is not there.
@@ -220,22 +250,12 @@ impl Admin {
         &self,
         topic: &TopicName,
     ) -> Result<Option<TopicSettings>, StreamError> {
-        let (asking, name) = (Arc::clone(&self.asking), topic.clone());
-        let placed = blocking(move || {
-            // All topics: to ask for one by name may make it.
-            let metadata = asking
-                .fetch_metadata(None, ANSWER)
-                .map_err(|e| failure(&e))?;
-            let mut topics = metadata.topics().iter();
-            let found = topics.find(|topic| topic.name() == name.as_str());
-            let copies = found.map(|topic| {
-                let each = topic.partitions().iter();
-                each.map(|partition| partition.replicas().len()).min()
-            });
-            Ok(copies.map(|copies| (metadata.brokers().len(), copies.unwrap_or(0))))
-        })
-        .await?;
-        let Some((brokers, replicas)) = placed else {
+        // Of all topics: to ask for one by name may make it.
+        let mut cluster = self.cluster().await?;
+        if !cluster.topics.contains_key(topic) {
+            cluster = self.ask().await?;
+        }
+        let Some(placed) = cluster.topics.get(topic) else {
             return Ok(None);
         };
         let options = AdminOptions::new().request_timeout(Some(ANSWER));
@@ -254,8 +274,8 @@ impl Admin {
         let positive = |name: &str| get(name).parse::<i64>().ok().filter(|n| *n >= 0);
         let policy = get("cleanup.policy");
         Ok(Some(TopicSettings {
-            brokers: u32::try_from(brokers).unwrap_or(u32::MAX),
-            replicas: u32::try_from(replicas).unwrap_or(u32::MAX),
+            brokers: u32::try_from(cluster.brokers).unwrap_or(u32::MAX),
+            replicas: u32::try_from(placed.replicas).unwrap_or(u32::MAX),
             min_in_sync: get("min.insync.replicas").parse().unwrap_or(1),
             log_append_time: get("message.timestamp.type") == "LogAppendTime",
             compacted: policy.contains("compact"),
