@@ -10,8 +10,8 @@ use stream::{Commit, GroupHandle, Stream, StreamError, TopicPartition, Verdict};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Partitions that are asked about at once.
-const AT_ONCE: usize = 32;
+/// Partitions that are asked about at once: each question holds a thread.
+const AT_ONCE: usize = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
@@ -34,6 +34,8 @@ pub(crate) async fn begin(
     beginnings: Vec<Beginning>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
+    let mut beginnings = find_out(&stream, beginnings).await;
+    claim_together(&handle, &mut beginnings).await;
     let each = |beginning: Beginning| {
         let (stream, handle, reports) = (stream.clone(), handle.clone(), reports.clone());
         async move {
@@ -51,6 +53,51 @@ pub(crate) async fn begin(
     futures_util::stream::iter(beginnings)
         .for_each_concurrent(AT_ONCE, each)
         .await;
+}
+
+/// Asks where those begin that nobody has read before. What is not answered now is asked again by itself.
+async fn find_out(stream: &Stream, beginnings: Vec<Beginning>) -> Vec<Beginning> {
+    let each = |mut beginning: Beginning| async move {
+        if beginning.from.is_none() {
+            let stop = beginning.stop.clone();
+            let asked = stop.run_until_cancelled(stream.offsets(&beginning.source));
+            if let Some(Ok(range)) = asked.await {
+                beginning.from = Some(range.earliest);
+            }
+        }
+        beginning
+    };
+    let asked = futures_util::stream::iter(beginnings).map(each);
+    asked.buffer_unordered(AT_ONCE).collect().await
+}
+
+/// Claims all partitions whose beginning is known with one commit: a member may get hundreds at once. Where that fails
+/// each is claimed by itself.
+async fn claim_together(handle: &GroupHandle, beginnings: &mut [Beginning]) {
+    let known = |beginning: &Beginning| {
+        let (claim, from) = (beginning.claim.as_ref()?, beginning.from?);
+        (!beginning.stop.is_cancelled()).then(|| claim_of(beginning, claim, from))
+    };
+    let claims: Vec<_> = beginnings.iter().filter_map(known).collect();
+    if claims.len() < 2 {
+        return;
+    }
+    match handle.commit(claims).await {
+        Ok(()) => {
+            for beginning in beginnings.iter_mut().filter(|one| one.from.is_some()) {
+                beginning.claim = None;
+            }
+        }
+        Err(error) => tracing::debug!(%error, "the partitions are claimed one by one"),
+    }
+}
+
+fn claim_of(beginning: &Beginning, claim: &str, from: i64) -> Commit {
+    Commit {
+        source: beginning.source.clone(),
+        next_offset: from,
+        metadata: claim.to_owned(),
+    }
 }
 
 async fn begin_one(
@@ -94,12 +141,8 @@ async fn begin_at(
     offset: i64,
 ) -> Result<(), StreamError> {
     if let Some(claim) = &beginning.claim {
-        let commit = Commit {
-            source: beginning.source.clone(),
-            next_offset: offset,
-            metadata: claim.clone(),
-        };
-        handle.commit(vec![commit]).await?;
+        let claim = claim_of(beginning, claim, offset);
+        handle.commit(vec![claim]).await?;
     }
     handle.start(&beginning.source, offset).await
 }
