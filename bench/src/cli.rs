@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Growth(Options),
     /// What one shard that is dead, or answers in 10 s, does to the points of the others
     Isolation(IsolationOptions),
+    /// Whether the consumer's memory stays flat over an hour's worth of lines, read at full speed
+    Memory(MemoryOptions),
     /// How long it takes to catch up when a store that was out takes writes again
     Catchup(CatchupOptions),
     /// What a point costs the evaluator, and a series in memory
@@ -106,6 +108,23 @@ pub(crate) struct IsolationOptions {
     /// What is wrong with the first shard
     #[arg(long, value_enum, default_value = "dead")]
     pub(crate) fault: ShardFault,
+    /// How the figures are printed
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// The program that is measured; by default the `bongsu` beside this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) bongsu: Option<PathBuf>,
+}
+
+/// The lines of the memory's run: 40 tenants, 4 shards.
+#[derive(Debug, Args)]
+pub(crate) struct MemoryOptions {
+    /// Points a second
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) rate: u64,
+    /// So many minutes' worth of them
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) minutes: u64,
     /// How the figures are printed
     #[arg(long, short = 'o', value_enum, default_value = "table")]
     pub(crate) output: Output,

@@ -13,6 +13,7 @@ mod growth;
 mod isolation;
 mod lines;
 mod load;
+mod memory;
 mod plot;
 mod product;
 mod report;
@@ -45,6 +46,7 @@ async fn main() -> anyhow::Result<ExitCode> {
             report.print(options.output, options.plot.as_deref())
         }
         Command::Isolation(options) => Box::pin(isolation::run(&options)).await,
+        Command::Memory(options) => Box::pin(memory::run(&options)).await,
         Command::Catchup(options) => Box::pin(catchup::run(&options)).await,
         Command::Evaluator(options) => evaluator::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Scan => scan::run().map(|()| ExitCode::SUCCESS),

@@ -89,7 +89,13 @@ pub(crate) struct Figures {
     pub(crate) peak_rss_mb: f64,
     /// From the first fetch or post to the last line's arrival.
     pub(crate) points_per_s: f64,
+    /// The largest resident size in each tenth of that time, where it was looked at in each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rss_mb_by_tenth: Option<[f64; TENTHS]>,
 }
+
+/// So many parts of a run are told apart.
+pub(crate) const TENTHS: usize = 10;
 
 impl Figures {
     /// The figures of `lines` lines.
@@ -100,6 +106,7 @@ impl Figures {
             cpu_s_per_mpoint: round(cpu.as_secs_f64() / lines * 1e6, 1e3),
             peak_rss_mb: round(peak_rss as f64 / 1e6, 10.0),
             points_per_s: (lines / took.as_secs_f64()).round(),
+            rss_mb_by_tenth: None,
         }
     }
 }

@@ -19,10 +19,22 @@ pub(crate) fn cpu(id: u32) -> Result<Duration> {
 /// # Errors
 /// When there is no such process.
 pub(crate) fn peak_rss(id: u32) -> Result<u64> {
+    size(id, "VmHWM:")
+}
+
+/// The resident size of the process now, in bytes.
+///
+/// # Errors
+/// When there is no such process.
+pub(crate) fn rss(id: u32) -> Result<u64> {
+    size(id, "VmRSS:")
+}
+
+fn size(id: u32, name: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = peak.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-    Ok(kib.with_context(|| format!("/proc/{id}/status has no VmHWM"))? * 1024)
+    let size = status.lines().find_map(|line| line.strip_prefix(name));
+    let kib = size.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+    Ok(kib.with_context(|| format!("/proc/{id}/status has no {name}"))? * 1024)
 }
 
 /// Fields 14 to 17 (proc_pid_stat(5)): utime, stime, cutime, cstime. They are counted behind the
@@ -48,6 +60,7 @@ mod tests {
     #[test]
     fn this_process_has_a_size() {
         assert!(peak_rss(std::process::id()).unwrap() > 1 << 20);
+        assert!(rss(std::process::id()).unwrap() > 1 << 20);
         cpu(std::process::id()).unwrap();
     }
 }
