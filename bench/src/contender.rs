@@ -1,7 +1,7 @@
 //! Who is measured: a process, and what it used of the machine since it was looked at first.
 
 use crate::cli::Rival;
-use crate::report::{Cell, Figures, Outcome, TENTHS};
+use crate::report::{Cell, Figures, Outcome};
 use crate::usage;
 use anyhow::{Context, Result, ensure};
 use runtime::Clock;
@@ -53,19 +53,6 @@ impl Who {
 /// The time that a cell of so many lines may take.
 pub(crate) fn cell_time(lines: u64) -> Duration {
     CELL + CELL_A_LINE * u32::try_from(lines).unwrap_or(u32::MAX)
-}
-
-/// The largest size in each tenth of the time, in 10^6 bytes; none where a tenth went by without a look.
-fn by_tenth(sizes: impl Iterator<Item = (i64, u64)>, from: i64, to: i64) -> Option<[f64; TENTHS]> {
-    let mut peaks = [0_u64; TENTHS];
-    for (at, size) in sizes {
-        let tenth = usize::try_from((at - from) * TENTHS as i64 / (to - from)).ok()?;
-        if let Some(peak) = peaks.get_mut(tenth) {
-            *peak = size.max(*peak);
-        }
-    }
-    let mb = peaks.map(|peak| (peak as f64 / 1e5).round() / 10.0);
-    peaks.iter().all(|peak| *peak > 0).then_some(mb)
 }
 
 /// A contender that runs. Fields drop in order: the process before its folder.
@@ -160,7 +147,7 @@ impl Contender {
         let took = Duration::from_nanos(took);
         let during = self.sizes.iter().filter(|(at, _)| *at >= from.nanos);
         Ok(Figures {
-            rss_mb_by_tenth: by_tenth(during.copied(), from.nanos, last_nanos),
+            rss_mb_by_tenth: usage::by_tenth(during.copied(), from.nanos, last_nanos),
             ..Figures::new(lines, cpu, took, usage::peak_rss(self.id)?)
         })
     }
@@ -198,19 +185,5 @@ impl Contender {
     /// When it does not end in time.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.process.terminate(STOP).await.map(|_| ())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_told_by_tenth_of_the_time() {
-        let sizes = (0..=100).map(|n: u64| (n as i64, n * 1_000_000 + 1));
-        let tenths = by_tenth(sizes, 0, 100).unwrap();
-        assert_eq!(tenths[0], 9.0);
-        assert_eq!(tenths[9], 99.0);
-        assert_eq!(by_tenth([(0, 1), (95, 1)].into_iter(), 0, 100), None);
     }
 }

@@ -1,5 +1,6 @@
 //! What a process has used, as Linux accounts for it in `/proc`.
 
+use crate::report::TENTHS;
 use anyhow::{Context, Result};
 use std::time::Duration;
 
@@ -37,6 +38,23 @@ fn size(id: u32, name: &str) -> Result<u64> {
     Ok(kib.with_context(|| format!("/proc/{id}/status has no {name}"))? * 1024)
 }
 
+/// The largest size in each tenth of the time, in 10^6 bytes; none where a tenth went by without a look.
+pub(crate) fn by_tenth(
+    sizes: impl Iterator<Item = (i64, u64)>,
+    from: i64,
+    to: i64,
+) -> Option<[f64; TENTHS]> {
+    let mut peaks = [0_u64; TENTHS];
+    for (at, size) in sizes {
+        let tenth = usize::try_from((at - from) * TENTHS as i64 / (to - from)).ok()?;
+        if let Some(peak) = peaks.get_mut(tenth) {
+            *peak = size.max(*peak);
+        }
+    }
+    let mb = peaks.map(|peak| (peak as f64 / 1e5).round() / 10.0);
+    peaks.iter().all(|peak| *peak > 0).then_some(mb)
+}
+
 /// Fields 14 to 17 (proc_pid_stat(5)): utime, stime, cutime, cstime. They are counted behind the
 /// program's name, which may hold anything.
 fn ticks(stat: &str) -> Option<u64> {
@@ -62,5 +80,14 @@ mod tests {
         assert!(peak_rss(std::process::id()).unwrap() > 1 << 20);
         assert!(rss(std::process::id()).unwrap() > 1 << 20);
         cpu(std::process::id()).unwrap();
+    }
+
+    #[test]
+    fn sizes_are_told_by_tenth_of_the_time() {
+        let sizes = (0..=100).map(|n: u64| (n as i64, n * 1_000_000 + 1));
+        let tenths = by_tenth(sizes, 0, 100).unwrap();
+        assert_eq!(tenths[0], 9.0);
+        assert_eq!(tenths[9], 99.0);
+        assert_eq!(by_tenth([(0, 1), (95, 1)].into_iter(), 0, 100), None);
     }
 }

@@ -9,6 +9,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    heap::give_back_soon();
     let cli = Cli::parse();
     match Box::pin(bongsu::run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Each crate of the workspace and those of it that it may depend on (dev-dependencies excepted).
-const ARROWS: [(&str, &[&str]); 17] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("model", &[]),
     ("schemas", &["model"]),
     ("runtime", &["model"]),
     ("kafka-batch", &[]),
+    ("heap", &[]),
     ("stream", &["model", "runtime", "kafka-batch"]),
     ("influx", &["model", "runtime"]),
     ("catalog", &["model", "schemas", "runtime", "stream"]),
@@ -35,6 +36,7 @@ const ARROWS: [(&str, &[&str]); 17] = [
             "consumer",
             "evaluator",
             "notifier",
+            "heap",
         ],
     ),
     ("tests", ANY),

@@ -11,7 +11,7 @@ use crate::core::handoff::Next;
 use crate::metrics::Metrics;
 use runtime::Clock;
 use std::sync::Arc;
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{Mutex, Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What every lane uses. A cheap handle.
@@ -24,7 +24,12 @@ pub(crate) struct Tools {
     pub(crate) retentions: Retentions,
     pub(crate) clock: Clock,
     pub(crate) reports: mpsc::UnboundedSender<Report>,
+    /// Readers beside the groups: each is a Kafka client with threads of its own, so that few live at a time.
+    pub(crate) readers: Arc<Semaphore>,
 }
+
+/// How many of them.
+pub(crate) const READERS: usize = 2;
 
 /// One chunk, where it goes, and how its lane stands.
 pub(crate) struct Job {

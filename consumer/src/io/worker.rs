@@ -3,7 +3,7 @@
 use super::commit::{self, CommitJob};
 use super::event::{Event, Report};
 use super::handoff::{Drainer, Handoff};
-use super::lane::Tools;
+use super::lane::{READERS, Tools};
 use super::part::Part;
 use super::retention::Retentions;
 use super::{DeadLetters, ShardSource, Shards, start};
@@ -113,6 +113,7 @@ impl Worker {
             retentions: Retentions::new(parts.stream.clone()),
             clock: parts.ctx.clock.clone(),
             reports,
+            readers: Arc::new(Semaphore::new(READERS)),
         };
         let handoff = parts.config.handoff.then(|| {
             let drainer = Drainer {
@@ -126,7 +127,7 @@ impl Worker {
                 .ctx
                 .tasks
                 .spawn("handoff", OnEnd::StopsTheProcess, drainer);
-            Handoff::new(parts.stream.clone(), &parts.config, parts.metrics.clone())
+            Handoff::new(parts.stream.clone(), &parts.config, &tools)
         });
         let mut worker = Self {
             tools,

@@ -13,6 +13,7 @@ use model::{ShardId, Timestamp};
 use runtime::{Context, OnEnd};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use stream::{Batch, Commit, GroupHandle, NewRecord, Stream, StreamError, TopicPartition, Verdict};
 use tokio::sync::{mpsc, oneshot};
@@ -199,6 +200,9 @@ impl Lanes {
 
     /// Reads how far each lane is: of each the record of the newest drainer.
     async fn load(&mut self) -> Result<(), StreamError> {
+        let readers = Arc::clone(&self.tools.readers);
+        let turn = readers.acquire().await;
+        let _turn = turn.map_err(|_| StreamError::Closed)?;
         let range = self.stream.offsets(&self.state).await?;
         let (mut at, mut reader) = (range.earliest, None);
         let own = format!("{}|", self.source.topic);

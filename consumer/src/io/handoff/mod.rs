@@ -96,13 +96,14 @@ impl Hand {
 }
 
 impl Handoff {
-    pub(crate) fn new(stream: Stream, config: &Config, metrics: Metrics) -> Self {
+    pub(crate) fn new(stream: Stream, config: &Config, tools: &Tools) -> Self {
+        let readers = Arc::clone(&tools.readers);
         Self(Arc::new(Inner {
             topics: Topics::new(stream.clone()),
-            waiting: Waiting::new(stream.clone(), config.handoff_group()),
+            waiting: Waiting::new(stream.clone(), config.handoff_group(), readers),
             stream,
             backoff: config.backoff(),
-            metrics,
+            metrics: tools.metrics.clone(),
             patience: config.handoff_after.to_std(),
         }))
     }

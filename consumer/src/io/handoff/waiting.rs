@@ -2,10 +2,11 @@
 
 use crate::core::handoff::LaneId;
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 use stream::{Stream, StreamError, TopicPartition};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::Instant;
 
 /// How old what the drainer has committed may be.
@@ -18,6 +19,8 @@ const MOST: i64 = 50_000;
 pub(super) struct Waiting {
     stream: Stream,
     group: String,
+    /// To be held while a partition is looked through.
+    readers: Arc<Semaphore>,
     places: StdMutex<HashMap<TopicPartition, Arc<Mutex<Place>>>>,
 }
 
@@ -32,10 +35,11 @@ struct Place {
 }
 
 impl Waiting {
-    pub(super) fn new(stream: Stream, group: String) -> Self {
+    pub(super) fn new(stream: Stream, group: String, readers: Arc<Semaphore>) -> Self {
         Self {
             stream,
             group,
+            readers,
             places: StdMutex::default(),
         }
     }
@@ -72,7 +76,12 @@ impl Waiting {
             if at - from > MOST {
                 return Ok(true);
             }
-            self.look_through(&mut place, target, from, at).await?;
+            // To the end: lanes that were opened meanwhile have their record before it, and need not look again.
+            let end = self.stream.offsets(target).await?.end.min(from + MOST);
+            let turn = self.readers.acquire().await;
+            let _turn = turn.map_err(|_| StreamError::Closed)?;
+            self.look_through(&mut place, target, from..end.max(at))
+                .await?;
         }
         place.last.retain(|_, last| *last >= drained);
         Ok(place.last.contains_key(lane))
@@ -104,12 +113,11 @@ impl Waiting {
         &self,
         place: &mut Place,
         target: &TopicPartition,
-        from: i64,
-        at: i64,
+        offsets: Range<i64>,
     ) -> Result<(), StreamError> {
-        let mut reader = self.stream.read(target, from).await?;
-        place.seen = from;
-        while place.seen < at {
+        let mut reader = self.stream.read(target, offsets.start).await?;
+        place.seen = offsets.start;
+        while place.seen < offsets.end {
             let batch = reader.next().await.ok_or(StreamError::Closed)??;
             for record in batch.records() {
                 place.seen = record.offset + 1;

@@ -8,6 +8,7 @@ use crate::{
 };
 use model::{Span, TopicName};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::client::Client;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -50,8 +51,8 @@ pub(super) struct Admin {
     config: KafkaConfig,
     clock: Clock,
     credentials: Arc<Credentials>,
+    /// It creates and describes, and asks for metadata and offsets.
     admin: Arc<AdminClient<Quiet>>,
-    asking: Arc<BaseConsumer<Quiet>>,
     known: Mutex<Known>,
     /// Clients of groups that never join them, by the group: who asks once asks often.
     groups: Mutex<HashMap<String, Arc<BaseConsumer<Quiet>>>>,
@@ -68,16 +69,13 @@ impl Admin {
         };
         let client = config.client()?;
         let admin = AdminClient::from_config_and_context(&client, Quiet).map_err(refused)?;
-        let asking = BaseConsumer::from_config_and_context(&client, Quiet).map_err(refused)?;
-        let (admin, asking) = (Arc::new(admin), Arc::new(asking));
+        let admin = Arc::new(admin);
         credentials.keep(keyed(&admin));
-        credentials.keep(keyed(&asking));
         Ok(Self {
             config: config.clone(),
             clock,
             credentials: Arc::clone(credentials),
             admin,
-            asking,
             known: Mutex::new(None),
             groups: Mutex::default(),
         })
@@ -120,10 +118,11 @@ impl Admin {
     }
 
     async fn ask(&self) -> Result<Arc<Cluster>, StreamError> {
-        let asking = Arc::clone(&self.asking);
+        let asking = Arc::clone(&self.admin);
         let since = self.clock.stopwatch();
         let cluster = blocking(move || {
             let metadata = asking
+                .inner()
                 .fetch_metadata(None, ANSWER)
                 .map_err(|e| failure(&e))?;
             let listed = metadata
@@ -171,8 +170,8 @@ impl Admin {
         source: &TopicPartition,
     ) -> Result<OffsetRange, StreamError> {
         self.check(source).await?;
-        let (asking, source) = (Arc::clone(&self.asking), source.clone());
-        blocking(move || watermarks(&asking, &source)).await
+        let (asking, source) = (Arc::clone(&self.admin), source.clone());
+        blocking(move || watermarks(asking.inner(), &source)).await
     }
 
     /// What a group committed, asked through a client of that group that never joins it.
@@ -202,10 +201,11 @@ impl Admin {
     }
 
     pub(super) async fn ensure(&self, spec: &TopicSpec) -> Result<Ensured, StreamError> {
-        let asking = Arc::clone(&self.asking);
+        let asking = Arc::clone(&self.admin);
         let name = spec.name.clone();
         let (there, brokers) = blocking(move || {
             let metadata = asking
+                .inner()
                 .fetch_metadata(None, ANSWER)
                 .map_err(|e| failure(&e))?;
             let there = metadata
@@ -290,10 +290,11 @@ impl Admin {
     async fn wait_for_leaders(&self, spec: &TopicSpec) -> Result<(), StreamError> {
         let since = self.clock.stopwatch();
         loop {
-            let (asking, name) = (Arc::clone(&self.asking), spec.name.clone());
+            let (asking, name) = (Arc::clone(&self.admin), spec.name.clone());
             let wanted = spec.partitions as usize;
             let led = blocking(move || {
                 let metadata = asking
+                    .inner()
                     .fetch_metadata(Some(name.as_str()), ANSWER)
                     .map_err(|e| failure(&e))?;
                 let partitions = metadata.topics().first().map(|topic| topic.partitions());
@@ -360,11 +361,11 @@ fn refusal(spec: &TopicSpec, code: RDKafkaErrorCode) -> StreamError {
 }
 
 /// First and next offset of a partition. Blocks.
-pub(super) fn watermarks<C: rdkafka::consumer::ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+pub(super) fn watermarks<C: rdkafka::ClientContext>(
+    client: &Client<C>,
     source: &TopicPartition,
 ) -> Result<OffsetRange, StreamError> {
-    let asked = consumer.fetch_watermarks(source.topic.as_str(), number(source.partition), ANSWER);
+    let asked = client.fetch_watermarks(source.topic.as_str(), number(source.partition), ANSWER);
     let (earliest, end) = asked.map_err(|e| failure(&e))?;
     Ok(OffsetRange { earliest, end })
 }

@@ -55,10 +55,10 @@ impl Default for KafkaConfig {
 /// New topics and partitions are known after this.
 const METADATA_MAX_AGE_MS: &str = "5000";
 
-/// Bytes of one answer of a broker as they travel, compressed. librdkafka wants at least its `message.max.bytes`.
-const FETCH_BYTES: usize = 1 << 20;
+/// Bytes of one answer of a broker as they travel, compressed. The first batch of a partition comes whole, however large.
+const FETCH_BYTES: usize = 512 << 10;
 /// Bytes of one partition in it.
-const PARTITION_FETCH_BYTES: usize = 256 << 10;
+const PARTITION_FETCH_BYTES: usize = 128 << 10;
 
 impl KafkaConfig {
     /// A configuration with everything else at its default.
@@ -126,6 +126,8 @@ impl KafkaConfig {
             .set("fetch.wait.max.ms", "250")
             // An answer is unpacked whole, however much waits already: a large one is many times its size.
             .set("fetch.max.bytes", FETCH_BYTES.to_string())
+            // librdkafka wants an answer to be no smaller than this, which bounds only what is sent.
+            .set("message.max.bytes", FETCH_BYTES.to_string())
             .set("fetch.message.max.bytes", PARTITION_FETCH_BYTES.to_string())
             .set("fetch.error.backoff.ms", "100");
         Ok(client)

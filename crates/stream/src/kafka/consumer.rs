@@ -305,7 +305,7 @@ impl Polling {
                         let Some(consumer) = consumer.upgrade() else {
                             break;
                         };
-                        let range = watermarks(&consumer, &source)?;
+                        let range = watermarks(consumer.client(), &source)?;
                         if !(range.earliest..=range.end).contains(&next) {
                             let error = out_of_range(&source, next, range);
                             // A thread that has ended needs no order.

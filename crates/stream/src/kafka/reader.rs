@@ -94,7 +94,7 @@ impl Reader {
     fn failed(&self, error: &KafkaError) -> bool {
         let said = match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset) => {
-                match watermarks(&self.consumer, &self.source) {
+                match watermarks(self.consumer.client(), &self.source) {
                     Ok(range) => out_of_range(&self.source, self.next, range),
                     Err(error) => error,
                 }
