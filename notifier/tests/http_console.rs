@@ -20,7 +20,7 @@ fn contains_all(text: &str, parts: &[&str]) {
 
 #[tokio::test]
 async fn the_first_page_shows_what_is_open_and_what_became_of_the_pages() {
-    let web = Web::open(FakeDesk::sample()).await;
+    let web = Web::open(FakeDesk::sample());
     let page = web.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
     contains_all(
@@ -64,17 +64,13 @@ async fn the_first_page_shows_what_is_open_and_what_became_of_the_pages() {
         fragment.contains("web-1") && !fragment.contains("<html"),
         "{fragment}"
     );
-    let calm = Web::open(FakeDesk::with(Vec::new()))
-        .await
-        .get("/")
-        .await
-        .text;
+    let calm = Web::open(FakeDesk::with(Vec::new())).get("/").await.text;
     contains_all(&calm, &["All quiet"]);
 }
 
 #[tokio::test]
 async fn an_incidents_page_shows_its_account() {
-    let web = Web::open(FakeDesk::sample()).await;
+    let web = Web::open(FakeDesk::sample());
     let id = sample::incident(1).id;
     let page = web.get(&format!("/incidents/{id}")).await.text;
     contains_all(
@@ -138,7 +134,7 @@ async fn hostile_tags_are_shown_and_never_run() {
         (message.clone(), record(ChannelKind::Chat)),
         (message.clone(), record(ChannelKind::Sms)),
     ]);
-    let web = Web::open(desk).await;
+    let web = Web::open(desk);
     let one = format!("/incidents/{}", sample::incident(1).id);
     for path in [
         "/",
@@ -160,7 +156,7 @@ async fn hostile_tags_are_shown_and_never_run() {
 
 #[tokio::test]
 async fn every_page_forbids_whatever_is_not_ours() {
-    let web = Web::open(FakeDesk::sample()).await;
+    let web = Web::open(FakeDesk::sample());
     for path in [
         "/",
         "/inbox",
@@ -199,7 +195,7 @@ async fn every_page_forbids_whatever_is_not_ours() {
 
 #[tokio::test]
 async fn buttons_act_and_lead_back() {
-    let web = Web::open(FakeDesk::sample()).await;
+    let web = Web::open(FakeDesk::sample());
     let id = sample::incident(1).id;
     let answer = web
         .form(&format!("/incidents/{id}/ack"), "back=incident")
@@ -227,7 +223,7 @@ async fn buttons_act_and_lead_back() {
 
 #[tokio::test]
 async fn a_form_that_is_not_ours_does_nothing() {
-    let web = Web::open(FakeDesk::sample()).await;
+    let web = Web::open(FakeDesk::sample());
     let path = format!("/incidents/{}/ack", sample::incident(1).id);
     let cookie = web.get("/").await.cookie("bongsu_csrf");
     let value = cookie.split_once('=').unwrap().1;
@@ -254,7 +250,7 @@ async fn a_form_that_is_not_ours_does_nothing() {
 
 #[tokio::test]
 async fn with_a_token_people_sign_in_and_out() {
-    let web = Web::guarded(FakeDesk::sample()).await;
+    let web = Web::guarded(FakeDesk::sample());
     let id = sample::incident(1).id;
     let one = format!("/incidents/{id}");
     for (path, to) in [
@@ -319,7 +315,7 @@ async fn with_a_token_people_sign_in_and_out() {
 
 #[tokio::test]
 async fn the_stream_greets_pushes_changes_and_ends_with_the_service() {
-    let web = Web::open(FakeDesk::sample()).await;
+    let web = Web::open(FakeDesk::sample());
     let response =
         tower::ServiceExt::oneshot(web.router.clone(), request("GET", "/events", &[], ""))
             .await
@@ -366,7 +362,7 @@ async fn the_inbox_shows_messages_as_a_room_and_a_phone_would() {
         ),
         (root, first),
     ]);
-    let web = Web::open(desk).await;
+    let web = Web::open(desk);
     let page = web.get("/inbox").await.text;
     contains_all(
         &page,
@@ -393,7 +389,7 @@ async fn the_inbox_shows_messages_as_a_room_and_a_phone_would() {
 
 #[tokio::test]
 async fn a_messages_link_asks_and_only_its_button_acknowledges() {
-    let web = Web::guarded(FakeDesk::sample()).await;
+    let web = Web::guarded(FakeDesk::sample());
     for method in ["GET", "HEAD"] {
         let page = web.send(request(method, "/a/good-token", &[], "")).await;
         assert_eq!(page.status, StatusCode::OK);

@@ -33,8 +33,7 @@ packages_missing() {
                 command -v protoc >/dev/null || need+=(protobuf-compiler)
                 ;;
             postgresql) postgresql_bin >/dev/null || need+=(postgresql) ;;
-            aiosmtpd | openapi-spec-validator) python3 -c "import ensurepip" 2>/dev/null || need+=(python3-venv) ;;
-            oidc-provider) command -v npm >/dev/null || need+=(nodejs npm) ;;
+            aiosmtpd) python3 -c "import ensurepip" 2>/dev/null || need+=(python3-venv) ;;
             kcat | umoci | runc) need+=("$name") ;;
         esac
     done

@@ -6,5 +6,4 @@ pub mod desk;
 pub mod sample;
 pub mod server;
 pub mod service;
-pub mod site;
 pub mod web;

@@ -7,7 +7,6 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use notifier::Config;
 use notifier::io::http::{Settings, routes};
-use notifier::io::store::Store;
 use runtime::{Clock, Shutdown, Tasks};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,7 +19,6 @@ pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 pub struct Web {
     pub router: Router,
     pub desk: FakeDesk,
-    pub store: Store,
     pub clock: Clock,
     pub tasks: Tasks,
     _secrets: tempfile::TempDir,
@@ -67,16 +65,16 @@ impl Answer {
 
 impl Web {
     /// As `bongsu up` serves it: loopback, no token.
-    pub async fn open(desk: FakeDesk) -> Self {
-        Self::new(desk, false).await
+    pub fn open(desk: FakeDesk) -> Self {
+        Self::new(desk, false)
     }
 
     /// As it is served to a network: with a token.
-    pub async fn guarded(desk: FakeDesk) -> Self {
-        Self::new(desk, true).await
+    pub fn guarded(desk: FakeDesk) -> Self {
+        Self::new(desk, true)
     }
 
-    async fn new(desk: FakeDesk, guarded: bool) -> Self {
+    fn new(desk: FakeDesk, guarded: bool) -> Self {
         let secrets = tempfile::tempdir().unwrap();
         let secret = |name: &str, text: &str| {
             let path = secrets.path().join(name);
@@ -118,11 +116,8 @@ impl Web {
         let settings = Settings::new(&config, listen).unwrap();
         let clock = Clock::manual(sample::NOW.as_nanos());
         let tasks = Tasks::new(Shutdown::new());
-        let store = Store::sqlite(&secrets.path().join("incidents.db"))
-            .await
-            .unwrap();
         let router = routes(
-            (Arc::new(desk.clone()), store.clone()),
+            Arc::new(desk.clone()),
             settings,
             clock.clone(),
             tasks.clone(),
@@ -131,7 +126,6 @@ impl Web {
         Self {
             router,
             desk,
-            store,
             clock,
             tasks,
             _secrets: secrets,

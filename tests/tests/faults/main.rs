@@ -12,6 +12,7 @@ mod handoff;
 mod hostile;
 mod life;
 mod log;
+mod overload;
 mod partitions;
 mod plane;
 mod shards;

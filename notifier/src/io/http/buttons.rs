@@ -1,12 +1,11 @@
 //! The buttons of the console: acknowledge and close.
 
-use super::Site;
-use super::acting::Acting;
 use super::console::{failed, parse};
+use super::{Here, Site};
 use crate::commands::{Acted, CommandError};
-use crate::core::{Actor, Proof, Via};
+use crate::core::{Actor, Via};
 use axum::Form;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -22,17 +21,13 @@ pub(super) struct Act {
 
 /// The button "acknowledge".
 pub(super) async fn acknowledge(
-    site: Acting,
+    State(site): Here,
     Path(id): Path<String>,
     headers: HeaderMap,
     Form(form): Form<Act>,
 ) -> Response {
     let done = match parse(&id) {
-        Ok(id) => {
-            site.desk()
-                .acknowledge(id, operator(&site), Via::Console)
-                .await
-        }
+        Ok(id) => site.desk().acknowledge(id, operator(), Via::Console).await,
         Err(error) => Err(error),
     };
     done_with(&site, &headers, &form, done)
@@ -40,7 +35,7 @@ pub(super) async fn acknowledge(
 
 /// The button "close".
 pub(super) async fn close(
-    site: Acting,
+    State(site): Here,
     Path(id): Path<String>,
     headers: HeaderMap,
     Form(form): Form<Act>,
@@ -48,7 +43,7 @@ pub(super) async fn close(
     let done = match parse(&id) {
         Ok(id) => {
             site.desk()
-                .close(id, operator(&site), Via::Console, form.until_resolved)
+                .close(id, operator(), Via::Console, form.until_resolved)
                 .await
         }
         Err(error) => Err(error),
@@ -56,15 +51,10 @@ pub(super) async fn close(
     done_with(&site, &headers, &form, done)
 }
 
-/// Whoever sits at the console: by name where people sign in by name.
-fn operator(site: &Acting) -> Actor {
-    let who = site.who();
-    let name = match who.proof {
-        Proof::Machine | Proof::Configured => "console",
-        Proof::Token(_) | Proof::Provider(_) => &who.name,
-    };
+/// Whoever sits at the console: it has no accounts of persons yet.
+fn operator() -> Actor {
     Actor {
-        name: name.to_owned(),
+        name: "console".to_owned(),
         contact: None,
     }
 }
