@@ -7,6 +7,7 @@ mod oncall;
 mod silence;
 mod template;
 mod tenant;
+mod token;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use integration::Integration;
@@ -15,6 +16,7 @@ pub use oncall::Oncall;
 pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
 pub use tenant::{AddTenant, Agents, RemoveTenant, Rights, RotateTenant, Tenant};
+pub use token::{Audit, Token};
 
 use crate::rights::Service;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -122,6 +124,12 @@ pub enum Command {
     /// Silences and maintenance windows: who is not paged, until when, and why
     #[command(subcommand)]
     Silence(Silence),
+    /// Tokens of the API: what programs and commands ask the notifier with
+    #[command(subcommand)]
+    Token(Token),
+    /// The audit log: who did what, and whether it was changed
+    #[command(subcommand)]
+    Audit(Audit),
     /// Who is paged when, and why
     #[command(subcommand)]
     Oncall(Oncall),

@@ -197,6 +197,8 @@ fn spawn(engine: &Arc<Engine>, clusters: &Clusters, ctx: &Context) {
     tasks.spawn("notifier timers", must_live, timers);
     let reports = crate::reports::run(Arc::clone(engine), order.clone());
     tasks.spawn("notifier reports", must_live, reports);
+    let linker = timers::run_linker(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier audit log", must_live, linker);
     let auditor = timers::run_auditor(Arc::clone(engine), order.clone());
     tasks.spawn("notifier auditor", must_live, auditor);
     if engine.store.is_shared() {

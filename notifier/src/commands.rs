@@ -1,8 +1,8 @@
 //! What people may ask and do. A cheap handle, shared by the API, the console and chat buttons.
 
 use crate::core::{
-    Actor, ChannelKind, DeliveryId, Fate, IncidentSummary, Input, Message, ProviderRef, Purpose,
-    Recipient, Status, Times, Via,
+    Actor, ChannelKind, DeliveryId, Denied, Fate, IncidentSummary, Input, Message, ProviderRef,
+    Purpose, Recipient, Status, Tenants, Times, Via,
 };
 use crate::engine::Engine;
 use model::{IncidentId, Priority, TenantId, Timestamp};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// Which incidents to list. Empty lists and none mean "any".
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Filter {
     /// Of this tenant.
     pub tenant: Option<TenantId>,
@@ -19,8 +19,22 @@ pub struct Filter {
     pub status: Vec<Status>,
     /// Of one of these priorities.
     pub priority: Vec<Priority>,
+    /// Of one of these tenants: what whoever asks may see.
+    pub within: Tenants,
     /// Whose title, host or template contains this text, upper and lower case alike.
     pub text: Option<String>,
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Self {
+            tenant: None,
+            status: Vec::new(),
+            priority: Vec::new(),
+            within: Tenants::All,
+            text: None,
+        }
+    }
 }
 
 /// Which part of a list: newest first.
@@ -139,6 +153,9 @@ pub enum CommandError {
     /// The cursor is not one that a listing gave.
     #[error("`{0}` is not a cursor of a listing")]
     BadCursor(String),
+    /// Whoever asks may not do it.
+    #[error("{0}")]
+    Denied(Denied),
     /// The store did not answer.
     #[error(transparent)]
     Store(#[from] crate::io::store::StoreError),

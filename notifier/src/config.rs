@@ -1,5 +1,6 @@
 //! Configuration of the notifier.
 
+mod oidc;
 mod providers;
 
 pub use providers::{
@@ -65,6 +66,8 @@ pub struct Config {
     /// File with the token that the API and the console ask for. Needed unless `listen` is a
     /// loopback address.
     pub api_token_file: Option<PathBuf>,
+    /// The identity provider that signs people in to the console, when there is one.
+    pub oidc: Option<Oidc>,
     /// How the engine works.
     pub engine: Engine,
     /// The watch over blindness.
@@ -86,6 +89,8 @@ pub struct Database {
     /// Connections to PostgreSQL at most.
     pub connections: u32,
 }
+
+pub use oidc::{GroupRole, Oidc};
 
 /// Slack.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -433,6 +438,7 @@ impl Default for Config {
             prefer: Vec::new(),
             inbox: false,
             api_token_file: None,
+            oidc: None,
             engine: Engine::default(),
             watch: Watch::default(),
             heartbeat: None,

@@ -4,6 +4,7 @@ use crate::commands::{CommandError, Commands, Filter, Page};
 use crate::core::{
     BadSilence, IncidentSummary, Labels, Silence, SilenceSpec, SilenceState, Silences, Status,
 };
+use crate::io::store::Note;
 use model::{TenantId, Timestamp};
 
 /// Incidents read at a time for a preview.
@@ -29,6 +30,46 @@ pub enum SilenceError {
     Store(#[from] crate::io::store::StoreError),
 }
 
+/// Whose hand makes, changes or ends a silence, as the audit log names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Hand<'a> {
+    /// Who.
+    pub name: &'a str,
+    /// How that is known.
+    pub via: &'a str,
+    /// The one tenant whose silences it may touch; none is no bound.
+    pub tenant: Option<&'a TenantId>,
+}
+
+impl<'a> Hand<'a> {
+    /// A hand without a bound.
+    pub fn free(name: &'a str, via: &'a str) -> Self {
+        Self {
+            name,
+            via,
+            tenant: None,
+        }
+    }
+
+    fn note<'n>(&'n self, kind: &'n str, silence: &'n Silence, detail: &'n str) -> Note<'n> {
+        Note {
+            kind,
+            actor: self.name,
+            via: self.via,
+            tenant: silence.spec.tenant.as_ref(),
+            subject: &silence.id,
+            detail,
+        }
+    }
+}
+
+/// What a silence holds back and why, for the audit log.
+fn told(spec: &SilenceSpec) -> String {
+    let matchers: Vec<String> = spec.matchers.iter().map(ToString::to_string).collect();
+    let (kind, comment) = (spec.kind.as_str(), &spec.comment);
+    format!("{kind} of {}: {comment}", matchers.join(" "))
+}
+
 impl Commands {
     /// All silences, the newest first: those of a tenant and those of all tenants, or every one.
     pub async fn silences(&self, of: Option<&TenantId>) -> Result<Vec<Silence>, SilenceError> {
@@ -38,12 +79,12 @@ impl Commands {
     }
 
     /// Makes a silence, or changes one, as Alertmanager does: what would tell another history is ended, and another one
-    /// made. `by` bounds it to a tenant's own. Its id is that of the answer.
+    /// made. Its id is that of the answer.
     pub async fn put_silence(
         &self,
         id: Option<&str>,
         spec: SilenceSpec,
-        by: Option<&TenantId>,
+        hand: Hand<'_>,
     ) -> Result<Silence, SilenceError> {
         let engine = self.engine();
         let now = engine.now();
@@ -51,7 +92,7 @@ impl Commands {
         let mut tx = engine.store.begin().await?;
         tx.lock_silences().await?;
         let known = match id {
-            Some(id) => Some(find(&*tx.silences().await?, id, by)?),
+            Some(id) => Some(find(&*tx.silences().await?, id, hand.tenant)?),
             None => None,
         };
         let mut silence = match &known {
@@ -75,6 +116,13 @@ impl Commands {
         if !tx.put_silence(&silence).await? {
             return Err(SilenceError::TooMany);
         }
+        let kind = if known.is_some() {
+            "silence changed"
+        } else {
+            "silence made"
+        };
+        let detail = told(&silence.spec);
+        tx.audit(&hand.note(kind, &silence, &detail), now).await?;
         if let Some(mut known) = known {
             let before = known.spec.clone();
             if known.id != silence.id && known.spec.ends_at > now {
@@ -89,21 +137,20 @@ impl Commands {
     }
 
     /// Ends a silence now. What waited for its end pages, if it still fires.
-    pub async fn expire_silence(
-        &self,
-        id: &str,
-        by: Option<&TenantId>,
-    ) -> Result<Silence, SilenceError> {
+    pub async fn expire_silence(&self, id: &str, hand: Hand<'_>) -> Result<Silence, SilenceError> {
         let engine = self.engine();
         let now = engine.now();
         let mut tx = engine.store.begin().await?;
         tx.lock_silences().await?;
-        let mut silence = find(&*tx.silences().await?, id, by)?;
+        let mut silence = find(&*tx.silences().await?, id, hand.tenant)?;
         if silence.spec.state(now) == SilenceState::Expired {
             return Ok(silence);
         }
         silence.end(now);
         tx.put_silence(&silence).await?;
+        let detail = told(&silence.spec);
+        tx.audit(&hand.note("silence ended", &silence, &detail), now)
+            .await?;
         tx.release(&silence.spec, now).await?;
         tx.commit().await?;
         engine.wake_timers();

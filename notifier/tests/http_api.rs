@@ -35,7 +35,7 @@ fn three() -> FakeDesk {
 
 #[tokio::test]
 async fn incidents_are_listed_by_state_tenant_and_priority_and_in_pages() {
-    let web = Web::open(three());
+    let web = Web::open(three()).await;
     for (query, expected) in [
         ("", &["01", "02", "03"][..]),
         ("?state=open", &["01"]),
@@ -60,7 +60,7 @@ async fn incidents_are_listed_by_state_tenant_and_priority_and_in_pages() {
 
 #[tokio::test]
 async fn what_cannot_be_asked_is_a_problem() {
-    let web = Web::open(three());
+    let web = Web::open(three()).await;
     for (path, status, part) in [
         ("/api/v1/incidents?state=opened", 400, "one of"),
         ("/api/v1/incidents?priority=p1", 400, "P1"),
@@ -97,7 +97,7 @@ async fn what_cannot_be_asked_is_a_problem() {
 
 #[tokio::test]
 async fn an_incident_comes_with_its_timeline_and_deliveries() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let json = web.get(&format!("/api/v1/incidents/{id}")).await.json();
     assert_eq!(json["id"], id.to_string());
@@ -116,7 +116,7 @@ async fn an_incident_comes_with_its_timeline_and_deliveries() {
 
 #[tokio::test]
 async fn acknowledging_and_closing_name_who_and_how_and_repeat_without_effect() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let path = format!("/api/v1/incidents/{id}/ack");
     let first = web
@@ -162,7 +162,7 @@ async fn acknowledging_and_closing_name_who_and_how_and_repeat_without_effect() 
 
 #[tokio::test]
 async fn with_a_token_nothing_is_answered_without_it() {
-    let web = Web::guarded(FakeDesk::sample());
+    let web = Web::guarded(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let bearer = format!("Bearer {TOKEN}");
     let paths = [
@@ -193,7 +193,7 @@ async fn with_a_token_nothing_is_answered_without_it() {
 
 #[tokio::test]
 async fn a_foreign_page_can_neither_read_nor_act_through_the_loopback() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let path = format!("/api/v1/incidents/{}/ack", sample::incident(1).id);
     for headers in [
         [
@@ -218,7 +218,7 @@ async fn a_foreign_page_can_neither_read_nor_act_through_the_loopback() {
 
 #[tokio::test]
 async fn the_api_describes_itself() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let document = web.get("/api/v1/openapi.json").await.json();
     assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     assert!(document["paths"]["/api/v1/incidents/{id}/close"]["post"].is_object());
@@ -237,4 +237,85 @@ fn an_open_address_without_a_token_is_refused_with_what_to_do() {
         text.contains("0.0.0.0:8189") && text.contains("api_token_file"),
         "{text}"
     );
+}
+
+fn oidc() -> notifier::config::Oidc {
+    notifier::config::Oidc {
+        issuer: "https://id.example.com".to_owned(),
+        client_id: "bongsu".to_owned(),
+        client_secret_file: None,
+        ca_file: None,
+        scopes: vec!["openid".to_owned()],
+        name_claim: "email".to_owned(),
+        groups_claim: "groups".to_owned(),
+        grants: vec![notifier::config::GroupRole {
+            group: "ops".to_owned(),
+            role: "operator".to_owned(),
+            tenants: vec!["*".to_owned()],
+        }],
+    }
+}
+
+#[test]
+fn row_37_an_empty_secret_refuses_to_start() {
+    runtime::tls::install_provider();
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::write(&empty, "\n").unwrap();
+    let token = Config {
+        api_token_file: Some(empty.clone()),
+        ..Config::default()
+    };
+    let client = Config {
+        oidc: Some(notifier::config::Oidc {
+            client_secret_file: Some(empty.clone()),
+            ..oidc()
+        }),
+        ..Config::default()
+    };
+    for config in [token, client] {
+        let error = Settings::new(&config, "127.0.0.1:8189".parse().unwrap()).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.contains("is empty") && text.contains("empty"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_identity_provider_that_cannot_be_meant_is_refused_with_what_is_wrong() {
+    runtime::tls::install_provider();
+    let settings = |oidc| {
+        let config = Config {
+            oidc: Some(oidc),
+            ..Config::default()
+        };
+        Settings::new(&config, "0.0.0.0:8189".parse().unwrap())
+    };
+    assert!(
+        settings(oidc()).is_ok(),
+        "people sign in: any address may be listened on"
+    );
+    type Change = fn(&mut notifier::config::Oidc);
+    let changes: [(Change, &str); 6] = [
+        (
+            |o| o.issuer = "http://id.example.com".to_owned(),
+            "https://",
+        ),
+        (|o| o.issuer = "id.example.com".to_owned(), "no URL"),
+        (|o| o.grants.clear(), "nobody could do anything"),
+        (|o| o.scopes.clear(), "openid"),
+        (|o| o.grants[0].role = "root".to_owned(), "one of viewer"),
+        (|o| o.grants[0].tenants.clear(), "tenants"),
+    ];
+    for (change, part) in changes {
+        let mut wrong = oidc();
+        change(&mut wrong);
+        let text = settings(wrong).unwrap_err().to_string();
+        assert!(
+            text.contains(part) && text.contains("notifier.oidc"),
+            "{text}"
+        );
+    }
 }

@@ -20,7 +20,7 @@ fn contains_all(text: &str, parts: &[&str]) {
 
 #[tokio::test]
 async fn the_first_page_shows_what_is_open_and_what_became_of_the_pages() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let page = web.get("/").await;
     assert_eq!(page.status, StatusCode::OK);
     contains_all(
@@ -64,13 +64,17 @@ async fn the_first_page_shows_what_is_open_and_what_became_of_the_pages() {
         fragment.contains("web-1") && !fragment.contains("<html"),
         "{fragment}"
     );
-    let calm = Web::open(FakeDesk::with(Vec::new())).get("/").await.text;
+    let calm = Web::open(FakeDesk::with(Vec::new()))
+        .await
+        .get("/")
+        .await
+        .text;
     contains_all(&calm, &["All quiet"]);
 }
 
 #[tokio::test]
 async fn an_incidents_page_shows_its_account() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let page = web.get(&format!("/incidents/{id}")).await.text;
     contains_all(
@@ -134,7 +138,7 @@ async fn hostile_tags_are_shown_and_never_run() {
         (message.clone(), record(ChannelKind::Chat)),
         (message.clone(), record(ChannelKind::Sms)),
     ]);
-    let web = Web::open(desk);
+    let web = Web::open(desk).await;
     let one = format!("/incidents/{}", sample::incident(1).id);
     for path in [
         "/",
@@ -156,7 +160,7 @@ async fn hostile_tags_are_shown_and_never_run() {
 
 #[tokio::test]
 async fn every_page_forbids_whatever_is_not_ours() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     for path in [
         "/",
         "/inbox",
@@ -195,7 +199,7 @@ async fn every_page_forbids_whatever_is_not_ours() {
 
 #[tokio::test]
 async fn buttons_act_and_lead_back() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let answer = web
         .form(&format!("/incidents/{id}/ack"), "back=incident")
@@ -223,7 +227,7 @@ async fn buttons_act_and_lead_back() {
 
 #[tokio::test]
 async fn a_form_that_is_not_ours_does_nothing() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let path = format!("/incidents/{}/ack", sample::incident(1).id);
     let cookie = web.get("/").await.cookie("bongsu_csrf");
     let value = cookie.split_once('=').unwrap().1;
@@ -250,7 +254,7 @@ async fn a_form_that_is_not_ours_does_nothing() {
 
 #[tokio::test]
 async fn with_a_token_people_sign_in_and_out() {
-    let web = Web::guarded(FakeDesk::sample());
+    let web = Web::guarded(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let one = format!("/incidents/{id}");
     for (path, to) in [
@@ -315,7 +319,7 @@ async fn with_a_token_people_sign_in_and_out() {
 
 #[tokio::test]
 async fn the_stream_greets_pushes_changes_and_ends_with_the_service() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let response =
         tower::ServiceExt::oneshot(web.router.clone(), request("GET", "/events", &[], ""))
             .await
@@ -362,7 +366,7 @@ async fn the_inbox_shows_messages_as_a_room_and_a_phone_would() {
         ),
         (root, first),
     ]);
-    let web = Web::open(desk);
+    let web = Web::open(desk).await;
     let page = web.get("/inbox").await.text;
     contains_all(
         &page,
@@ -389,7 +393,7 @@ async fn the_inbox_shows_messages_as_a_room_and_a_phone_would() {
 
 #[tokio::test]
 async fn a_messages_link_asks_and_only_its_button_acknowledges() {
-    let web = Web::guarded(FakeDesk::sample());
+    let web = Web::guarded(FakeDesk::sample()).await;
     for method in ["GET", "HEAD"] {
         let page = web.send(request(method, "/a/good-token", &[], "")).await;
         assert_eq!(page.status, StatusCode::OK);

@@ -34,7 +34,7 @@ fn path(what: &str) -> String {
 #[tokio::test]
 async fn each_action_of_a_person_reaches_the_engine_with_its_name() {
     let fake = desk();
-    let web = Web::open(fake.clone());
+    let web = Web::open(fake.clone()).await;
     let into = "02".repeat(16);
     for (what, body, expected) in [
         ("assign", r#"{"by":"kim","to":"lee"}"#.to_owned(), "Assign"),
@@ -67,7 +67,7 @@ async fn each_action_of_a_person_reaches_the_engine_with_its_name() {
 #[tokio::test]
 async fn an_action_that_makes_no_sense_is_a_problem_and_reaches_nobody() {
     let fake = desk();
-    let web = Web::open(fake.clone());
+    let web = Web::open(fake.clone()).await;
     for (what, body, part) in [
         ("assign", "{}", "contact"),
         ("assign", r#"{"to":"lee","x":1}"#, "unknown field"),
@@ -88,7 +88,7 @@ async fn an_action_that_makes_no_sense_is_a_problem_and_reaches_nobody() {
 
 #[tokio::test]
 async fn incidents_are_csv_with_every_cell_quoted_where_it_must_be() {
-    let web = Web::open(desk());
+    let web = Web::open(desk()).await;
     let answer = web.get("/api/v1/incidents.csv?state=open").await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let lines: Vec<&str> = answer.text.split("\r\n").collect();
@@ -104,7 +104,7 @@ async fn incidents_are_csv_with_every_cell_quoted_where_it_must_be() {
 #[tokio::test]
 async fn response_times_are_means_and_p90_of_a_period() {
     let fake = desk();
-    let web = Web::open(fake.clone());
+    let web = Web::open(fake.clone()).await;
     let asked = "since=2026-11-01T00:00:00Z&until=2026-11-02T00:00:00Z&tenant=acme";
     let answer = web.get(&format!("/api/v1/response-times?{asked}")).await;
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);

@@ -51,7 +51,7 @@ async fn send(web: &Web, body: &str, timestamp: i64, signature: &str) -> Answer 
 
 #[tokio::test]
 async fn a_press_acknowledges_as_the_person_that_the_catalogue_knows() {
-    let web = Web::guarded(FakeDesk::sample());
+    let web = Web::guarded(FakeDesk::sample()).await;
     let id = sample::incident(1).id.to_string();
     let body = press("U042", "acknowledge", &id);
     let answer = send(&web, &body, now(), &sign(now(), &body)).await;
@@ -68,7 +68,7 @@ async fn a_press_acknowledges_as_the_person_that_the_catalogue_knows() {
 
 #[tokio::test]
 async fn what_is_forged_or_stale_is_refused() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id.to_string();
     let body = press("U042", "acknowledge", &id);
     let other = press("U043", "acknowledge", &id);
@@ -104,7 +104,7 @@ async fn what_is_forged_or_stale_is_refused() {
 
 #[tokio::test]
 async fn a_replay_is_a_no_op() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id;
     let body = press("U042", "acknowledge", &id.to_string());
     let signature = sign(now(), &body);
@@ -129,7 +129,7 @@ async fn a_replay_is_a_no_op() {
 
 #[tokio::test]
 async fn other_interactions_are_answered_and_do_nothing() {
-    let web = Web::open(FakeDesk::sample());
+    let web = Web::open(FakeDesk::sample()).await;
     let id = sample::incident(1).id.to_string();
     let view = form(&json!({ "type": "view_submission", "user": { "id": "U1" } }));
     for (body, status) in [

@@ -14,11 +14,11 @@ const CHAT: i64 = -1_001_234_567_890;
 const MESSAGE: i64 = 42;
 
 /// A site whose incident was told in that chat.
-fn site() -> Web {
+async fn site() -> Web {
     let mut detail = sample::detail();
     detail.deliveries[0].channel = ChannelKind::Telegram;
     detail.deliveries[0].reference = Some(ProviderRef(format!("{CHAT}:{MESSAGE}")));
-    Web::guarded(FakeDesk::with(vec![detail]))
+    Web::guarded(FakeDesk::with(vec![detail])).await
 }
 
 fn press(chat: i64, message: i64, data: &str) -> Value {
@@ -50,7 +50,7 @@ fn acknowledges() -> String {
 
 #[tokio::test]
 async fn a_press_acknowledges_once_and_is_answered_in_the_answer() {
-    let web = site();
+    let web = site().await;
     let body = press(CHAT, MESSAGE, &acknowledges());
     let answer = send(&web, &body, Some(TELEGRAM_SECRET)).await;
     assert_eq!(answer.status, StatusCode::OK);
@@ -71,7 +71,7 @@ async fn a_press_acknowledges_once_and_is_answered_in_the_answer() {
 
 #[tokio::test]
 async fn without_the_secret_nothing_is_done() {
-    let web = site();
+    let web = site().await;
     let body = press(CHAT, MESSAGE, &acknowledges());
     for secret in [
         None,
@@ -87,7 +87,7 @@ async fn without_the_secret_nothing_is_done() {
 
 #[tokio::test]
 async fn a_press_counts_only_where_the_incident_was_told() {
-    let web = site();
+    let web = site().await;
     for (chat, message, data) in [
         (CHAT + 1, MESSAGE, acknowledges()),
         (CHAT, MESSAGE + 1, acknowledges()),

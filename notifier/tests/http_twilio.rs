@@ -53,7 +53,7 @@ fn digit(digit: &str) -> [(&'static str, &str); 3] {
 #[tokio::test]
 async fn the_digit_acknowledges_once_and_a_replay_is_a_no_op() {
     let desk = FakeDesk::with(vec![sample::detail()]);
-    let web = Web::guarded(desk.clone());
+    let web = Web::guarded(desk.clone()).await;
     let path = "/twilio/digit/good-token";
     let (status, said) = tell(&web, path, &digit("9")).await;
     assert_eq!(status, StatusCode::OK);
@@ -76,7 +76,7 @@ async fn the_digit_acknowledges_once_and_a_replay_is_a_no_op() {
 #[tokio::test]
 async fn what_is_not_signed_by_twilio_is_refused() {
     let desk = FakeDesk::with(vec![sample::detail()]);
-    let web = Web::guarded(desk.clone());
+    let web = Web::guarded(desk.clone()).await;
     let path = "/twilio/digit/good-token";
     let (good, body) = signed(TWILIO_TOKEN, path, &digit("1"));
     let (other, _) = signed("another-token", path, &digit("1"));
@@ -105,7 +105,7 @@ async fn what_is_not_signed_by_twilio_is_refused() {
 #[tokio::test]
 async fn a_state_is_kept_and_never_goes_back() {
     let desk = FakeDesk::with(vec![sample::detail()]);
-    let web = Web::guarded(desk.clone());
+    let web = Web::guarded(desk.clone()).await;
     let state = |status| [("AccountSid", ACCOUNT), ("MessageStatus", status)];
     for status in ["sent", "delivered", "sent", "undelivered", "delivered"] {
         let (answer, _) = tell(&web, "/twilio/sms/good-token", &state(status)).await;

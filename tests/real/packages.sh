@@ -33,7 +33,8 @@ packages_missing() {
                 command -v protoc >/dev/null || need+=(protobuf-compiler)
                 ;;
             postgresql) postgresql_bin >/dev/null || need+=(postgresql) ;;
-            aiosmtpd) python3 -c "import ensurepip" 2>/dev/null || need+=(python3-venv) ;;
+            aiosmtpd | openapi-spec-validator) python3 -c "import ensurepip" 2>/dev/null || need+=(python3-venv) ;;
+            oidc-provider) command -v npm >/dev/null || need+=(nodejs npm) ;;
             kcat | umoci | runc) need+=("$name") ;;
         esac
     done

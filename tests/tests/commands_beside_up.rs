@@ -154,3 +154,39 @@ async fn commands_reach_the_log_of_a_running_up() {
         ["\"ok\": \"reaches somebody for the next 14 days\""]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_are_made_and_revoked_and_the_audit_log_is_verified() {
+    let up = Up::start().await;
+    let beside = |command: &[&str]| {
+        let more = ["--data-dir", &up.data];
+        Bongsu::run(&[command, &more].concat(), &[])
+    };
+    let add = [
+        "token",
+        "add",
+        "ci",
+        "--role",
+        "viewer",
+        "--tenants",
+        "default",
+    ];
+    let token = beside(&add).expect("a token");
+    assert!(token.trim().starts_with("bongsu_api_"), "{token}");
+    let listed = up.rows(&["token", "list"]);
+    assert_eq!(listed.len(), 1);
+    let id = listed[0]["id"].as_str().expect("an id");
+    let head = beside(&["audit", "verify"]).expect("it is whole");
+    beside(&["token", "revoke", id]).expect("it is revoked");
+    assert!(up.rows(&["token", "list"])[0]["revoked"].is_string());
+    let kinds = up.rows(&["audit", "list"]);
+    let kinds: Vec<_> = kinds.iter().map(|row| row["kind"].as_str()).collect();
+    assert_eq!(kinds, [Some("token made"), Some("token revoked")]);
+    beside(&["audit", "verify", "--known", head.trim()]).expect("it grew, and is whole");
+    let other = format!("1:{}", "0".repeat(64));
+    let rewritten = beside(&["audit", "verify", "--known", &other]).expect_err("another log");
+    assert!(
+        rewritten.to_string().contains("written anew"),
+        "{rewritten:#}"
+    );
+}

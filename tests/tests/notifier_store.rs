@@ -51,6 +51,8 @@ async fn the_contract_of_a_notifier_holds_on_postgresql() {
     people_give_away_put_off_and_judge_anew,
     a_host_that_is_down_hides_its_other_alerts,
     what_is_merged_pages_again_when_the_other_is_over,
+    the_audit_log_is_one_chain_however_many_write_and_link_it,
+    tokens_sessions_and_sign_ins_are_kept_and_end,
         changes_of_one_replica_are_seen_at_the_other,
     );
 }

@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod apply;
+mod audit;
 mod config;
 mod dlq;
 mod doctor;
@@ -20,6 +21,7 @@ mod silence;
 mod tap;
 mod template;
 mod tenant;
+mod token;
 mod up;
 
 use crate::cli::{Cli, Command, Global, Route};
@@ -50,6 +52,8 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Incident(incident) => incident::run(&global, incident).await,
         Command::Integration(integration) => integration::run(&global, integration).await,
         Command::Silence(silence) => silence::run(&global, silence).await,
+        Command::Token(token) => token::run(&global, token).await,
+        Command::Audit(audit) => audit::run(&global, audit).await,
         Command::Notify(notify) => notify::run(&global, &notify),
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
         Command::Template(template) => template::run(&global, template).await,

@@ -74,7 +74,7 @@ impl Rule {
             Self::Signed(_) => "signature",
             Self::Link | Self::KeyInside => "secret in the request",
             Self::TenantToken | Self::IntegrationKey | Self::OperatorToken | Self::DataFolder => {
-                "credential in a header"
+                "credential in the request"
             }
             Self::Anybody | Self::Watchers => "changes nothing",
         }

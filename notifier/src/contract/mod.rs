@@ -4,6 +4,7 @@
 //! Each case starts real replicas over an embedded log, with a clock that the case moves and
 //! channels that write down what they are given.
 
+mod auditing;
 mod crash;
 mod hands;
 mod paging;
@@ -14,6 +15,10 @@ mod storage;
 mod trouble;
 mod world;
 
+pub use auditing::{
+    the_audit_log_is_one_chain_however_many_write_and_link_it,
+    tokens_sessions_and_sign_ins_are_kept_and_end,
+};
 pub use crash::{Crashes, Point, crashed};
 pub use hands::{
     a_host_that_is_down_hides_its_other_alerts, people_give_away_put_off_and_judge_anew,

@@ -3,8 +3,14 @@
 use super::recorder::lines;
 use super::world::{World, first, kinds, until};
 use crate::core::{Matcher, SilenceKind, SilenceSpec, SilenceState, Status, Via, Weekly};
-use crate::silences::SilenceError;
+use crate::silences::{Hand, SilenceError};
 use model::{Priority, Span, TenantId, Timestamp};
+
+const HAND: Hand<'_> = Hand {
+    name: "kim",
+    via: "test",
+    tenant: None,
+};
 
 fn tenant(name: &str) -> TenantId {
     TenantId::parse(name).expect("a name")
@@ -31,7 +37,7 @@ pub async fn a_silence_holds_pages_back_and_its_end_pages(world: World) {
     let commands = &replica.commands;
     let silence = spec(&world, Some("acme"), &["host=~web-.*"], 30);
     let silence = commands
-        .put_silence(None, silence, None)
+        .put_silence(None, silence, HAND)
         .await
         .expect("made");
     let id = world.fires("acme", 1, Priority::P1).await;
@@ -66,21 +72,27 @@ pub async fn ending_a_silence_pages_what_it_held_back(world: World) {
     let commands = &replica.commands;
     let all = spec(&world, None, &["template=cpu-usage"], 600);
     let one = spec(&world, Some("acme"), &["host=web-2"], 60);
-    let all = commands.put_silence(None, all, None).await.expect("made");
-    commands.put_silence(None, one, None).await.expect("made");
+    let all = commands.put_silence(None, all, HAND).await.expect("made");
+    commands.put_silence(None, one, HAND).await.expect("made");
     let paged = world.fires("acme", 1, Priority::P1).await;
     let quiet = world.fires("acme", 2, Priority::P1).await;
     for id in [paged, quiet] {
         until(commands, id, |detail| kinds(detail).contains(&"silenced")).await;
     }
     let by_globex = commands
-        .expire_silence(&all.id, Some(&tenant("globex")))
+        .expire_silence(
+            &all.id,
+            Hand {
+                tenant: Some(&tenant("globex")),
+                ..HAND
+            },
+        )
         .await;
     assert!(
         matches!(by_globex, Err(SilenceError::NoSilence(_))),
         "it is not theirs"
     );
-    let ended = commands.expire_silence(&all.id, None).await.expect("ended");
+    let ended = commands.expire_silence(&all.id, HAND).await.expect("ended");
     assert_eq!(ended.spec.state(commands.now()), SilenceState::Expired);
     let sms = world.sms.until(|sent| !sent.is_empty()).await;
     assert_eq!(sms[0].incident.id, paged);
@@ -110,7 +122,7 @@ pub async fn silences_are_read_back_and_changed_as_alertmanager_does(world: Worl
     first.kind = SilenceKind::Maintenance;
     first.weekly = Some(Weekly::parse("sat,sun 22:00-02:00", "Asia/Seoul").expect("hours"));
     let made = commands
-        .put_silence(None, first.clone(), None)
+        .put_silence(None, first.clone(), HAND)
         .await
         .expect("made");
     assert_eq!(made.spec, first);
@@ -130,7 +142,7 @@ pub async fn silences_are_read_back_and_changed_as_alertmanager_does(world: Worl
     let mut longer = made.spec.clone();
     longer.ends_at = longer.ends_at.plus(Span::from_secs(60));
     let changed = commands
-        .put_silence(Some(&made.id), longer.clone(), None)
+        .put_silence(Some(&made.id), longer.clone(), HAND)
         .await
         .expect("changed");
     assert_eq!((&changed.id, &changed.spec), (&made.id, &longer));
@@ -138,7 +150,7 @@ pub async fn silences_are_read_back_and_changed_as_alertmanager_does(world: Worl
     let mut other = longer.clone();
     other.matchers.pop();
     let other = commands
-        .put_silence(Some(&made.id), other, None)
+        .put_silence(Some(&made.id), other, HAND)
         .await
         .expect("another");
     assert_ne!(other.id, made.id);
@@ -150,6 +162,6 @@ pub async fn silences_are_read_back_and_changed_as_alertmanager_does(world: Worl
     let read = commands.silences(None).await.expect("read");
     let old = read.iter().find(|one| one.id == made.id).expect("kept");
     assert_eq!(old.spec.state(commands.now()), SilenceState::Expired);
-    let unknown = commands.put_silence(Some("none"), longer, None).await;
+    let unknown = commands.put_silence(Some("none"), longer, HAND).await;
     assert!(matches!(unknown, Err(SilenceError::NoSilence(_))));
 }

@@ -4,6 +4,7 @@
 mod action;
 mod around;
 mod audit;
+pub mod audit_log;
 mod delivery;
 mod directory;
 mod duty;
@@ -13,6 +14,7 @@ mod external;
 mod figures;
 mod hands;
 mod hold;
+mod identity;
 mod incident;
 mod matcher;
 mod message;
@@ -24,6 +26,7 @@ mod silence;
 mod step;
 mod times;
 mod watch;
+mod who;
 mod words;
 
 #[cfg(test)]
@@ -63,6 +66,7 @@ pub use emergency::{Because, Emergencies, StoreSays, Verdict, Waiting, page, ver
 pub use external::{External, Facts, Report, Says, Taken, priority_of, take};
 pub use figures::{Figures, Moment, Times};
 pub use hold::{Hold, HoldKind};
+pub use identity::{Expected, Identity, Names, NotOurs, check as check_identity, identity};
 pub use incident::{Escalation, Incident, Target, Told};
 pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{
@@ -74,4 +78,5 @@ pub use silence::{
 };
 pub use step::{Input, Life, Seen, refusal, step};
 pub use watch::{Blind, Found, Part, Sign, Watch, report as blind_report, service_of};
+pub use who::{Denied, Grant, GroupGrant, Proof, Tenants, Who, grants_of};
 pub use words::{Actor, ChannelKind, Fate, Language, Status, Via};

@@ -7,7 +7,7 @@ use crate::core::{
 };
 use crate::engine::{Effects, Engine, what};
 use crate::io::channel::Channel;
-use crate::io::store::{Claimed, StoreError, Wanted, destination};
+use crate::io::store::{Claimed, Note, StoreError, Wanted, destination};
 use model::{Priority, Span, Timestamp};
 use runtime::Shutdown;
 use std::collections::BTreeMap;
@@ -307,6 +307,18 @@ async fn record(engine: &Engine, claimed: &Claimed, next: &Next, lease_until: Ti
     }
 }
 
+/// What an attempt came to, for the audit log.
+fn came_to(next: &Next) -> String {
+    match next {
+        Next::Settle { fate, reason, .. } => match reason {
+            Some(reason) => format!("{}: {reason}", fate.as_str()),
+            None => fate.as_str().to_owned(),
+        },
+        Next::Again { reason, .. } => format!("tried again: {reason}"),
+        Next::Ask { reason, .. } => format!("unknown, the provider is asked: {reason}"),
+    }
+}
+
 async fn record_once(engine: &Engine, claimed: &Claimed, next: &Next) -> Result<bool, StoreError> {
     let now = engine.now();
     let mut tx = engine.store.begin().await?;
@@ -319,6 +331,17 @@ async fn record_once(engine: &Engine, claimed: &Claimed, next: &Next) -> Result<
     }
     let provider = provider(engine, claimed).map_or("no provider", |channel| channel.provider());
     let label = what(claimed.purpose, claimed.channel, &claimed.recipient.name);
+    if claimed.purpose.is_page() {
+        let note = Note {
+            kind: "page attempt",
+            actor: "bongsu",
+            via: provider,
+            tenant: Some(&loaded.incident.tenant),
+            subject: &claimed.incident.to_string(),
+            detail: &format!("{label}: {}", came_to(next)),
+        };
+        tx.audit(&note, now).await?;
+    }
     let entries: Vec<Action> = entry(&label, provider, next)
         .into_iter()
         .map(Action::Record)

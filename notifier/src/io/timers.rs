@@ -17,6 +17,8 @@ const BATCH: i64 = 32;
 const AUDIT_PAGE: u32 = 500;
 /// Replicas' clocks and long transactions may put a change this far into the past.
 const CHANGES_WINDOW: Span = Span::from_secs(5);
+/// How often entries of the audit log are linked.
+const LINKS_EVERY: Span = Span::from_secs(1);
 /// How often other replicas' changes are looked for.
 const CHANGES_EVERY: Span = Span::from_secs(1);
 /// The auditor's name where the parts say how they are.
@@ -118,6 +120,29 @@ async fn act_on(engine: &Engine, id: IncidentId, finding: Finding) -> Result<(),
     tx.commit().await?;
     engine.tell(effects);
     Ok(())
+}
+
+/// Links entries of the audit log, until the order to stop; then those that are left.
+pub async fn run_linker(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+    loop {
+        let ends = tokio::select! {
+            () = tokio::time::sleep(LINKS_EVERY.to_std()) => false,
+            () = order.begun() => true,
+        };
+        loop {
+            match engine.store.link_audit().await {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "entries of the audit log cannot be linked yet");
+                    break;
+                }
+            }
+        }
+        if ends {
+            return Ok(());
+        }
+    }
 }
 
 /// Tells subscribers what other replicas changed, until the order to stop.

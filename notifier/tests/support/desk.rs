@@ -100,6 +100,7 @@ impl Desk for FakeDesk {
         let found: Vec<_> = incidents
             .iter()
             .map(|detail| detail.incident.clone())
+            .filter(|i| filter.within.has(Some(&i.tenant)))
             .filter(|i| any(filter.status.is_empty(), filter.status.contains(&i.status)))
             .filter(|i| {
                 any(

@@ -6,4 +6,5 @@ pub mod desk;
 pub mod sample;
 pub mod server;
 pub mod service;
+pub mod site;
 pub mod web;

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use notifier::Config;
 use notifier::io::http::{Settings, routes};
+use notifier::io::store::Store;
 use runtime::{Clock, Shutdown, Tasks};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
 pub struct Web {
     pub router: Router,
     pub desk: FakeDesk,
+    pub store: Store,
     pub clock: Clock,
     pub tasks: Tasks,
     _secrets: tempfile::TempDir,
@@ -65,16 +67,16 @@ impl Answer {
 
 impl Web {
     /// As `bongsu up` serves it: loopback, no token.
-    pub fn open(desk: FakeDesk) -> Self {
-        Self::new(desk, false)
+    pub async fn open(desk: FakeDesk) -> Self {
+        Self::new(desk, false).await
     }
 
     /// As it is served to a network: with a token.
-    pub fn guarded(desk: FakeDesk) -> Self {
-        Self::new(desk, true)
+    pub async fn guarded(desk: FakeDesk) -> Self {
+        Self::new(desk, true).await
     }
 
-    fn new(desk: FakeDesk, guarded: bool) -> Self {
+    async fn new(desk: FakeDesk, guarded: bool) -> Self {
         let secrets = tempfile::tempdir().unwrap();
         let secret = |name: &str, text: &str| {
             let path = secrets.path().join(name);
@@ -116,8 +118,11 @@ impl Web {
         let settings = Settings::new(&config, listen).unwrap();
         let clock = Clock::manual(sample::NOW.as_nanos());
         let tasks = Tasks::new(Shutdown::new());
+        let store = Store::sqlite(&secrets.path().join("incidents.db"))
+            .await
+            .unwrap();
         let router = routes(
-            Arc::new(desk.clone()),
+            (Arc::new(desk.clone()), store.clone()),
             settings,
             clock.clone(),
             tasks.clone(),
@@ -126,6 +131,7 @@ impl Web {
         Self {
             router,
             desk,
+            store,
             clock,
             tasks,
             _secrets: secrets,

@@ -6,7 +6,7 @@ use super::intake::{Intake, Taken};
 use super::tenant::Tenant;
 use super::tenants::Tenants;
 use super::unpack::{packing_of, unpack};
-use super::{body, formats};
+use super::{body, formats, openapi};
 use crate::config::Config;
 use crate::core::auth::token_of;
 use crate::core::precision::Precision;
@@ -91,6 +91,7 @@ pub(crate) fn table() -> Routes<Shared> {
         .and(formats::routes())
         .get("/ping", Rule::Anybody, ping)
         .get("/health", Rule::Anybody, health)
+        .get("/api/v1/openapi.json", Rule::Anybody, openapi::serve)
 }
 
 /// What InfluxDB 1 and 2 answer to `/ping`: 204, and a version that clients look at.

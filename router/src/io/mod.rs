@@ -7,6 +7,7 @@ pub(crate) mod clusters;
 mod formats;
 pub(crate) mod http;
 mod intake;
+mod openapi;
 mod packing;
 pub(crate) mod read;
 mod tenant;

@@ -1,18 +1,17 @@
-//! Who may ask: open on loopback, otherwise with the API token; and only our own pages may act.
+//! Who may ask: whoever is on this machine where nobody signs in, otherwise who has a token or a session.
 //!
-//! - On loopback without a token anybody on the machine may ask, but only by a name of the
-//!   loopback or of `public_url`: a foreign name that was made to point here (DNS rebinding) is
-//!   refused.
-//! - With a token the API asks for `Authorization: Bearer`, and the console for a session that a
-//!   sign-in with that token begins. The session is a signed cookie, whose key is derived from the
-//!   token, so that replicas agree.
+//! - On loopback without a token and an identity provider anybody on the machine may do everything, but only by a name of the
+//!   loopback or of `public_url`: a foreign name that was made to point here (DNS rebinding) is refused.
+//! - Otherwise programs send `Authorization: Bearer`, and browsers the cookie of a session, which stands in the store and
+//!   ends with what it began by.
 //! - What changes something must not come from another origin; forms carry the token of a
 //!   `SameSite=Strict` cookie.
 
 use super::SettingsError;
+use crate::core::Proof;
+use crate::io::store::Session;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
-use hmac::{Hmac, KeyInit, Mac};
 use runtime::Secret;
 use sha2::{Digest, Sha256};
 use std::net::{IpAddr, SocketAddr};
@@ -20,8 +19,12 @@ use subtle::ConstantTimeEq;
 
 /// How long a session lasts.
 pub(super) const SESSION_SECONDS: i64 = 12 * 3_600;
-/// The cookie of a session: `<end, seconds>.<signature, hex>`.
+/// The cookie of a session: 256 random bits, of which the store has the hash.
 pub(super) const SESSION_COOKIE: &str = "bongsu_session";
+/// The cookie of a sign-in that is under way.
+pub(super) const SIGN_IN_COOKIE: &str = "bongsu_sign_in";
+/// How long a sign-in may take.
+pub(super) const SIGN_IN_SECONDS: i64 = 600;
 /// The cookie whose value forms must repeat.
 pub(super) const CSRF_COOKIE: &str = "bongsu_csrf";
 
@@ -29,6 +32,8 @@ pub(super) const CSRF_COOKIE: &str = "bongsu_csrf";
 #[derive(Debug, Clone)]
 pub(super) struct Access {
     token: Option<Token>,
+    /// Whether an identity provider signs people in.
+    people: bool,
     /// Host and port of `public_url`.
     public: String,
     secure: bool,
@@ -37,7 +42,6 @@ pub(super) struct Access {
 #[derive(Clone)]
 struct Token {
     digest: [u8; 32],
-    session_key: [u8; 32],
 }
 
 impl std::fmt::Debug for Token {
@@ -58,18 +62,19 @@ pub(super) enum Refused {
 }
 
 impl Access {
-    /// The rules for a listener at `listen`. Without a token it must be a loopback address.
+    /// The rules for a listener at `listen`. Where nobody signs in it must be a loopback address. `people` says whether an
+    /// identity provider signs people in.
     pub(super) fn new(
         listen: SocketAddr,
         public_url: &str,
         token: Option<&Secret>,
+        people: bool,
     ) -> Result<Self, SettingsError> {
-        if token.is_none() && !listen.ip().is_loopback() {
+        if token.is_none() && !people && !listen.ip().is_loopback() {
             return Err(SettingsError::Open { listen });
         }
         let token = token.map(|token| Token {
             digest: Sha256::digest(token.expose().as_bytes()).into(),
-            session_key: mac(token.expose().as_bytes(), &["bongsu session key"]),
         });
         let public = public_url
             .split_once("://")
@@ -81,14 +86,15 @@ impl Access {
             .to_ascii_lowercase();
         Ok(Self {
             token,
+            people,
             public,
             secure: public_url.starts_with("https://"),
         })
     }
 
-    /// Whether people sign in here.
-    pub(super) fn asks_for_token(&self) -> bool {
-        self.token.is_some()
+    /// Whether whoever is on this machine may do everything, and nobody signs in.
+    pub(super) fn is_open(&self) -> bool {
+        self.token.is_none() && !self.people
     }
 
     /// Whether cookies may travel over TLS only.
@@ -96,44 +102,40 @@ impl Access {
         self.secure
     }
 
-    /// Lets a request to the API in. A browser's session may read, but only a bearer may change
-    /// something.
-    pub(super) fn api(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        now: i64,
-    ) -> Result<(), Refused> {
-        self.site(method, headers)?;
-        let Some(token) = &self.token else {
-            return Ok(());
-        };
-        let bearer = text(headers, AUTHORIZATION.as_str())
-            .and_then(|value| value.split_once(' '))
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let let_in = match bearer {
-            Some((_, given)) => token.is(given.trim()),
-            None => method.is_safe() && token.has_session(headers, now),
-        };
-        if let_in {
-            Ok(())
-        } else {
-            Err(Refused::Credential)
+    /// The token in `Authorization: Bearer <token>`.
+    pub(super) fn bearer<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let (scheme, given) = text(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| given.trim())
+    }
+
+    /// Whether this is the token of the configuration.
+    pub(super) fn is_configured(&self, given: &str) -> bool {
+        self.token.as_ref().is_some_and(|token| token.is(given))
+    }
+
+    /// What tells a token of the configuration from another one, and does not tell it. Sessions hold it, so that they end when
+    /// the token is changed.
+    pub(super) fn credential(&self) -> String {
+        let token = self.token.as_ref();
+        token.map_or_else(String::new, |token| {
+            hex::encode(Sha256::digest(token.digest))
+        })
+    }
+
+    /// Whether what a session began with still lets in.
+    pub(super) fn still_holds(&self, session: &Session) -> bool {
+        match session.who.proof {
+            Proof::Machine => false,
+            Proof::Configured => self.token.is_some() && session.credential == self.credential(),
+            // Revoking a token ends its sessions.
+            Proof::Token(_) => true,
+            Proof::Provider(_) => self.people,
         }
     }
 
-    /// Lets a request to the console in.
-    pub(super) fn console(
-        &self,
-        method: &Method,
-        headers: &HeaderMap,
-        now: i64,
-    ) -> Result<(), Refused> {
-        self.site(method, headers)?;
-        match &self.token {
-            Some(token) if !token.has_session(headers, now) => Err(Refused::Credential),
-            _ => Ok(()),
-        }
+    /// What the cookie of a session holds.
+    pub(super) fn session_secret<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        cookie(headers, SESSION_COOKIE).filter(|value| value.len() == 64)
     }
 
     /// Looks at where a request was sent and from where it comes.
@@ -141,7 +143,7 @@ impl Access {
         let host = text(headers, HOST.as_str())
             .unwrap_or_default()
             .to_ascii_lowercase();
-        if self.token.is_none() && !is_loopback(&host) && host != self.public {
+        if self.is_open() && !is_loopback(&host) && host != self.public {
             return Err(Refused::Host);
         }
         if method.is_safe() {
@@ -163,31 +165,12 @@ impl Access {
         };
         if ours { Ok(()) } else { Err(Refused::Origin) }
     }
-
-    /// The value of a new session's cookie, when the token is right.
-    pub(super) fn sign_in(&self, given: &str, now: i64) -> Option<String> {
-        let token = self.token.as_ref().filter(|token| token.is(given))?;
-        let end = (now + SESSION_SECONDS).to_string();
-        let signature = hex::encode(mac(&token.session_key, &["session", &end]));
-        Some(format!("{end}.{signature}"))
-    }
 }
 
 impl Token {
     fn is(&self, given: &str) -> bool {
         let digest: [u8; 32] = Sha256::digest(given.as_bytes()).into();
         digest.ct_eq(&self.digest).into()
-    }
-
-    fn has_session(&self, headers: &HeaderMap, now: i64) -> bool {
-        let Some((end, signature)) =
-            cookie(headers, SESSION_COOKIE).and_then(|c| c.split_once('.'))
-        else {
-            return false;
-        };
-        let right = hex::encode(mac(&self.session_key, &["session", end]));
-        let genuine: bool = right.as_bytes().ct_eq(signature.as_bytes()).into();
-        genuine && end.parse().is_ok_and(|end: i64| now < end)
     }
 }
 
@@ -222,21 +205,16 @@ fn is_loopback(host: &str) -> bool {
     name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
 }
 
-/// HMAC-SHA256 over parts without zero bytes, each ended by one.
-fn mac(key: &[u8], parts: &[&str]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
-    for part in parts {
-        mac.update(part.as_bytes());
-        mac.update(&[0]);
-    }
-    mac.finalize().into_bytes().into()
-}
-
 /// 128 random bits as hexadecimal digits.
 pub(super) fn random() -> Option<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).ok()?;
     Some(hex::encode(bytes))
+}
+
+/// 256 random bits as hexadecimal digits.
+pub(super) fn secret() -> Option<String> {
+    Some(random()? + &random()?)
 }
 
 #[cfg(test)]

@@ -3,7 +3,6 @@
 use super::*;
 
 const LOOPBACK: &str = "127.0.0.1:8189";
-const NOW: i64 = 1_800_000_000;
 
 fn access(token: Option<&str>) -> Access {
     let token = token.map(Secret::new);
@@ -11,6 +10,7 @@ fn access(token: Option<&str>) -> Access {
         LOOPBACK.parse().unwrap(),
         "https://bongsu.example.com/x",
         token.as_ref(),
+        false,
     )
     .unwrap()
 }
@@ -26,12 +26,16 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 fn an_open_address_needs_a_token() {
     for listen in ["0.0.0.0:1", "[::]:1", "10.0.0.1:1"] {
         let listen = listen.parse().unwrap();
-        let error = Access::new(listen, "", None).unwrap_err();
+        let error = Access::new(listen, "", None, false).unwrap_err();
         assert!(error.to_string().contains("api_token_file"), "{error}");
-        assert!(Access::new(listen, "", Some(&Secret::new("t"))).is_ok());
+        assert!(Access::new(listen, "", Some(&Secret::new("t")), false).is_ok());
+        assert!(
+            Access::new(listen, "", None, true).is_ok(),
+            "people sign in"
+        );
     }
     for listen in ["127.0.0.1:1", "[::1]:1", "127.8.8.8:1"] {
-        assert!(Access::new(listen.parse().unwrap(), "", None).is_ok());
+        assert!(Access::new(listen.parse().unwrap(), "", None, false).is_ok());
     }
 }
 
@@ -48,7 +52,7 @@ fn without_a_token_a_foreign_name_is_refused() {
         ("localhost.evil.example:8189", false),
         ("", false),
     ] {
-        let found = access(None).console(&Method::GET, &headers(&[("host", host)]), NOW);
+        let found = access(None).site(&Method::GET, &headers(&[("host", host)]));
         assert_eq!(found.is_ok(), let_in, "{host}: {found:?}");
     }
 }
@@ -87,17 +91,17 @@ fn only_our_own_pages_may_change_something() {
             false,
         ),
     ] {
-        let found = access(None).api(&Method::POST, &headers(case), NOW);
+        let found = access(None).site(&Method::POST, &headers(case));
         assert_eq!(found.is_ok(), let_in, "{case:?}");
         assert!(
-            access(None).api(&Method::GET, &headers(case), NOW).is_ok(),
+            access(None).site(&Method::GET, &headers(case)).is_ok(),
             "reading: {case:?}"
         );
     }
 }
 
 #[test]
-fn the_api_wants_the_token_itself() {
+fn the_token_of_the_configuration_is_a_bearer_token() {
     let access = access(Some("secret"));
     for (value, let_in) in [
         ("Bearer secret", true),
@@ -108,39 +112,37 @@ fn the_api_wants_the_token_itself() {
         ("secret", false),
         ("", false),
     ] {
-        let found = access.api(&Method::POST, &headers(&[("authorization", value)]), NOW);
-        assert_eq!(found.is_ok(), let_in, "{value}");
+        let headers = headers(&[("authorization", value)]);
+        let given = access.bearer(&headers);
+        assert_eq!(
+            given.is_some_and(|given| access.is_configured(given)),
+            let_in,
+            "{value}"
+        );
     }
 }
 
 #[test]
-fn a_session_is_signed_ends_and_may_not_change_anything_through_the_api() {
-    let rules = access(Some("secret"));
-    assert_eq!(rules.sign_in("wrong", NOW), None);
-    let session = rules.sign_in("secret", NOW).unwrap();
-    let with = |session: &str| headers(&[("cookie", &format!("a=b; {SESSION_COOKIE}={session}"))]);
-    assert!(
-        rules
-            .console(&Method::POST, &with(&session), NOW + 60)
-            .is_ok()
-    );
-    assert!(rules.api(&Method::GET, &with(&session), NOW + 60).is_ok());
-    assert_eq!(
-        rules.api(&Method::POST, &with(&session), NOW + 60),
-        Err(Refused::Credential)
-    );
-    let late = rules.console(&Method::GET, &with(&session), NOW + SESSION_SECONDS);
-    assert_eq!(late, Err(Refused::Credential));
-    let (end, signature) = session.split_once('.').unwrap();
-    let longer = format!("{}.{signature}", end.parse::<i64>().unwrap() + 1);
-    for forged in [&longer, "", ".", end, &format!("{end}.")] {
-        assert!(
-            rules.console(&Method::GET, &with(forged), NOW).is_err(),
-            "{forged}"
-        );
+fn a_session_ends_with_what_it_began_by() {
+    let session = |proof, credential: &str| Session {
+        who: crate::core::Who::admin("kim", proof),
+        credential: credential.to_owned(),
+    };
+    let (rules, rotated) = (access(Some("secret")), access(Some("rotated")));
+    let configured = session(Proof::Configured, &rules.credential());
+    assert!(rules.still_holds(&configured));
+    assert!(!rotated.still_holds(&configured), "the token was changed");
+    assert!(!access(None).still_holds(&configured));
+    assert!(!rules.still_holds(&session(Proof::Machine, "")));
+    let person = session(Proof::Provider("u-7".to_owned()), "");
+    assert!(!rules.still_holds(&person), "there is no provider any more");
+    assert_ne!(rules.credential(), "secret");
+    let with = |secret: &str| headers(&[("cookie", &format!("a=b; {SESSION_COOKIE}={secret}"))]);
+    let long = secret().unwrap();
+    assert_eq!(rules.session_secret(&with(&long)), Some(&*long));
+    for short in ["", "x", "."] {
+        assert_eq!(rules.session_secret(&with(short)), None);
     }
-    let other = access(Some("rotated"));
-    assert!(other.console(&Method::GET, &with(&session), NOW).is_err());
 }
 
 #[test]

@@ -1,62 +1,23 @@
 //! The API under `/api/v1`, described by its own OpenAPI document.
 
-use super::Here;
+use super::acting::Acting;
 use super::api_types::{
     AcknowledgeBody, ActionResult, CloseBody, IncidentList, IncidentWithAccount, ListQuery,
 };
 use super::problem::Problem;
-use super::{hands, reports, silences};
 use crate::commands::{Filter, Page};
 use crate::core::{Actor, Status, Via};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 use model::{IncidentId, InvalidName, Priority, TenantId};
 use serde::de::DeserializeOwned;
-use utoipa::OpenApi;
 
 /// How many incidents a page has when nothing else is asked for, and at most.
 const PAGE: u32 = 50;
 const PAGE_LIMIT: u32 = 500;
-
-#[derive(OpenApi)]
-#[openapi(
-    info(
-        title = "Bongsu notifier",
-        description = "Incidents and what became of their pages. Errors are problem+json (RFC 9457)."
-    ),
-    paths(
-        list, show, acknowledge, close, hands::assign, hands::comment, hands::snooze, hands::merge,
-        hands::priority, reports::csv, reports::response_times,
-        silences::list, silences::create, silences::preview, silences::show, silences::expire
-    ),
-    components(schemas(Problem)),
-    modifiers(&Bearer),
-    security(("token" = []))
-)]
-struct Document;
-
-/// Says that the token is a bearer token.
-struct Bearer;
-
-impl utoipa::Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("token", SecurityScheme::Http(scheme));
-    }
-}
-
-/// The OpenAPI document.
-pub(super) async fn openapi() -> Response {
-    Json(Document::openapi()).into_response()
-}
 
 /// Lists incidents, newest opened first.
 #[utoipa::path(
@@ -68,7 +29,7 @@ pub(super) async fn openapi() -> Response {
     )
 )]
 pub(super) async fn list(
-    State(site): Here,
+    site: Acting,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Json<IncidentList>, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
@@ -96,6 +57,7 @@ pub(super) fn listed(query: ListQuery) -> Result<(Filter, Option<String>), Probl
         status: words(query.state.as_deref(), Status::parse).map_err(refuse)?,
         priority: words(query.priority.as_deref(), Priority::parse).map_err(refuse)?,
         text: query.q.filter(|text| !text.trim().is_empty()),
+        ..Filter::default()
     };
     if filter
         .text
@@ -126,7 +88,7 @@ fn words<T>(
     )
 )]
 pub(super) async fn show(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
 ) -> Result<Json<IncidentWithAccount>, Problem> {
     Ok(Json(site.desk().get(incident(&id)?).await?.into()))
@@ -142,14 +104,14 @@ pub(super) async fn show(
     )
 )]
 pub(super) async fn acknowledge(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let id = incident(&id)?;
     let body: AcknowledgeBody = json(&headers, &body)?;
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     Ok(Json(site.desk().acknowledge(id, actor, via).await?.into()))
 }
 
@@ -163,14 +125,14 @@ pub(super) async fn acknowledge(
     )
 )]
 pub(super) async fn close(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let id = incident(&id)?;
     let body: CloseBody = json(&headers, &body)?;
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     Ok(Json(
         site.desk()
             .close(id, actor, via, body.until_resolved)
@@ -231,45 +193,6 @@ pub(super) fn actor(by: Option<String>, via: Option<&str>) -> Result<(Actor, Via
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_document_describes_every_route() {
-        let document = serde_json::to_value(Document::openapi()).unwrap();
-        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
-        let paths: Vec<_> = document["paths"].as_object().unwrap().keys().collect();
-        assert_eq!(
-            paths,
-            [
-                "/api/v1/incidents",
-                "/api/v1/incidents.csv",
-                "/api/v1/incidents/{id}",
-                "/api/v1/incidents/{id}/ack",
-                "/api/v1/incidents/{id}/assign",
-                "/api/v1/incidents/{id}/close",
-                "/api/v1/incidents/{id}/comment",
-                "/api/v1/incidents/{id}/merge",
-                "/api/v1/incidents/{id}/priority",
-                "/api/v1/incidents/{id}/snooze",
-                "/api/v1/response-times",
-                "/api/v1/silences",
-                "/api/v1/silences/preview",
-                "/api/v1/silences/{id}"
-            ]
-        );
-        for name in [
-            "Incident",
-            "IncidentList",
-            "ActionResult",
-            "Problem",
-            "Delivery",
-            "Entry",
-        ] {
-            assert!(
-                document["components"]["schemas"][name].is_object(),
-                "{name}"
-            );
-        }
-    }
 
     #[test]
     fn an_actor_is_named_within_bounds() {

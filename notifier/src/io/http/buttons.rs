@@ -1,11 +1,12 @@
 //! The buttons of the console: acknowledge and close.
 
+use super::Site;
+use super::acting::Acting;
 use super::console::{failed, parse};
-use super::{Here, Site};
 use crate::commands::{Acted, CommandError};
-use crate::core::{Actor, Via};
+use crate::core::{Actor, Proof, Via};
 use axum::Form;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -21,21 +22,7 @@ pub(super) struct Act {
 
 /// The button "acknowledge".
 pub(super) async fn acknowledge(
-    State(site): Here,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Form(form): Form<Act>,
-) -> Response {
-    let done = match parse(&id) {
-        Ok(id) => site.desk().acknowledge(id, operator(), Via::Console).await,
-        Err(error) => Err(error),
-    };
-    done_with(&site, &headers, &form, done)
-}
-
-/// The button "close".
-pub(super) async fn close(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     Form(form): Form<Act>,
@@ -43,7 +30,7 @@ pub(super) async fn close(
     let done = match parse(&id) {
         Ok(id) => {
             site.desk()
-                .close(id, operator(), Via::Console, form.until_resolved)
+                .acknowledge(id, operator(&site), Via::Console)
                 .await
         }
         Err(error) => Err(error),
@@ -51,10 +38,33 @@ pub(super) async fn close(
     done_with(&site, &headers, &form, done)
 }
 
-/// Whoever sits at the console: it has no accounts of persons yet.
-fn operator() -> Actor {
+/// The button "close".
+pub(super) async fn close(
+    site: Acting,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Form(form): Form<Act>,
+) -> Response {
+    let done = match parse(&id) {
+        Ok(id) => {
+            site.desk()
+                .close(id, operator(&site), Via::Console, form.until_resolved)
+                .await
+        }
+        Err(error) => Err(error),
+    };
+    done_with(&site, &headers, &form, done)
+}
+
+/// Whoever sits at the console: by name where people sign in by name.
+fn operator(site: &Acting) -> Actor {
+    let who = site.who();
+    let name = match who.proof {
+        Proof::Machine | Proof::Configured => "console",
+        Proof::Token(_) | Proof::Provider(_) => &who.name,
+    };
     Actor {
-        name: "console".to_owned(),
+        name: name.to_owned(),
         contact: None,
     }
 }

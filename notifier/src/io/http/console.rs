@@ -1,6 +1,8 @@
 //! The console's pages: the incidents, one incident, the inbox.
 
+use super::Site;
 use super::access::{CSRF_COOKIE, cookie, random};
+use super::acting::Acting;
 use super::inbox::InboxView;
 use super::labels::Labels;
 use super::page::{
@@ -8,11 +10,10 @@ use super::page::{
     set_cookie,
 };
 use super::view::{Account, Row, Tally};
-use super::{Here, Site};
 use crate::commands::{CommandError, Filter, Page};
 use crate::core::{IncidentSummary, Status, render};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use model::{IncidentId, Priority};
@@ -26,7 +27,7 @@ const CLOSED: u32 = 8;
 const MESSAGES: u32 = 100;
 
 /// The page with the open incidents.
-pub(super) async fn index(State(site): Here, headers: HeaderMap) -> Response {
+pub(super) async fn index(site: Acting, headers: HeaderMap) -> Response {
     let (t, csrf) = (Labels::wanted(&headers), Csrf::of(&headers));
     match incidents(&site, t, csrf.value.clone()).await {
         Ok(fragment) => {
@@ -40,7 +41,7 @@ pub(super) async fn index(State(site): Here, headers: HeaderMap) -> Response {
 }
 
 /// The part of the page that changes.
-pub(super) async fn index_fragment(State(site): Here, headers: HeaderMap) -> Response {
+pub(super) async fn index_fragment(site: Acting, headers: HeaderMap) -> Response {
     let csrf = Csrf::of(&headers);
     match incidents(&site, Labels::wanted(&headers), csrf.value.clone()).await {
         Ok(fragment) => csrf.fragment(&site, &fragment),
@@ -56,7 +57,7 @@ fn title(open: usize, t: &Labels) -> String {
 }
 
 async fn incidents(
-    site: &Site,
+    site: &Acting,
     t: &'static Labels,
     csrf: String,
 ) -> Result<IncidentsFragment, CommandError> {
@@ -118,7 +119,7 @@ async fn incidents(
 }
 
 async fn rows(
-    site: &Site,
+    site: &Acting,
     incidents: Vec<IncidentSummary>,
     t: &Labels,
 ) -> Result<Vec<Row>, CommandError> {
@@ -136,11 +137,7 @@ async fn rows(
 }
 
 /// The page of one incident.
-pub(super) async fn incident(
-    State(site): Here,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
+pub(super) async fn incident(site: Acting, Path(id): Path<String>, headers: HeaderMap) -> Response {
     let (t, csrf) = (Labels::wanted(&headers), Csrf::of(&headers));
     match account(&site, &id, t, csrf.value.clone()).await {
         Ok(fragment) => {
@@ -155,7 +152,7 @@ pub(super) async fn incident(
 
 /// The part of the page that changes.
 pub(super) async fn incident_fragment(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Response {
@@ -167,7 +164,7 @@ pub(super) async fn incident_fragment(
 }
 
 async fn account(
-    site: &Site,
+    site: &Acting,
     id: &str,
     t: &'static Labels,
     csrf: String,
@@ -183,7 +180,7 @@ async fn account(
 }
 
 /// The inbox.
-pub(super) async fn inbox(State(site): Here, headers: HeaderMap) -> Response {
+pub(super) async fn inbox(site: Acting, headers: HeaderMap) -> Response {
     let (t, csrf) = (Labels::wanted(&headers), Csrf::of(&headers));
     match messages(&site, t, csrf.value.clone()).await {
         Ok(fragment) => {
@@ -196,7 +193,7 @@ pub(super) async fn inbox(State(site): Here, headers: HeaderMap) -> Response {
 }
 
 /// The part of the inbox that changes.
-pub(super) async fn inbox_fragment(State(site): Here, headers: HeaderMap) -> Response {
+pub(super) async fn inbox_fragment(site: Acting, headers: HeaderMap) -> Response {
     let csrf = Csrf::of(&headers);
     match messages(&site, Labels::wanted(&headers), csrf.value.clone()).await {
         Ok(fragment) => csrf.fragment(&site, &fragment),
@@ -205,7 +202,7 @@ pub(super) async fn inbox_fragment(State(site): Here, headers: HeaderMap) -> Res
 }
 
 async fn messages(
-    site: &Site,
+    site: &Acting,
     t: &'static Labels,
     csrf: String,
 ) -> Result<InboxFragment, CommandError> {
@@ -234,6 +231,7 @@ pub(super) fn failed(site: &Site, headers: &HeaderMap, error: &CommandError) -> 
             |t| t.not_found,
             t.not_found_text,
         ),
+        CommandError::Denied(denied) => site.denied(headers, denied),
         CommandError::BadCursor(_) | CommandError::Store(_) => {
             tracing::error!(%error, "a page could not be shown");
             let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -1,13 +1,13 @@
 //! Actions of people that the API takes beside acknowledging and closing.
 
-use super::Here;
-use super::api::{actor, incident, json};
+use super::acting::Acting;
+use super::api::{incident, json};
 use super::api_types::ActionResult;
 use super::problem::Problem;
 use crate::core::Input;
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::HeaderMap;
 use model::{IncidentId, Priority, Span};
 use serde::Deserialize;
@@ -87,13 +87,13 @@ pub(super) struct PriorityBody {
     )
 )]
 pub(super) async fn assign(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let (id, body): (_, AssignBody) = (incident(&id)?, json(&headers, &body)?);
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     let to = body.to;
     if to.is_empty() {
         return Err(Problem::bad_request(
@@ -117,13 +117,13 @@ pub(super) async fn assign(
     )
 )]
 pub(super) async fn comment(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let (id, body): (_, CommentBody) = (incident(&id)?, json(&headers, &body)?);
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     let text = body.text.trim().to_owned();
     if text.is_empty() || text.chars().count() > COMMENT {
         return Err(Problem::bad_request(format!(
@@ -147,13 +147,13 @@ pub(super) async fn comment(
     )
 )]
 pub(super) async fn snooze(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let (id, body): (_, SnoozeBody) = (incident(&id)?, json(&headers, &body)?);
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     let span = Span::parse(&body.span)
         .map_err(|_| Problem::bad_request("`for` is a length of time, such as 30m or 4h"))?;
     let until = model::Timestamp::from_millis(site.now_millis()).plus(span);
@@ -174,13 +174,13 @@ pub(super) async fn snooze(
     )
 )]
 pub(super) async fn merge(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let (id, body): (_, MergeBody) = (incident(&id)?, json(&headers, &body)?);
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     let into = IncidentId::parse(&body.into)
         .map_err(|error| Problem::bad_request(format!("`into`: {error}")))?;
     let acted = site
@@ -200,13 +200,13 @@ pub(super) async fn merge(
     )
 )]
 pub(super) async fn priority(
-    State(site): Here,
+    site: Acting,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Json<ActionResult>, Problem> {
     let (id, body): (_, PriorityBody) = (incident(&id)?, json(&headers, &body)?);
-    let (actor, via) = actor(body.by, body.via.as_deref())?;
+    let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     let priority = Priority::parse(&body.priority)
         .map_err(|error| Problem::bad_request(format!("`priority`: {error}")))?;
     let input = Input::SetPriority {

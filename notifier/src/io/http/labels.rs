@@ -70,6 +70,9 @@ labels! {
         "콘솔을 보려면 이 notifier의 API 토큰이 필요합니다.";
     token: "API token", "API 토큰";
     wrong_token: "This token is not the one.", "토큰이 맞지 않습니다.";
+    sign_in_provider: "Sign in with your organization", "조직 계정으로 로그인";
+    not_signed_in: "You are not signed in", "로그인하지 못했습니다";
+    not_signed_in_text: "The sign-in could not be finished:", "로그인을 마치지 못했습니다:";
     sign_out: "Sign out", "로그아웃";
     link_as: "You acknowledge as", "확인자:";
     link_done: "Acknowledged", "확인되었습니다";

@@ -65,7 +65,7 @@ pub(super) async fn acknowledge(
         contact: target.recipient.contact,
     };
     match site
-        .desk()
+        .whole_desk()
         .acknowledge(target.incident.id, actor, Via::Link)
         .await
     {
@@ -79,11 +79,11 @@ async fn target(site: &Site, token: &str) -> Result<Option<LinkTarget>, CommandE
     if token.len() > TOKEN || !token.bytes().all(plain) {
         return Ok(None);
     }
-    let Some(target) = site.desk().link_target(token).await? else {
+    let Some(target) = site.whole_desk().link_target(token).await? else {
         return Ok(None);
     };
     let id = target.incident.id;
-    let deliveries = site.desk().deliveries_of(&[id]).await?;
+    let deliveries = site.whole_desk().deliveries_of(&[id]).await?;
     let carried = deliveries.get(&id).into_iter().flatten();
     let sent = carried
         .filter(|delivery| delivery.id == target.delivery)

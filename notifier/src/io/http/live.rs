@@ -1,12 +1,12 @@
 //! The stream of changes that keeps pages live (server-sent events).
 
-use super::Here;
+use super::acting::{Acting, hears};
 use crate::commands::Changed;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::{StreamExt, stream};
+use model::Role;
 use serde_json::json;
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,17 +20,22 @@ const SILENCE: Duration = Duration::from_secs(15);
 const COME_BACK: Duration = Duration::from_secs(2);
 
 /// `hello` at once, then `change` for each change of an incident, until the service ends.
-pub(super) async fn events(State(site): Here) -> Response {
+pub(super) async fn events(site: Acting) -> Response {
     let Ok(permit) = site.0.streams.clone().try_acquire_owned() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many streams\n").into_response();
     };
     let order = site.0.tasks.shutdown().clone();
-    let changes = BroadcastStream::new(site.desk().subscribe());
+    let changes = BroadcastStream::new(site.whole_desk().subscribe());
+    let seen = site.who().tenants(Role::Viewer);
     let hello = stream::once(async { Event::default().event("hello").retry(COME_BACK).data("{}") });
-    let changes = changes.map(|change| match change {
-        Ok(change) => said(&change),
-        // Fell behind: whoever reads loads everything anew.
-        Err(_) => Event::default().event("change").data("{}"),
+    let changes = changes.filter_map(move |change| {
+        let said = match change {
+            // Of other tenants not even that something changed.
+            Ok(change) => hears(&seen, &change).then(|| said(&change)),
+            // Fell behind: whoever reads loads everything anew.
+            Err(_) => Some(Event::default().event("change").data("{}")),
+        };
+        std::future::ready(said)
     });
     let events = hello
         .chain(changes)

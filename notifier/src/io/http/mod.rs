@@ -2,26 +2,32 @@
 //! presses.
 
 mod access;
+mod acting;
 mod api;
 mod api_types;
 mod assets;
+mod audit;
 mod buttons;
 mod console;
 mod desk;
 mod guard;
 mod hands;
+mod idempotency;
 mod inbox;
 mod incoming;
 mod labels;
 mod link;
 mod live;
+mod openapi;
 mod page;
 mod problem;
+mod provider;
 mod reports;
 mod sign_in;
 mod silences;
 mod slack;
 mod telegram;
+mod tokens;
 mod twilio;
 mod view;
 
@@ -32,12 +38,14 @@ pub use twilio::TwilioSignature;
 
 use crate::Config;
 use crate::commands::Commands;
+use crate::io::oidc::{Provider, ProviderError};
+use crate::io::store::Store;
 use access::Access;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use model::Role;
+use model::{Role, Timestamp};
 use runtime::routes::Guarded;
 use runtime::secret::SecretError;
 use runtime::{Clock, Declared, Routes, Rule, Secret, Served, Tasks};
@@ -60,6 +68,7 @@ pub struct Settings {
     twilio: Option<TwilioSignature>,
     telegram: Option<TelegramSecret>,
     inbox: bool,
+    provider: Option<Provider>,
 }
 
 /// Why the routes cannot be served.
@@ -68,7 +77,7 @@ pub enum SettingsError {
     /// Anybody who reaches the address could read and acknowledge.
     #[error(
         "the notifier would let anybody in at {listen}: name a file with a token in \
-         `notifier.api_token_file`, or let it listen on a loopback address such as 127.0.0.1:8189"
+         `notifier.api_token_file` or an identity provider in `notifier.oidc`, or let it listen on a loopback address such as 127.0.0.1:8189"
     )]
     Open {
         /// Where it was to listen.
@@ -77,6 +86,9 @@ pub enum SettingsError {
     /// A secret cannot be had.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// The identity provider cannot be used.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
     /// A secret is none that Telegram would take.
     #[error(transparent)]
     Telegram(#[from] BadTelegramSecret),
@@ -118,13 +130,18 @@ impl Settings {
             Some(path) => Some(TelegramSecret::new(Secret::from_file(path)?)?),
             None => None,
         };
-        let access = Access::new(listen, &config.public_url, token.as_ref())?;
+        let provider = config.oidc.as_ref();
+        let provider = provider.map(|oidc| Provider::new(oidc, &config.public_url));
+        let provider = provider.transpose()?;
+        let people = provider.is_some();
+        let access = Access::new(listen, &config.public_url, token.as_ref(), people)?;
         Ok(Self {
             access,
             slack,
             twilio,
             telegram,
             inbox: config.inbox,
+            provider,
         })
     }
 }
@@ -135,6 +152,7 @@ struct Site(Arc<Inner>);
 
 struct Inner {
     desk: Arc<dyn Desk>,
+    store: Store,
     settings: Settings,
     clock: Clock,
     tasks: Tasks,
@@ -143,9 +161,15 @@ struct Inner {
 }
 
 impl Site {
-    fn new(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Tasks) -> Self {
+    fn new(
+        (desk, store): (Arc<dyn Desk>, Store),
+        settings: Settings,
+        clock: Clock,
+        tasks: Tasks,
+    ) -> Self {
         Self(Arc::new(Inner {
             desk,
+            store,
             settings,
             clock,
             tasks,
@@ -154,8 +178,22 @@ impl Site {
         }))
     }
 
-    fn desk(&self) -> &dyn Desk {
+    /// The desk without a bound: for what is proven by a link or a signature. Whoever has a role asks through
+    /// [`acting::Acting`].
+    fn whole_desk(&self) -> &dyn Desk {
         self.0.desk.as_ref()
+    }
+
+    fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    fn provider(&self) -> Option<&Provider> {
+        self.0.settings.provider.as_ref()
+    }
+
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.now_millis())
     }
 
     fn access(&self) -> &Access {
@@ -173,17 +211,26 @@ impl Site {
 
 /// All routes of the notifier but those that every service has.
 pub fn all_routes(commands: Commands, settings: Settings, clock: Clock, tasks: Tasks) -> Served {
-    let site = Site::new(Arc::new(commands.clone()), settings, clock, tasks);
+    let store = commands.engine().store.clone();
+    let parts = (Arc::new(commands.clone()) as Arc<dyn Desk>, store);
+    let site = Site::new(parts, settings, clock, tasks);
     let incoming = incoming::routes(&site, commands.clone());
+    let once = middleware::from_fn_with_state(site.clone(), idempotency::once);
     let silences = silences::routes()
+        .layer(once)
         .layer(axum::Extension(commands))
         .layer(patience())
         .guarded(&site);
     finished(&site, silences.and(incoming))
 }
 
-/// The routes of incidents, over an engine or its double.
-pub fn routes(desk: Arc<dyn Desk>, settings: Settings, clock: Clock, tasks: Tasks) -> Served {
+/// The routes of incidents, over an engine or its double. Tokens, sessions and the audit log stand in the store.
+pub fn routes(
+    desk: (Arc<dyn Desk>, Store),
+    settings: Settings,
+    clock: Clock,
+    tasks: Tasks,
+) -> Served {
     let site = Site::new(desk, settings, clock, tasks);
     finished(&site, Routes::new().kept_by_handlers())
 }
@@ -194,6 +241,8 @@ struct Providers {
     slack: bool,
     telegram: bool,
     twilio: bool,
+    /// An identity provider that people sign in by.
+    people: bool,
 }
 
 impl Providers {
@@ -201,6 +250,7 @@ impl Providers {
         slack: true,
         telegram: true,
         twilio: true,
+        people: true,
     };
 }
 
@@ -225,9 +275,11 @@ fn finished(site: &Site, more: Guarded<Site>) -> Served {
         slack: settings.slack.is_some(),
         telegram: settings.telegram.is_some(),
         twilio: settings.twilio.is_some(),
+        people: settings.provider.is_some(),
     };
+    let once = middleware::from_fn_with_state(site.clone(), idempotency::once);
     let quick = open_routes(providers)
-        .and(api_routes())
+        .and(api_routes().layer(once))
         .and(console_routes(settings.inbox))
         .layer(patience());
     quick
@@ -256,6 +308,11 @@ fn open_routes(providers: Providers) -> Routes<Site> {
         .get("/login", Rule::Anybody, sign_in::ask)
         .post("/login", Rule::SignIn, sign_in::check)
         .get("/static/{name}", Rule::Anybody, assets::serve);
+    if providers.people {
+        open = open
+            .get("/login/provider", Rule::SignIn, provider::leave)
+            .get("/login/callback", Rule::SignIn, provider::back);
+    }
     if providers.slack {
         let rule = Rule::Signed("Slack");
         open = open.post("/slack/interactions", rule, slack::interaction);
@@ -288,7 +345,15 @@ fn api_routes() -> Routes<Site> {
         .post("/api/v1/incidents/{id}/priority", acts, hands::priority)
         .get("/api/v1/incidents.csv", sees, reports::csv)
         .get("/api/v1/response-times", sees, reports::response_times)
-        .get("/api/v1/openapi.json", sees, api::openapi)
+        .get("/api/v1/tokens", Rule::Api(Role::Admin), tokens::list)
+        .post("/api/v1/tokens", Rule::Api(Role::Admin), tokens::create)
+        .delete(
+            "/api/v1/tokens/{id}",
+            Rule::Api(Role::Admin),
+            tokens::revoke,
+        )
+        .get("/api/v1/audit", Rule::Api(Role::Admin), audit::list)
+        .get("/api/v1/openapi.json", sees, openapi::serve)
 }
 
 fn console_routes(inbox: bool) -> Routes<Site> {

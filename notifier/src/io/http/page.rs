@@ -50,7 +50,7 @@ impl Frame {
             version: assets::version(),
             section,
             inbox: site.0.settings.inbox,
-            session: site.access().asks_for_token() && section != Section::Alone,
+            session: !site.access().is_open() && section != Section::Alone,
             csrf,
         }
     }
@@ -107,6 +107,8 @@ pub(super) struct SignInPage {
     pub(super) frame: Frame,
     pub(super) next: String,
     pub(super) wrong: bool,
+    /// Whether an identity provider signs people in.
+    pub(super) provider: bool,
 }
 
 /// The page behind the link of a message.
@@ -171,6 +173,17 @@ pub(super) fn notice(
 
 /// Adds a cookie to an answer.
 pub(super) fn set_cookie(response: &mut Response, site: &Site, pair: &str, max_age: Option<i64>) {
+    set_cookie_at(response, site, pair, ("/", "Strict"), max_age);
+}
+
+/// Adds a cookie for a path, which other sites' pages send along or not.
+pub(super) fn set_cookie_at(
+    response: &mut Response,
+    site: &Site,
+    pair: &str,
+    (path, same_site): (&str, &str),
+    max_age: Option<i64>,
+) {
     let secure = if site.access().secure() {
         "; Secure"
     } else {
@@ -179,7 +192,7 @@ pub(super) fn set_cookie(response: &mut Response, site: &Site, pair: &str, max_a
     let age = max_age
         .map(|age| format!("; Max-Age={age}"))
         .unwrap_or_default();
-    let cookie = format!("{pair}; Path=/; HttpOnly; SameSite=Strict{age}{secure}");
+    let cookie = format!("{pair}; Path={path}; HttpOnly; SameSite={same_site}{age}{secure}");
     if let Ok(value) = HeaderValue::from_str(&cookie) {
         response.headers_mut().append(header::SET_COOKIE, value);
     }

@@ -39,6 +39,7 @@ impl From<CommandError> for Problem {
         let status = match &error {
             CommandError::NoIncident(_) => StatusCode::NOT_FOUND,
             CommandError::BadCursor(_) => StatusCode::BAD_REQUEST,
+            CommandError::Denied(_) => StatusCode::FORBIDDEN,
             CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
         if matches!(error, CommandError::Store(_)) {

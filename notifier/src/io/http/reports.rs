@@ -1,14 +1,14 @@
 //! Incidents as CSV, and how fast they are taken and ended.
 
-use super::Here;
+use super::acting::Acting;
 use super::api::listed;
 use super::api_types::ListQuery;
 use super::problem::Problem;
 use crate::commands::Page;
 use crate::core::{Actor, IncidentSummary, Times};
 use axum::Json;
+use axum::extract::Query;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use model::{TenantId, Timestamp};
@@ -50,7 +50,7 @@ const HEADINGS: [&str; 19] = [
     )
 )]
 pub(super) async fn csv(
-    State(site): Here,
+    site: Acting,
     query: Result<Query<ListQuery>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;
@@ -171,7 +171,7 @@ pub(super) struct ResponseTimes {
     )
 )]
 pub(super) async fn response_times(
-    State(site): Here,
+    site: Acting,
     query: Result<Query<TimesQuery>, QueryRejection>,
 ) -> Result<Json<Vec<ResponseTimes>>, Problem> {
     let Query(query) = query.map_err(|rejection| Problem::bad_request(rejection.body_text()))?;

@@ -1,11 +1,12 @@
 //! Silences and maintenance windows under `/api/v1/silences`.
 
+use super::acting::Acting;
 use super::api_types::{Incident, rfc3339};
 use super::problem::Problem;
 use super::{Site, api};
 use crate::commands::{CommandError, Commands};
 use crate::core::{Matcher, Silence, SilenceKind, SilenceSpec, SilenceState, Weekly};
-use crate::silences::SilenceError;
+use crate::silences::{Hand, SilenceError};
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query};
@@ -110,6 +111,7 @@ pub(super) fn routes() -> Routes<Site> {
     responses((status = 200, body = SilenceList), (status = 400, body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn list(
+    acting: Acting,
     Extension(commands): Extension<Commands>,
     query: Result<Query<SilenceQuery>, QueryRejection>,
 ) -> Result<Json<SilenceList>, Problem> {
@@ -124,6 +126,7 @@ pub(super) async fn list(
         .map_err(|error| Problem::bad_request(error.to_string()))?;
     let now = commands.now();
     let mut all = commands.silences(tenant.as_ref()).await?;
+    all.retain(|silence| acting.sees(silence.spec.tenant.as_ref()));
     all.retain(|silence| states.is_empty() || states.contains(&silence.spec.state(now)));
     let silences = all
         .into_iter()
@@ -138,13 +141,17 @@ pub(super) async fn list(
     responses((status = 201, body = SilenceView), (status = 400, body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn create(
+    acting: Acting,
     Extension(commands): Extension<Commands>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<(StatusCode, Json<SilenceView>), Problem> {
     let now = commands.now();
     let spec = api::json::<SilenceBody>(&headers, &body)?.spec(now)?;
-    let silence = commands.put_silence(None, spec, None).await?;
+    acting.may(Role::Operator, spec.tenant.as_ref())?;
+    let via = acting.who().proof.to_string();
+    let hand = Hand::free(&acting.who().name, &via);
+    let silence = commands.put_silence(None, spec, hand).await?;
     Ok((StatusCode::CREATED, Json(SilenceView::of(silence, now))))
 }
 
@@ -154,6 +161,7 @@ pub(super) async fn create(
     responses((status = 200, body = Covered), (status = 400, body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn preview(
+    acting: Acting,
     Extension(commands): Extension<Commands>,
     headers: HeaderMap,
     body: Bytes,
@@ -164,7 +172,9 @@ pub(super) async fn preview(
     body.r#for = body
         .r#for
         .or_else(|| body.ends_at.is_none().then(|| "1h".to_owned()));
-    let covered = commands.covered(&body.spec(now)?).await?;
+    let spec = body.spec(now)?;
+    acting.may(Role::Viewer, spec.tenant.as_ref())?;
+    let covered = commands.covered(&spec).await?;
     let incidents = covered.into_iter().map(Incident::from).collect();
     Ok(Json(Covered { incidents }))
 }
@@ -175,12 +185,11 @@ pub(super) async fn preview(
     responses((status = 200, body = SilenceView), (status = 404, body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn show(
+    acting: Acting,
     Extension(commands): Extension<Commands>,
     Path(id): Path<String>,
 ) -> Result<Json<SilenceView>, Problem> {
-    let mut all = commands.silences(None).await?.into_iter();
-    let found = all.find(|silence| silence.id == id);
-    let silence = found.ok_or(SilenceError::NoSilence(id))?;
+    let silence = seen(&acting, &commands, &id).await?;
     Ok(Json(SilenceView::of(silence, commands.now())))
 }
 
@@ -190,11 +199,24 @@ pub(super) async fn show(
     responses((status = 200, body = SilenceView), (status = 404, body = Problem, content_type = "application/problem+json"))
 )]
 pub(super) async fn expire(
+    acting: Acting,
     Extension(commands): Extension<Commands>,
     Path(id): Path<String>,
 ) -> Result<Json<SilenceView>, Problem> {
-    let silence = commands.expire_silence(&id, None).await?;
+    let tenant = seen(&acting, &commands, &id).await?.spec.tenant;
+    acting.may(Role::Operator, tenant.as_ref())?;
+    let via = acting.who().proof.to_string();
+    let hand = Hand::free(&acting.who().name, &via);
+    let silence = commands.expire_silence(&id, hand).await?;
     Ok(Json(SilenceView::of(silence, commands.now())))
+}
+
+/// A silence that whoever asks may see.
+async fn seen(acting: &Acting, commands: &Commands, id: &str) -> Result<Silence, Problem> {
+    let mut all = commands.silences(None).await?.into_iter();
+    let found = all.find(|silence| silence.id == id && acting.sees(silence.spec.tenant.as_ref()));
+    let unknown = || SilenceError::NoSilence(id.chars().take(80).collect());
+    Ok(found.ok_or_else(unknown)?)
 }
 
 fn tenant_of(name: Option<&str>) -> Result<Option<TenantId>, Problem> {

@@ -200,8 +200,8 @@ async fn carry_out(site: &Site, payload: Payload) -> Result<(), crate::commands:
             .into_iter()
             .find(|name| !name.is_empty())
             .map_or("Slack", |name| name);
-        let actor = site.desk().chat_actor(&payload.user.id, name);
-        site.desk().acknowledge(id, actor, Via::Chat).await?;
+        let actor = site.whole_desk().chat_actor(&payload.user.id, name);
+        site.whole_desk().acknowledge(id, actor, Via::Chat).await?;
     }
     Ok(())
 }

@@ -132,7 +132,7 @@ async fn pressed(site: &Site, press: &Press) -> Result<Pressed, CommandError> {
     };
     // A client can send back whatever it wants: the message must be one about this incident.
     let reference = format!("{}:{}", place.chat.id, place.message_id);
-    let deliveries = site.desk().deliveries_of(&[id]).await?;
+    let deliveries = site.whole_desk().deliveries_of(&[id]).await?;
     let told = deliveries.values().flatten().any(|delivery| {
         delivery.channel == ChannelKind::Telegram
             && delivery
@@ -144,7 +144,7 @@ async fn pressed(site: &Site, press: &Press) -> Result<Pressed, CommandError> {
         tracing::warn!(incident_id = %id, "a press in a chat of Telegram that was not told of the incident");
         return Ok(Pressed::NotHere);
     }
-    let before = site.desk().get(id).await?.incident.status;
+    let before = site.whole_desk().get(id).await?.incident.status;
     if before != Status::Open {
         return Ok(Pressed::Known);
     }
@@ -152,11 +152,11 @@ async fn pressed(site: &Site, press: &Press) -> Result<Pressed, CommandError> {
         "" => "Telegram",
         name => name,
     };
-    let actor = site.desk().chat_actor(
+    let actor = site.whole_desk().chat_actor(
         &press.from.id.to_string(),
         &name.chars().take(80).collect::<String>(),
     );
-    site.desk().acknowledge(id, actor, Via::Chat).await?;
+    site.whole_desk().acknowledge(id, actor, Via::Chat).await?;
     Ok(Pressed::Taken)
 }
 

@@ -187,8 +187,10 @@ async fn told(
         None => return StatusCode::NO_CONTENT.into_response(),
     };
     let done = async {
-        if let Some(target) = site.desk().link_target(token).await? {
-            site.desk().report(target.delivery, fate, reason).await?;
+        if let Some(target) = site.whole_desk().link_target(token).await? {
+            site.whole_desk()
+                .report(target.delivery, fate, reason)
+                .await?;
         }
         Ok::<_, CommandError>(())
     };
@@ -257,7 +259,7 @@ async fn pressed(
     token: &str,
     digits: &str,
 ) -> Result<Option<(LinkTarget, Said)>, CommandError> {
-    let Some(target) = site.desk().link_target(token).await? else {
+    let Some(target) = site.whole_desk().link_target(token).await? else {
         return Ok(None);
     };
     let Some(before) = fate_of(site, &target).await? else {
@@ -273,20 +275,22 @@ async fn pressed(
             name: target.recipient.name.clone(),
             contact: target.recipient.contact.clone(),
         };
-        site.desk().acknowledge(id, actor, Via::Voice).await?;
+        site.whole_desk().acknowledge(id, actor, Via::Voice).await?;
         Said::Taken
     } else {
         Said::Known
     };
     let delivery: DeliveryId = target.delivery;
-    site.desk().report(delivery, Fate::Answered, None).await?;
+    site.whole_desk()
+        .report(delivery, Fate::Answered, None)
+        .await?;
     Ok(Some((target, said)))
 }
 
 /// The fate of a call that may still be under way.
 async fn fate_of(site: &Site, target: &LinkTarget) -> Result<Option<Fate>, CommandError> {
     let id = target.incident.id;
-    let deliveries = site.desk().deliveries_of(&[id]).await?;
+    let deliveries = site.whole_desk().deliveries_of(&[id]).await?;
     let call = deliveries
         .get(&id)
         .into_iter()

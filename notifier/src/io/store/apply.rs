@@ -129,6 +129,8 @@ impl Tx {
                         None => self.next_entry(incident.id).await?,
                     };
                     self.insert_entry(incident.id, next, entry, now).await?;
+                    self.audit_entry(incident.id, &incident.tenant, entry, now)
+                        .await?;
                     ordinal = Some(next);
                 }
                 Action::Send(delivery) => self.enqueue(incident, delivery, now).await?,

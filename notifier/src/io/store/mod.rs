@@ -2,8 +2,11 @@
 //!
 //! Only what claims or locks rows differs; it stands in `sql/`, a file per database.
 
+mod accounts;
+mod answers;
 mod apply;
 mod around;
+mod audit;
 mod external;
 mod figures;
 mod outbox;
@@ -12,7 +15,10 @@ mod rows;
 mod silences;
 mod values;
 
+pub use accounts::{ApiToken, Session, SignIn, hash_of_secret};
+pub use answers::{Answer, Reserved};
 pub use apply::{Loaded, Tx};
+pub use audit::Note;
 pub use external::MOST as MOST_EXTERNAL;
 pub use outbox::{Claimed, Surroundings, Wanted, destination};
 pub use read::Counts;

@@ -8,7 +8,7 @@ use crate::commands::{
     TimelineEntry,
 };
 use crate::core::{
-    ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Via,
+    ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Tenants, Via,
 };
 use model::{IncidentId, Priority, TenantId, Timestamp};
 use sqlx::AssertSqlSafe;
@@ -49,6 +49,15 @@ impl Store {
         let mut conditions = Conditions::default();
         if let Some(tenant) = &filter.tenant {
             conditions.equal("tenant", [tenant.as_str()]);
+        }
+        if let Tenants::These(ids) = &filter.within {
+            if ids.is_empty() {
+                return Ok(Listing {
+                    incidents: Vec::new(),
+                    next: None,
+                });
+            }
+            conditions.equal("tenant", ids.iter().map(TenantId::as_str));
         }
         conditions.equal("status", filter.status.iter().map(|status| status.as_str()));
         conditions.equal(

@@ -15,6 +15,7 @@ use super::Site;
 use super::access::Refused;
 use crate::commands::Commands;
 use crate::reports::ReportError;
+use crate::silences::Hand;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, Method, StatusCode};
@@ -52,6 +53,17 @@ struct Sender {
     tenant: TenantId,
     /// Name of the integration.
     source: String,
+}
+
+impl Sender {
+    /// Its hand on silences.
+    fn hand(&self) -> Hand<'_> {
+        Hand {
+            name: &self.source,
+            via: "integration",
+            tenant: Some(&self.tenant),
+        }
+    }
 }
 
 impl From<&Integration> for Sender {
@@ -180,7 +192,7 @@ fn sender(
     site.access().site(method, headers)?;
     let Some(given) = headers.get(AUTHORIZATION) else {
         let tenant = TenantId::parse(DEFAULT_TENANT).map_err(|_| Refused::Credential)?;
-        return if site.access().asks_for_token() {
+        return if !site.access().is_open() {
             Err(Refused::Credential)
         } else {
             Ok(Sender {

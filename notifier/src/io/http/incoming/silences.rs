@@ -39,7 +39,7 @@ pub(super) async fn put(
     let id = id.filter(|id| !id.is_empty());
     let made = doors
         .commands
-        .put_silence(id.as_deref(), spec, Some(&sender.tenant))
+        .put_silence(id.as_deref(), spec, sender.hand())
         .await;
     match made {
         Ok(silence) => Json(json!({"silenceID": silence.id})).into_response(),
@@ -99,11 +99,7 @@ pub(super) async fn expire(
     Extension(sender): Extension<Sender>,
     Path(id): Path<String>,
 ) -> Response {
-    match doors
-        .commands
-        .expire_silence(&id, Some(&sender.tenant))
-        .await
-    {
+    match doors.commands.expire_silence(&id, sender.hand()).await {
         Ok(_) => StatusCode::OK.into_response(),
         Err(error) => refused(&error),
     }
