@@ -70,6 +70,7 @@ async fn what_cannot_be_asked_is_a_problem() {
         ("/api/v1/incidents?sort=age", 400, "unknown field"),
         ("/api/v1/incidents?cursor=zzz", 400, "cursor"),
         ("/api/v1/incidents/xyz", 404, "32 hexadecimal digits"),
+        ("/api/v1/nothing", 404, "openapi.json"),
         (
             "/api/v1/incidents/ffffffffffffffffffffffffffffffff",
             404,

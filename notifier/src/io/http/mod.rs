@@ -290,6 +290,7 @@ fn finished(site: &Site, more: Guarded<Site>) -> Served {
         .around(|router| {
             router
                 .method_not_allowed_fallback(problem::wrong_method)
+                .fallback(problem::unknown)
                 .layer(DefaultBodyLimit::max(BODY_BYTES))
                 .layer(middleware::from_fn(headers))
         })

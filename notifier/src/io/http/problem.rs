@@ -2,7 +2,7 @@
 
 use crate::commands::CommandError;
 use axum::Json;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -72,4 +72,13 @@ pub(super) async fn wrong_method() -> Problem {
         StatusCode::METHOD_NOT_ALLOWED,
         "this address does not take this method",
     )
+}
+
+/// The answer where no route is: a problem for programs, nothing for others.
+pub(super) async fn unknown(uri: Uri) -> Response {
+    if uri.path().starts_with("/api/") {
+        let text = "there is nothing at this address; /api/v1/openapi.json says what there is";
+        return Problem::new(StatusCode::NOT_FOUND, text).into_response();
+    }
+    StatusCode::NOT_FOUND.into_response()
 }
