@@ -82,6 +82,9 @@ pub struct Global {
     /// File with the token for that API
     #[arg(long, global = true, value_name = "FILE")]
     pub api_token_file: Option<PathBuf>,
+    /// File with the authorities (PEM) of that API's certificate, besides the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub api_ca_file: Option<PathBuf>,
 }
 
 /// Form of results.

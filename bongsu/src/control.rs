@@ -59,17 +59,11 @@ pub(crate) async fn open(stream: &Stream, token: &str, ctx: &Context) -> Outcome
         token: token.to_owned(),
     };
     let routes = routes(door);
-    let server = HttpServer::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+    let server = HttpServer::bind(ctx, SocketAddr::from(([127, 0, 0, 1], 0)), None)
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
     let address = server.address();
-    server.serve(
-        "control",
-        &ctx.tasks,
-        routes,
-        ctx.health.clone(),
-        ctx.metrics.clone(),
-    );
+    server.serve("control", routes);
     Ok(address)
 }
 

@@ -9,6 +9,7 @@ mod health;
 mod narrator;
 mod parts;
 mod print;
+mod reload;
 pub mod rights;
 pub mod routes;
 mod settings;

@@ -19,7 +19,7 @@ pub(crate) fn start(running: &Running, ctx: &Context) {
     let (order, metrics) = (ctx.tasks.shutdown().clone(), ctx.metrics.clone());
     ctx.tasks.spawn("narrator", OnEnd::Fine, async move {
         let mut story = Story {
-            http: crate::demo::client()?,
+            http: crate::demo::own_client()?,
             base,
             told: HashMap::new(),
             last: 0,

@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use runtime::config::Layers;
 use runtime::telemetry::LogFormat;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use stream::KafkaConfig;
@@ -61,6 +62,41 @@ impl Settings {
             )
         })
     }
+
+    /// Checks of every service what its types do not.
+    pub(crate) fn check(&self) -> Outcome {
+        let refused = |cause: String| Failure::new(Exit::Usage, cause);
+        let of = |section: &str, cause: String| {
+            refused(format!("configuration section `{section}`: {cause}"))
+        };
+        self.router
+            .check()
+            .map_err(|error| refused(error.to_string()))?;
+        self.consumer
+            .check()
+            .map_err(|cause| of("consumer", cause))?;
+        self.evaluator
+            .check()
+            .map_err(|error| refused(error.to_string()))?;
+        self.notifier.check().map_err(|cause| of("notifier", cause))
+    }
+}
+
+/// Every leaf of the tree with the path of its key.
+pub(crate) fn flatten(tree: &Value, path: &str, into: &mut Vec<(String, Value)>) {
+    match tree {
+        Value::Object(map) if !map.is_empty() => {
+            for (key, value) in map {
+                let below = if path.is_empty() {
+                    key.clone()
+                } else {
+                    format!("{path}.{key}")
+                };
+                flatten(value, &below, into);
+            }
+        }
+        leaf => into.push((path.to_owned(), leaf.clone())),
+    }
 }
 
 /// The layers that every command has: file, environment, global flags.
@@ -112,6 +148,20 @@ mod tests {
         let failure = Settings::load(&layers).unwrap_err();
         assert!(failure.cause.contains("router.lisen"), "{}", failure.cause);
         assert_eq!(failure.exit, Exit::Usage);
+    }
+
+    #[test]
+    fn every_leaf_has_the_path_of_its_key() {
+        let tree = serde_json::json!({"kafka": {"brokers": ["a:1"]}, "name": null});
+        let mut keys = Vec::new();
+        flatten(&tree, "", &mut keys);
+        assert_eq!(
+            keys,
+            [
+                ("kafka.brokers".to_owned(), serde_json::json!(["a:1"])),
+                ("name".to_owned(), Value::Null)
+            ]
+        );
     }
 
     #[test]

@@ -39,16 +39,10 @@ pub async fn start(
     ctx: Context,
 ) -> Result<Running, StartError> {
     config.check().map_err(StartError::Config)?;
-    let server = HttpServer::bind(config.listen).await?;
+    let server = HttpServer::bind(&ctx, config.listen, config.tls.as_ref()).await?;
     let address = server.address();
     let metrics = Metrics::register(&ctx.metrics);
-    server.serve(
-        "consumer http",
-        &ctx.tasks,
-        Served::nothing(),
-        ctx.health.clone(),
-        ctx.metrics.clone(),
-    );
+    server.serve("consumer-http", Served::nothing());
     let setup = Setup {
         placement: ctx.health.condition("consumer placement"),
         group: ctx.health.condition("consumer group"),

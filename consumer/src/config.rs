@@ -3,6 +3,7 @@
 use crate::core::{Backoff, Limits};
 use model::Span;
 use runtime::config::span;
+use runtime::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub struct Config {
     /// Where `/livez`, `/readyz` and `/metrics` are served.
     pub listen: SocketAddr,
+    /// Certificate and key with which `listen` is encrypted; none: it speaks in the clear.
+    pub tls: Option<TlsConfig>,
     /// The consumer group.
     pub group: String,
     /// Bytes that may be read and not yet stored, all partitions together.
@@ -66,6 +69,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8187)),
+            tls: None,
             group: "bongsu-consumer".to_owned(),
             buffer_bytes: 16 << 20,
             prefetch_bytes: 4 << 20,

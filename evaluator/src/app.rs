@@ -49,16 +49,9 @@ pub async fn start(
     let address = match config.listen {
         None => None,
         Some(address) => {
-            let server = HttpServer::bind(address).await?;
+            let server = HttpServer::bind(&ctx, address, config.tls.as_ref()).await?;
             let address = server.address();
-            let (health, metrics) = (ctx.health.clone(), ctx.metrics.clone());
-            server.serve(
-                "evaluator-http",
-                &ctx.tasks,
-                routes(desk.clone(), token),
-                health,
-                metrics,
-            );
+            server.serve("evaluator-http", routes(desk.clone(), token));
             Some(address)
         }
     };

@@ -2,6 +2,7 @@
 
 use crate::error::StartError;
 use model::Span;
+use runtime::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,6 +14,8 @@ pub struct Config {
     /// Where `/livez`, `/readyz` and `/metrics` are served; none where another service of the
     /// process does.
     pub listen: Option<SocketAddr>,
+    /// Certificate and key with which `listen` is encrypted; none: it speaks in the clear.
+    pub tls: Option<TlsConfig>,
     /// File with the token that `bongsu template explain` shows; left out, only callers of the same
     /// machine are answered.
     pub operator_token_file: Option<PathBuf>,
@@ -54,6 +57,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: Some(SocketAddr::from(([0, 0, 0, 0], 8188))),
+            tls: None,
             operator_token_file: None,
             instance: None,
             session_timeout: Span::from_secs(30),

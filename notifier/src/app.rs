@@ -6,7 +6,7 @@ use crate::core::ChannelKind;
 use crate::engine::Engine;
 use crate::error::StartError;
 use crate::io::break_glass::BreakGlass;
-use crate::io::channel::Channels;
+use crate::io::channel::{ChannelError, Channels};
 use crate::io::directory::{LivePeople, People};
 use crate::io::heartbeat::Heartbeat;
 use crate::io::http::{self, Settings};
@@ -20,7 +20,7 @@ use crate::metrics::Metrics;
 use crate::pulse::Pulse;
 use catalog::LiveCatalog;
 use model::Span;
-use runtime::{Context, HttpServer, OnEnd};
+use runtime::{Clock, Context, HttpServer, OnEnd};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -36,6 +36,10 @@ const GLASS_AFTER: Span = Span::from_secs(10);
 pub struct Running {
     address: SocketAddr,
     commands: Commands,
+    channels: Channels,
+    clock: Clock,
+    /// Whether the inbox has its routes.
+    inbox: bool,
 }
 
 impl Running {
@@ -48,6 +52,20 @@ impl Running {
     pub fn commands(&self) -> &Commands {
         &self.commands
     }
+
+    /// Makes the channels of a configuration anew, secrets included: those keys that [`Config::LIVE`] names.
+    pub fn prepare(&self, config: &Config) -> Result<Channels, ChannelError> {
+        let config = Config {
+            inbox: self.inbox,
+            ..config.clone()
+        };
+        Channels::configured(&config, &self.clock)
+    }
+
+    /// Sends by these channels from now on.
+    pub fn reconfigure(&self, prepared: &Channels) {
+        self.channels.replace(prepared);
+    }
 }
 
 /// Starts a notifier over the alerts of these clusters with the channels that the configuration names.
@@ -58,7 +76,7 @@ pub async fn start(
     ctx: Context,
 ) -> Result<Running, StartError> {
     let channels = Channels::configured(&config, &ctx.clock)?;
-    let people = Arc::new(LivePeople::new(catalog, channels.kinds()));
+    let people = Arc::new(LivePeople::new(catalog, channels.clone()));
     start_with(config, clusters, channels, people, ctx).await
 }
 
@@ -77,7 +95,7 @@ pub async fn start_with(
             tracing::warn!(channel = %kind, "no provider is configured: pages by it fail");
         }
     }
-    let server = HttpServer::bind(config.listen).await?;
+    let server = HttpServer::bind(&ctx, config.listen, config.tls.as_ref()).await?;
     let address = server.address();
     let settings = Settings::new(&config, address)?;
     let (clusters, metrics) = (clusters.into(), Metrics::new(&ctx.metrics));
@@ -114,7 +132,7 @@ pub async fn start_with(
     tracing::info!(%address, store = store.place(), ?channels, "notifier starts");
     let engine = Arc::new(Engine::new(
         store,
-        channels,
+        channels.clone(),
         people,
         metrics,
         ctx.clock.clone(),
@@ -131,14 +149,14 @@ pub async fn start_with(
         ctx.clock.clone(),
         ctx.tasks.clone(),
     );
-    server.serve(
-        "notifier http",
-        &ctx.tasks,
-        routes,
-        ctx.health.clone(),
-        ctx.metrics.clone(),
-    );
-    Ok(Running { address, commands })
+    server.serve("notifier-http", routes);
+    Ok(Running {
+        address,
+        commands,
+        channels,
+        clock: ctx.clock,
+        inbox: config.inbox,
+    })
 }
 
 /// Opens the store; waits while its database is not there yet.

@@ -8,6 +8,7 @@ pub use providers::{
 };
 
 use model::Span;
+use runtime::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,8 @@ pub use vigil::{BreakGlass, Heartbeat, Watch};
 pub struct Config {
     /// Where API, console and health listen.
     pub listen: SocketAddr,
+    /// Certificate and key with which `listen` is encrypted; none: it speaks in the clear.
+    pub tls: Option<TlsConfig>,
     /// How people's browsers reach `listen`, without a slash at the end; links in messages begin
     /// with it.
     pub public_url: String,
@@ -389,6 +392,23 @@ fn twilio_api() -> String {
 }
 
 impl Config {
+    /// Keys that a reload changes while the notifier runs; the others need a restart. What providers send here is checked
+    /// by the secrets of the start.
+    pub const LIVE: [&str; 12] = [
+        "slack.bot_token_file",
+        "slack.api_url",
+        "sens",
+        "nhn_sms",
+        "nhn_alimtalk",
+        "aligo",
+        "smtp",
+        "webhooks",
+        "teams",
+        "twilio.sms_from",
+        "outgoing_allow",
+        "prefer",
+    ];
+
     /// What is wrong between the values, as a sentence.
     pub fn check(&self) -> Result<(), String> {
         let engine = &self.engine;
@@ -419,6 +439,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8189)),
+            tls: None,
             public_url: "http://127.0.0.1:8189".to_owned(),
             database: Database::default(),
             slack: None,

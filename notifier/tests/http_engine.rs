@@ -124,10 +124,7 @@ impl World {
         };
         let Ground { folder, clock, log } = ground;
         let shutdown = Shutdown::new();
-        let ctx = Context {
-            clock: clock.clone(),
-            ..Context::new(shutdown.clone())
-        };
+        let ctx = Context::at(clock.clone(), shutdown.clone());
         let tasks = ctx.tasks.clone();
         let channels = Channels::configured(&config, &clock).unwrap();
         let people = Arc::new(Arc::new(directory()));

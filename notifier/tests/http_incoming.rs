@@ -63,10 +63,7 @@ impl World {
             ..ground.config()
         };
         let Ground { folder, clock, log } = ground;
-        let ctx = Context {
-            clock: clock.clone(),
-            ..Context::new(Shutdown::new())
-        };
+        let ctx = Context::at(clock.clone(), Shutdown::new());
         let integrations = Integrations::of([
             integration("prom", "acme", IntegrationFormat::Alertmanager),
             integration("other", "globex", IntegrationFormat::Alertmanager),

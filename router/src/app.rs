@@ -14,15 +14,31 @@ use std::sync::Arc;
 use stream::Clusters;
 
 /// A running router.
-#[derive(Debug)]
 pub struct Running {
     address: SocketAddr,
+    tenants: Arc<Tenants>,
+    catalog: LiveCatalog,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a router at {}", self.address)
+    }
 }
 
 impl Running {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Lets tenants write by these rates and limits from now on: those that [`Config::LIVE`] names. The configuration has
+    /// been checked.
+    pub fn reconfigure(&self, config: &Config) {
+        self.tenants.reconfigure(config);
+        if self.catalog.is_loaded() {
+            self.tenants.follow(&self.catalog.current());
+        }
     }
 }
 
@@ -33,7 +49,7 @@ pub async fn start(
     catalog: LiveCatalog,
     ctx: Context,
 ) -> Result<Running, StartError> {
-    check(&config)?;
+    config.check()?;
     let metrics = Metrics::register(&ctx.metrics);
     let known = Known::new(&clusters.into());
     let tenants = Tenants::new(
@@ -57,7 +73,7 @@ pub async fn start(
     ctx.tasks.spawn(
         "router-tenants",
         OnEnd::StopsTheProcess,
-        follow(catalog, Arc::clone(&tenants), order.clone()),
+        follow(catalog.clone(), Arc::clone(&tenants), order.clone()),
     );
     let condition = ctx.health.condition("router-log");
     ctx.tasks.spawn(
@@ -65,51 +81,15 @@ pub async fn start(
         OnEnd::StopsTheProcess,
         known.watch(condition, metrics.clone(), order),
     );
-    let server = HttpServer::bind(config.listen).await?;
+    let server = HttpServer::bind(&ctx, config.listen, config.tls.as_ref()).await?;
     let address = server.address();
-    let shared = Shared::start(config, tenants, metrics, &ctx);
-    server.serve(
-        "router-http",
-        &ctx.tasks,
-        routes(shared).and(read::routes(reader)),
-        ctx.health.clone(),
-        ctx.metrics.clone(),
-    );
-    Ok(Running { address })
-}
-
-fn check(config: &Config) -> Result<(), StartError> {
-    let refuse = |key, reason: &str| {
-        Err(StartError::Config {
-            key,
-            reason: reason.to_owned(),
-        })
-    };
-    if config.body_unpacked_bytes < config.body_bytes {
-        return refuse("body_unpacked_bytes", "must not be less than body_bytes");
-    }
-    if config.largest_body() < config.body_unpacked_bytes {
-        return refuse(
-            "in_flight_bytes",
-            "must be at least eight times body_unpacked_bytes",
-        );
-    }
-    if config.line_bytes == 0 || config.line_bytes > crate::core::message::RECORD_BYTES {
-        return refuse("line_bytes", "must be 1 to 524288, the size of a record");
-    }
-    if config.read.queries == 0 {
-        return refuse("read.queries", "must be at least 1");
-    }
-    if config.in_flight_requests < 2 {
-        return refuse(
-            "in_flight_requests",
-            "must be at least 2: a tenant gets half",
-        );
-    }
-    if config.routers == 0 {
-        return refuse("routers", "must be at least 1");
-    }
-    Ok(())
+    let shared = Shared::start(config, Arc::clone(&tenants), metrics, &ctx);
+    server.serve("router-http", routes(shared).and(read::routes(reader)));
+    Ok(Running {
+        address,
+        tenants,
+        catalog,
+    })
 }
 
 /// Brings tenants, limits and tokens to every new copy of the catalogue.

@@ -1,7 +1,9 @@
 //! Configuration of the router.
 
 use crate::core::limits::Limits;
+use crate::error::StartError;
 use model::Span;
+use runtime::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use stream::KafkaConfig;
@@ -17,6 +19,8 @@ const SHORTEST_MS: i64 = 500;
 pub struct Config {
     /// Where agents write, and where health and metrics are.
     pub listen: SocketAddr,
+    /// Certificate and key with which `listen` is encrypted; none: it speaks in the clear.
+    pub tls: Option<TlsConfig>,
     /// The largest body as it is sent, in bytes.
     pub body_bytes: usize,
     /// The largest body after decompression, in bytes.
@@ -88,6 +92,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8186)),
+            tls: None,
             body_bytes: 10 << 20,
             body_unpacked_bytes: 32 << 20,
             line_bytes: 64 << 10,
@@ -110,6 +115,54 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Keys that a reload changes while the router runs; the others need a restart.
+    pub const LIVE: [&str; 9] = [
+        "body_bytes",
+        "body_unpacked_bytes",
+        "line_bytes",
+        "line_tags",
+        "bytes_per_s",
+        "points_per_s",
+        "series",
+        "burst",
+        "routers",
+    ];
+
+    /// Checks what the types do not.
+    pub fn check(&self) -> Result<(), StartError> {
+        let refuse = |key, reason: &str| {
+            Err(StartError::Config {
+                key,
+                reason: reason.to_owned(),
+            })
+        };
+        if self.body_unpacked_bytes < self.body_bytes {
+            return refuse("body_unpacked_bytes", "must not be less than body_bytes");
+        }
+        if self.largest_body() < self.body_unpacked_bytes {
+            return refuse(
+                "in_flight_bytes",
+                "must be at least eight times body_unpacked_bytes",
+            );
+        }
+        if self.line_bytes == 0 || self.line_bytes > crate::core::message::RECORD_BYTES {
+            return refuse("line_bytes", "must be 1 to 524288, the size of a record");
+        }
+        if self.read.queries == 0 {
+            return refuse("read.queries", "must be at least 1");
+        }
+        if self.in_flight_requests < 2 {
+            return refuse(
+                "in_flight_requests",
+                "must be at least 2: a tenant gets half",
+            );
+        }
+        if self.routers == 0 {
+            return refuse("routers", "must be at least 1");
+        }
+        Ok(())
+    }
+
     /// What a tenant may write whose declaration says nothing.
     pub(crate) fn limits(&self) -> Limits {
         Limits {

@@ -220,6 +220,11 @@ impl Bongsu {
         self.process.terminate(deadline).await
     }
 
+    /// SIGHUP: it reads its configuration again.
+    pub fn hang_up(&self) {
+        self.process.hang_up();
+    }
+
     /// Stops answering without going away, until [`Bongsu::resume`].
     pub fn pause(&self) {
         self.process.pause();

@@ -16,6 +16,7 @@
 
 pub mod alertmanager;
 pub mod aligo;
+pub mod authority;
 pub mod bongsu;
 pub mod dead_man;
 pub mod dice;
@@ -47,6 +48,7 @@ pub mod web;
 pub mod workdir;
 
 pub use alertmanager::{Alertmanager, amtool};
+pub use authority::Authority;
 pub use bongsu::Bongsu;
 pub use dead_man::DeadMan;
 pub use dice::Dice;

@@ -116,6 +116,11 @@ impl Process {
         running.guard.wait().ok();
     }
 
+    /// SIGHUP to the program: it reads its configuration again.
+    pub fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
     /// SIGTERM to the program, and its exit status once it has drained.
     ///
     /// # Errors

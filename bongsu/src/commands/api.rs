@@ -20,7 +20,7 @@ impl Api {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => match super::access::running_process(settings).await? {
                 Some((running, _)) => running.console,
-                None => format!("http://{}", settings.notifier.listen),
+                None => super::up::url(settings.notifier.listen, settings.notifier.tls.as_ref()),
             },
         };
         let file = global
@@ -31,7 +31,20 @@ impl Api {
             .map(|path| Secret::from_file(path))
             .transpose()
             .map_err(|error| Failure::from_error(Exit::Auth, &error))?;
-        let http = crate::demo::client().map_err(|error| Failure::new(Exit::Failed, error))?;
+        let mut http = crate::demo::builder();
+        if let Some(file) = &global.api_ca_file {
+            let wrong = |cause: String| {
+                Failure::new(
+                    Exit::Usage,
+                    format!("--api-ca-file {}: {cause}", file.display()),
+                )
+            };
+            let pem = std::fs::read(file).map_err(|error| wrong(error.to_string()))?;
+            let authorities = reqwest::Certificate::from_pem_bundle(&pem)
+                .map_err(|error| wrong(format!("holds no certificate (PEM): {error}")))?;
+            http = http.tls_certs_merge(authorities);
+        }
+        let http = crate::demo::made(http).map_err(|error| Failure::new(Exit::Failed, error))?;
         Ok(Self { base, token, http })
     }
 

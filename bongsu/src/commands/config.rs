@@ -3,7 +3,7 @@
 use crate::cli::{Config, Global, Output};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, flatten};
 use serde_json::Value;
 
 pub(super) fn run(global: &Global, command: Config) -> Outcome {
@@ -11,6 +11,7 @@ pub(super) fn run(global: &Global, command: Config) -> Outcome {
     let settings = Settings::load(&layers)?;
     match command {
         Config::Check => {
+            settings.check()?;
             print::message("the configuration is valid");
             Ok(())
         }
@@ -39,41 +40,5 @@ pub(super) fn run(global: &Global, command: Config) -> Outcome {
             }
             Ok(())
         }
-    }
-}
-
-/// Every leaf of the tree with the path of its key.
-fn flatten(tree: &Value, path: &str, into: &mut Vec<(String, Value)>) {
-    match tree {
-        Value::Object(map) if !map.is_empty() => {
-            for (key, value) in map {
-                let below = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
-                flatten(value, &below, into);
-            }
-        }
-        leaf => into.push((path.to_owned(), leaf.clone())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_leaf_has_the_path_of_its_key() {
-        let tree = serde_json::json!({"kafka": {"brokers": ["a:1"]}, "name": null});
-        let mut keys = Vec::new();
-        flatten(&tree, "", &mut keys);
-        assert_eq!(
-            keys,
-            [
-                ("kafka.brokers".to_owned(), serde_json::json!(["a:1"])),
-                ("name".to_owned(), Value::Null)
-            ]
-        );
     }
 }

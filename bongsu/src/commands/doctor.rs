@@ -422,7 +422,7 @@ async fn notifier(settings: &Settings) -> Finding {
         .ok()
         .flatten();
     let base = running.map_or_else(
-        || format!("http://{}", settings.notifier.listen),
+        || super::up::url(settings.notifier.listen, settings.notifier.tls.as_ref()),
         |(running, _)| running.console,
     );
     let watch = Clock::system().stopwatch();

@@ -3,11 +3,14 @@
 use crate::cli::{Global, Listen, NotifierRun};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts;
+use crate::reload::{self, Taker};
 use crate::settings::{Settings, layers};
 use catalog::LiveCatalog;
 use runtime::config::Layers;
-use runtime::{Context, Shutdown};
+use runtime::telemetry::LogFilter;
+use runtime::{Context, HttpServer, Shutdown};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use stream::{KafkaConfig, Stream};
 
@@ -21,7 +24,10 @@ pub(super) async fn router(global: &Global, listen: Listen) -> Outcome {
     let running = router::start(process.settings.router.clone(), clusters, catalog, ctx)
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
-    process.live(Some(running.address())).await
+    let address = running.address();
+    process
+        .live(Some(address), vec![router_taker(running)])
+        .await
 }
 
 pub(super) async fn consumer(global: &Global, listen: Listen) -> Outcome {
@@ -37,7 +43,7 @@ pub(super) async fn consumer(global: &Global, listen: Listen) -> Outcome {
     )
     .await
     .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
-    process.live(Some(running.address())).await
+    process.live(Some(running.address()), Vec::new()).await
 }
 
 pub(super) async fn evaluator(global: &Global, listen: Listen) -> Outcome {
@@ -46,11 +52,11 @@ pub(super) async fn evaluator(global: &Global, listen: Listen) -> Outcome {
     let running = evaluator::start(process.settings.evaluator.clone(), stream, catalog, ctx)
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
-    process.live(running.address()).await
+    process.live(running.address(), Vec::new()).await
 }
 
 pub(super) async fn notifier(global: &Global, run: NotifierRun) -> Outcome {
-    let process = Process::begin("notifier", global, run.listen, |layers| {
+    let process = Process::begin("notifier", global, run.listen, move |layers| {
         match &run.database_url_file {
             Some(file) => {
                 let file = file.display().to_string();
@@ -69,7 +75,30 @@ pub(super) async fn notifier(global: &Global, run: NotifierRun) -> Outcome {
     let running = notifier::start(process.settings.notifier.clone(), clusters, catalog, ctx)
         .await
         .map_err(|error| Failure::from_error(Exit::Failed, &error))?;
-    process.live(Some(running.address())).await
+    let address = running.address();
+    process
+        .live(Some(address), vec![notifier_taker(running)])
+        .await
+}
+
+/// Lets a router take new settings.
+pub(super) fn router_taker(running: router::Running) -> Taker {
+    let running = Arc::new(running);
+    Box::new(move |settings| {
+        let (running, config) = (Arc::clone(&running), settings.router.clone());
+        Ok(Box::new(move || running.reconfigure(&config)))
+    })
+}
+
+/// Lets a notifier take new settings.
+pub(super) fn notifier_taker(running: notifier::Running) -> Taker {
+    Box::new(move |settings| {
+        let prepared = running
+            .prepare(&settings.notifier)
+            .map_err(|error| error.to_string())?;
+        let running = running.clone();
+        Ok(Box::new(move || running.reconfigure(&prepared)))
+    })
 }
 
 /// What a process of one service stands on.
@@ -80,6 +109,9 @@ struct Process {
     stream: Stream,
     catalog: LiveCatalog,
     ctx: Context,
+    log: LogFilter,
+    /// Reads the configuration again.
+    read: Box<dyn Fn() -> Outcome<Settings> + Send + Sync>,
 }
 
 impl Process {
@@ -87,20 +119,25 @@ impl Process {
         name: &'static str,
         global: &Global,
         listen: Option<SocketAddr>,
-        more: impl FnOnce(Layers) -> Layers,
+        more: impl Fn(Layers) -> Layers + Send + Sync + 'static,
     ) -> Outcome<Self> {
-        let mut layers = more(layers(global)?);
-        if let Some(address) = listen {
-            layers = layers.with(&format!("{name}.listen"), address.to_string(), "--listen");
-        }
-        let settings = Settings::load(&layers)?;
+        let global = global.clone();
+        let read = move || {
+            let mut layers = more(layers(&global)?);
+            if let Some(address) = listen {
+                layers = layers.with(&format!("{name}.listen"), address.to_string(), "--listen");
+            }
+            Settings::load(&layers)
+        };
+        let settings = read()?;
         let Some(kafka) = settings.kafka.clone() else {
             return Err(Failure::new(Exit::Usage, format!("a {name} of its own needs a Kafka"))
                 .hint("name it with --kafka host:port; without one, `bongsu up` runs everything in one process"));
         };
-        start_logs(&settings)?;
+        let log = start_logs(&settings)?;
         let ctx = Context::new(Shutdown::new());
         stop_on_signal(&ctx);
+        answer_early(name, &settings, &ctx).await?;
         let stream = parts::kafka(&kafka, &ctx.clock)?;
         // A router answers while its Kafka is away; the others have nothing to do without.
         let catalog = match name {
@@ -117,6 +154,8 @@ impl Process {
             stream,
             catalog,
             ctx,
+            log,
+            read: Box::new(read),
         })
     }
 
@@ -125,7 +164,8 @@ impl Process {
     }
 
     /// Runs until a signal or the end of a task that must live.
-    async fn live(self, address: Option<SocketAddr>) -> Outcome {
+    async fn live(self, address: Option<SocketAddr>, takers: Vec<Taker>) -> Outcome {
+        reload::start(&self.ctx, &self.settings, self.log, takers, self.read)?;
         let version = env!("CARGO_PKG_VERSION");
         let listens = address.map(|address| address.to_string());
         tracing::info!(
@@ -139,8 +179,24 @@ impl Process {
     }
 }
 
+/// Lets the process say that it lives while its log or its database cannot be reached.
+async fn answer_early(name: &str, settings: &Settings, ctx: &Context) -> Outcome {
+    let (address, tls) = match name {
+        "router" => (Some(settings.router.listen), &settings.router.tls),
+        "consumer" => (Some(settings.consumer.listen), &settings.consumer.tls),
+        "evaluator" => (settings.evaluator.listen, &settings.evaluator.tls),
+        _ => (Some(settings.notifier.listen), &settings.notifier.tls),
+    };
+    let Some(address) = address else {
+        return Ok(());
+    };
+    HttpServer::wait(ctx, address, tls.as_ref())
+        .await
+        .map_err(|error| Failure::from_error(Exit::Failed, &error))
+}
+
 /// Starts logging as the configuration says.
-pub(super) fn start_logs(settings: &Settings) -> Outcome {
+pub(super) fn start_logs(settings: &Settings) -> Outcome<LogFilter> {
     runtime::telemetry::init_logs(settings.log.format, &settings.log.filter)
         .map_err(|error| Failure::from_error(Exit::Usage, &error))
 }

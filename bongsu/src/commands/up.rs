@@ -1,6 +1,6 @@
 //! `bongsu up`: everything in one process; what is not given is embedded.
 
-use super::service::{drain, start_logs, stop_on_signal};
+use super::service::{drain, notifier_taker, router_taker, start_logs, stop_on_signal};
 use super::tenant::telegraf_lines;
 use crate::cli::{Global, Up};
 use crate::control;
@@ -10,12 +10,14 @@ use crate::health;
 use crate::narrator;
 use crate::parts::{self, DataDir, Running};
 use crate::print;
+use crate::reload::{self, Taker};
 use crate::settings::{Settings, layers_over};
 use crate::tokens;
 use catalog::{LiveCatalog, Request};
 use consumer::ShardSource;
 use model::TenantId;
 use runtime::config::Layers;
+use runtime::tls::TlsConfig;
 use runtime::{Context, OnEnd, Shutdown};
 use schemas::catalogue::{Catalogue, Entry, parse_yaml};
 use std::net::SocketAddr;
@@ -31,7 +33,7 @@ const FIRST: &str = include_str!("../../first.yaml");
 
 pub(super) async fn run(global: &Global, up: Up) -> Outcome {
     let (settings, dir) = configure(global, &up)?;
-    start_logs(&settings)?;
+    let log = start_logs(&settings)?;
     dir.create()?;
     let base = Context::new(Shutdown::new());
     stop_on_signal(&base);
@@ -49,13 +51,16 @@ pub(super) async fn run(global: &Global, up: Up) -> Outcome {
     let catalog = LiveCatalog::follow(stream.clone(), &base)
         .await
         .map_err(|error| parts::catalog_failure(&error))?;
-    let services = Services::start(&settings, &stream, &catalog, &dir, &base).await?;
-    let running = announce(&dir, &stream, &services, &base).await?;
+    let (services, takers) = Services::start(&settings, &stream, &catalog, &dir, &base).await?;
+    let (own, asked) = (global.clone(), up.clone());
+    let read = move || configure(&own, &asked).map(|(settings, _)| settings);
+    reload::start(&base, &settings, log, takers, read)?;
+    let running = announce(&dir, &stream, &services, &settings, &base).await?;
     greet(&running, token.as_deref(), &dir);
     health::start(&settings.health, "up", &stream, &catalog, &base);
     narrator::start(&running, &base);
     if let Some(demo) = demo {
-        demo.start(services.router_address, &base);
+        demo.start(&running.router, &base);
     }
     base.tasks.shutdown().begun().await;
     print::message("stopping: finishing what is under way");
@@ -211,7 +216,7 @@ impl Services {
         catalog: &LiveCatalog,
         dir: &DataDir,
         base: &Context,
-    ) -> Outcome<Self> {
+    ) -> Outcome<(Self, Vec<Taker>)> {
         let parts: Vec<Context> = (0..4).map(|_| base.part()).collect();
         let shards = ShardSource::with_embedded(points(&dir.points()).await?);
         consumer::start(
@@ -265,12 +270,14 @@ impl Services {
                 Ok::<(), String>(())
             });
         }
-        Ok(Self {
+        let services = Self {
             parts,
             router_address: router.address(),
             notifier_address: notifier.address(),
             evaluator_address: evaluator.address(),
-        })
+        };
+        let takers = vec![router_taker(router), notifier_taker(notifier)];
+        Ok((services, takers))
     }
 
     /// Waits for all, in the order of the line; false when one failed.
@@ -293,6 +300,7 @@ async fn announce(
     dir: &DataDir,
     stream: &Stream,
     services: &Services,
+    settings: &Settings,
     base: &Context,
 ) -> Outcome<Running> {
     let nobody = TenantId::parse("control").map_err(|error| internal(&error))?;
@@ -302,14 +310,20 @@ async fn announce(
         pid: std::process::id(),
         control: format!("http://{control}"),
         token,
-        console: format!("http://{}", services.notifier_address),
-        router: format!("http://{}", services.router_address),
+        console: url(services.notifier_address, settings.notifier.tls.as_ref()),
+        router: url(services.router_address, settings.router.tls.as_ref()),
         evaluator: services
             .evaluator_address
-            .map(|address| format!("http://{address}")),
+            .map(|address| url(address, settings.evaluator.tls.as_ref())),
     };
     dir.announce(&running)?;
     Ok(running)
+}
+
+/// How a listener is reached.
+pub(super) fn url(address: SocketAddr, tls: Option<&TlsConfig>) -> String {
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
 }
 
 fn greet(running: &Running, token: Option<&str>, dir: &DataDir) {

@@ -73,7 +73,11 @@ impl Layers {
         match value {
             None | Some(Value::Null) => Ok(self),
             Some(Value::Object(map)) => {
-                self.merge(map, &path.display().to_string());
+                let (lines, path) = (lines::lines_of(&text), path.display());
+                self.merge(map, &|key| match lines.get(key) {
+                    Some(line) => format!("{path}:{line}"),
+                    None => path.to_string(),
+                });
                 Ok(self)
             }
             Some(_) => Err(syntax(
@@ -108,11 +112,12 @@ impl Layers {
             Value::Object(Map::from_iter([(part.to_owned(), inner)]))
         });
         if let Value::Object(map) = nested {
-            self.merge(map, origin);
+            self.merge(map, &|_| origin.to_owned());
         }
     }
 
-    fn merge(&mut self, map: Map<String, Value>, origin: &str) {
+    /// `origin` tells where the key of a path was set.
+    fn merge(&mut self, map: Map<String, Value>, origin: &dyn Fn(&str) -> String) {
         merge_into(&mut self.tree, map, "", origin, &mut self.origins);
     }
 
@@ -126,9 +131,14 @@ impl Layers {
             }
             match prefix.rfind(['.', '[']) {
                 Some(at) => prefix = &prefix[..at],
-                None => return "defaults",
+                None => break,
             }
         }
+        // A whole section that nobody knows: its first key tells where it stands.
+        let below = format!("{key}.");
+        let mut under = self.origins.range(below.clone()..);
+        let under = under.next().filter(|(path, _)| path.starts_with(&below));
+        under.map_or("defaults", |(_, origin)| origin)
     }
 
     /// Every key that was set, with its origin.
@@ -164,7 +174,7 @@ fn merge_into(
     tree: &mut Map<String, Value>,
     from: Map<String, Value>,
     above: &str,
-    origin: &str,
+    origin: &dyn Fn(&str) -> String,
     origins: &mut BTreeMap<String, String>,
 ) {
     for (key, value) in from {
@@ -183,7 +193,8 @@ fn merge_into(
                 tree.insert(key, Value::Object(fresh));
             }
             (_, value) => {
-                origins.insert(path, origin.to_owned());
+                let from = origin(&path);
+                origins.insert(path, from);
                 tree.insert(key, value);
             }
         }
@@ -192,6 +203,8 @@ fn merge_into(
 
 #[path = "config_lenient.rs"]
 mod lenient;
+#[path = "config_lines.rs"]
+mod lines;
 
 /// Reads and writes a [`model::Span`] as `90s` or `1h30m`: `#[serde(with = "runtime::config::span")]`.
 pub mod span {
@@ -264,7 +277,7 @@ mod tests {
             layers.origin("kafka.brokers"),
             "environment BONGSU_KAFKA__BROKERS"
         );
-        assert!(layers.origin("kafka.timeout_ms").ends_with("bongsu.yaml"));
+        assert!(layers.origin("kafka.timeout_ms").ends_with("bongsu.yaml:1"));
     }
 
     #[test]

@@ -1,39 +1,142 @@
-//! The HTTP skeleton of every service: health, metrics, a bound on requests, and a drain.
+//! The HTTP skeleton of every service: health, metrics, reload, TLS, and a drain.
 
-use crate::http_head::HeadListener;
-use crate::{Declared, Health, Metrics, OnEnd, Routes, Rule, Served, Tasks};
-use axum::extract::{Query, State};
-use axum::http::{StatusCode, header};
+use crate::listen::{Listener, Peer};
+use crate::tls::{Certificates, Look, TlsConfig, TlsError};
+use crate::{Context, Declared, OnEnd, Routes, Rule, Served, Shutdown};
+use axum::extract::{ConnectInfo, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
+
+/// How often the files of certificates are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// What is answered to callers without a client certificate: probes have none.
+const PROBES: [&str; 4] = ["/livez", "/readyz", "/-/healthy", "/-/ready"];
 
 /// A listener that is bound already, so that its port is known before it serves.
 #[derive(Debug)]
 pub struct HttpServer {
+    ctx: Context,
     listener: TcpListener,
+    tls: Option<Arc<Certificates>>,
     address: SocketAddr,
+    /// Ends what answers at the address until the service does.
+    waiting: Option<Shutdown>,
+}
+
+/// The listener that a process has opened for its service. A cheap handle.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Waiting(Arc<Mutex<Option<(SocketAddr, HttpServer)>>>);
+
+impl Waiting {
+    fn put(&self, address: SocketAddr, server: HttpServer) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((address, server));
+    }
+
+    /// What was opened at this address.
+    fn take(&self, address: SocketAddr) -> Option<HttpServer> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = open.take_if(|(asked, _)| *asked == address);
+        found.map(|(_, server)| server)
+    }
 }
 
 /// Why a service cannot listen.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {source}")]
-pub struct ListenError {
-    address: SocketAddr,
-    source: std::io::Error,
+pub enum ListenError {
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The certificates cannot be used.
+    #[error("cannot listen on {address} with TLS: {source}")]
+    Tls {
+        /// The address.
+        address: SocketAddr,
+        /// What is wrong with the files.
+        source: TlsError,
+    },
 }
 
 impl HttpServer {
-    /// Binds; port 0 takes a free one.
-    pub async fn bind(address: SocketAddr) -> Result<Self, ListenError> {
-        let fail = |source| ListenError { address, source };
+    /// Binds; port 0 takes a free one. Takes over what [`HttpServer::wait`] has opened at this address.
+    pub async fn bind(
+        ctx: &Context,
+        address: SocketAddr,
+        tls: Option<&TlsConfig>,
+    ) -> Result<Self, ListenError> {
+        match ctx.waiting.take(address) {
+            // Tasks of a part of the process end with that part.
+            Some(open) => Ok(Self {
+                ctx: ctx.clone(),
+                ..open
+            }),
+            None => Self::open(ctx, address, tls).await,
+        }
+    }
+
+    async fn open(
+        ctx: &Context,
+        address: SocketAddr,
+        tls: Option<&TlsConfig>,
+    ) -> Result<Self, ListenError> {
+        let tls = tls.map(Certificates::load).transpose();
+        let tls = tls.map_err(|source| ListenError::Tls { address, source })?;
+        let fail = |source| ListenError::Address { address, source };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
-        Ok(Self { listener, address })
+        Ok(Self {
+            ctx: ctx.clone(),
+            listener,
+            tls: tls.map(Arc::new),
+            address,
+            waiting: None,
+        })
+    }
+
+    /// Answers health and metrics at `address` from now on, everything else with 503, until a service binds that
+    /// address and serves: so that a process which waits for its log or database is alive to who asks.
+    pub async fn wait(
+        ctx: &Context,
+        address: SocketAddr,
+        tls: Option<&TlsConfig>,
+    ) -> Result<(), ListenError> {
+        let mut server = Self::open(ctx, address, tls).await?;
+        let fail = |source| ListenError::Address { address, source };
+        // Both accept from one socket, which is never closed between them.
+        let listener = server.listener.into_std().map_err(fail)?;
+        let other = listener.try_clone().map_err(fail)?;
+        server.listener = TcpListener::from_std(listener).map_err(fail)?;
+        let order = ctx.tasks.shutdown().part();
+        let first = Self {
+            listener: TcpListener::from_std(other).map_err(fail)?,
+            tls: server.tls.clone(),
+            ctx: ctx.clone(),
+            address: server.address,
+            waiting: None,
+        };
+        let routes = skeleton(ctx).into_router().fallback(async || {
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                [(header::RETRY_AFTER, "1")],
+                "the service is starting; /readyz?verbose says what it waits for\n",
+            )
+        });
+        first.run("http-waiting", OnEnd::Fine, routes, order.clone());
+        server.waiting = Some(order);
+        ctx.waiting.put(address, server);
+        Ok(())
     }
 
     /// Where it listens.
@@ -41,42 +144,107 @@ impl HttpServer {
         self.address
     }
 
-    /// Serves `routes` beside `/livez`, `/readyz` and `/metrics` until the shutdown, then lets requests
+    /// Serves `routes` beside `/livez`, `/readyz`, `/metrics` and `/-/reload` until the shutdown, then lets requests
     /// in flight finish.
-    pub fn serve(
-        self,
-        name: &'static str,
-        tasks: &Tasks,
-        routes: Served,
-        health: Health,
-        metrics: Metrics,
-    ) {
+    pub fn serve(mut self, name: &'static str, routes: Served) {
+        if let Some(certificates) = &self.tls {
+            follow_files(name, certificates, &self.ctx);
+        }
+        if let Some(waiting) = self.waiting.take() {
+            waiting.begin();
+        }
+        let order = self.ctx.tasks.shutdown().clone();
+        let routes = routes.and(skeleton(&self.ctx)).into_router();
+        self.run(name, OnEnd::StopsTheProcess, routes, order);
+    }
+
+    fn run(self, name: &'static str, on_end: OnEnd, routes: axum::Router, order: Shutdown) {
+        let asks = self.tls.as_ref().is_some_and(|tls| tls.ask_clients());
         let app = routes
-            .and(skeleton(health, metrics))
-            .into_router()
-            .layer(CatchPanicLayer::new());
-        let order = tasks.shutdown().clone();
-        let service = app.into_make_service_with_connect_info::<SocketAddr>();
-        tasks.spawn(name, OnEnd::StopsTheProcess, async move {
-            // What a tap is for is the address of the other side, which only taps hand on.
-            axum::serve(HeadListener(self.listener).tap_io(|_| ()), service)
+            .layer(CatchPanicLayer::new())
+            .layer(middleware::from_fn_with_state(asks, greet));
+        let service = app.into_make_service_with_connect_info::<Peer>();
+        let listener = Listener {
+            tcp: self.listener,
+            tls: self.tls,
+        };
+        self.ctx.tasks.spawn(name, on_end, async move {
+            axum::serve(listener, service)
                 .with_graceful_shutdown(async move { order.begun().await })
                 .await
         });
     }
 }
 
-#[derive(Clone)]
-struct Skeleton {
-    health: Health,
-    metrics: Metrics,
+/// Looks at the files of the certificates now and then, and at every reload.
+fn follow_files(name: &'static str, certificates: &Arc<Certificates>, ctx: &Context) {
+    ctx.reload.certificate(name, true);
+    let (own, reload) = (Arc::clone(certificates), ctx.reload.clone());
+    ctx.reload.add(format!("certificates of {name}"), move || {
+        match own.look(true) {
+            Ok(look) => {
+                reload.certificate(name, true);
+                Ok(match look {
+                    Look::Replaced => "new certificates are shown from now on".to_owned(),
+                    _ => "nothing has changed".to_owned(),
+                })
+            }
+            Err(error) => {
+                reload.certificate(name, false);
+                Err(error.to_string())
+            }
+        }
+    });
+    let (own, reload) = (Arc::clone(certificates), ctx.reload.clone());
+    let order = ctx.tasks.shutdown().clone();
+    ctx.tasks.spawn("certificates", OnEnd::Fine, async move {
+        let mut pace = tokio::time::interval(LOOK_EVERY);
+        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = order.begun() => return Ok::<(), String>(()),
+                _ = pace.tick() => {}
+            }
+            match own.look(false) {
+                Ok(Look::StillRefused) => {}
+                Ok(Look::Same) => reload.certificate(name, true),
+                Ok(Look::Replaced) => {
+                    reload.certificate(name, true);
+                    tracing::info!(listener = name, "new certificates are shown from now on");
+                }
+                Err(error) => {
+                    reload.certificate(name, false);
+                    tracing::error!(
+                        listener = name, %error,
+                        "the new certificates are refused; the old ones are shown still"
+                    );
+                }
+            }
+        }
+    });
+}
+
+/// Tells handlers the address of the other side; turns away who has no certificate where one is asked for.
+async fn greet(
+    State(asks): State<bool>,
+    ConnectInfo(peer): ConnectInfo<Peer>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    if asks && !peer.has_shown_certificate() && !PROBES.contains(&request.uri().path()) {
+        return (
+            StatusCode::FORBIDDEN,
+            "show a client certificate of an authority that this listener trusts\n",
+        )
+            .into_response();
+    }
+    request.extensions_mut().insert(ConnectInfo(peer.address));
+    next.run(request).await
 }
 
 /// The routes that every service has.
-pub fn skeleton(health: Health, metrics: Metrics) -> Served {
-    skeleton_routes()
-        .kept_by_handlers()
-        .with_state(Skeleton { health, metrics })
+fn skeleton(ctx: &Context) -> Served {
+    skeleton_routes().kept_by_handlers().with_state(ctx.clone())
 }
 
 /// The table of the routes that every service has.
@@ -84,22 +252,23 @@ pub fn skeleton_table() -> Vec<Declared> {
     skeleton_routes().table()
 }
 
-fn skeleton_routes() -> Routes<Skeleton> {
+fn skeleton_routes() -> Routes<Context> {
     Routes::new()
         .get("/livez", Rule::Anybody, async || "ok\n")
         .get("/-/healthy", Rule::Anybody, async || "ok\n")
         .get("/readyz", Rule::Watchers, readyz)
         .get("/-/ready", Rule::Watchers, readyz)
         .get("/metrics", Rule::Watchers, metrics_page)
+        .post("/-/reload", Rule::SameMachine, reload)
 }
 
 async fn readyz(
-    State(skeleton): State<Skeleton>,
+    State(ctx): State<Context>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Response {
-    let ready = skeleton.health.is_ready();
+    let ready = ctx.health.is_ready();
     let mut text = String::new();
-    for (name, state) in skeleton.health.report() {
+    for (name, state) in ctx.health.report() {
         let (sign, detail) = match &state {
             Ok(detail) => ("+", detail),
             Err(why) => ("-", why),
@@ -118,10 +287,46 @@ async fn readyz(
     (status, text).into_response()
 }
 
-async fn metrics_page(State(skeleton): State<Skeleton>) -> Response {
+async fn metrics_page(State(ctx): State<Context>) -> Response {
     (
         [(header::CONTENT_TYPE, "text/plain; version=0.0.4")],
-        skeleton.metrics.render(),
+        ctx.metrics.render(),
     )
         .into_response()
+}
+
+/// Only who is on the machine itself may ask for a reload: the address is open to agents and browsers as well. What
+/// a proxy of the machine passes on comes from elsewhere.
+async fn reload(
+    State(ctx): State<Context>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+) -> Response {
+    // `origin` is what browsers send with a form: of a page that somebody reads on this machine.
+    let passed_on = ["x-forwarded-for", "forwarded", "origin"]
+        .iter()
+        .any(|name| headers.contains_key(*name));
+    if passed_on || !peer.ip().to_canonical().is_loopback() {
+        return (
+            StatusCode::FORBIDDEN,
+            "a reload is asked for from the machine itself (in Kubernetes by `kubectl port-forward`), or by SIGHUP\n",
+        )
+            .into_response();
+    }
+    let all = ctx.reload.now();
+    let mut text = String::new();
+    for each in &all {
+        let line = match &each.outcome {
+            Ok(what) => writeln!(text, "[+] {}: {what}", each.part),
+            Err(why) => writeln!(text, "[-] {}: {why}; the old stays in force", each.part),
+        };
+        line.unwrap_or_default();
+    }
+    if all.iter().all(|each| each.outcome.is_ok()) {
+        text.push_str("reloaded\n");
+        (StatusCode::OK, text).into_response()
+    } else {
+        text.push_str("not reloaded\n");
+        (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+    }
 }

@@ -5,35 +5,15 @@
 //! that writes every 10 s would find its connection closed just when it wants it.
 
 use std::io;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// How long the head of a request may take, from its first byte; of the first one, from the connection on.
 pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(8);
 const END: &[u8; 4] = b"\r\n\r\n";
-
-/// Accepts connections that [`Headed`] watches.
-#[derive(Debug)]
-pub(crate) struct HeadListener(pub(crate) TcpListener);
-
-impl axum::serve::Listener for HeadListener {
-    type Io = Headed<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
-        let (stream, address) = axum::serve::Listener::accept(&mut self.0).await;
-        (Headed::new(stream, HEAD_WITHIN), address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
 
 /// Where a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +36,12 @@ pub(crate) struct Headed<S> {
 }
 
 impl<S> Headed<S> {
-    fn new(stream: S, within: Duration) -> Self {
+    /// What is watched.
+    pub(crate) fn inner(&self) -> &S {
+        &self.stream
+    }
+
+    pub(crate) fn new(stream: S, within: Duration) -> Self {
         Self {
             stream,
             place: Place::Head { ended: 0 },

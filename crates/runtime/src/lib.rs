@@ -1,11 +1,13 @@
 //! What every service stands on: configuration, telemetry, clock, named tasks, drain, and the HTTP
-//! skeleton with `/livez`, `/readyz` and `/metrics`.
+//! skeleton with `/livez`, `/readyz`, `/metrics` and `/-/reload`, in the clear or with TLS.
 
 pub mod clock;
 pub mod config;
 pub mod health;
 pub mod http;
 mod http_head;
+mod listen;
+pub mod reload;
 pub mod routes;
 pub mod secret;
 pub mod tasks;
@@ -15,6 +17,7 @@ pub mod tls;
 pub use clock::Clock;
 pub use health::{Condition, Health};
 pub use http::HttpServer;
+pub use reload::Reload;
 pub use routes::{Declared, Guard, Routes, Rule, Served};
 pub use secret::Secret;
 pub use tasks::{OnEnd, Shutdown, Tasks};
@@ -31,16 +34,28 @@ pub struct Context {
     pub health: Health,
     /// Metrics of the process.
     pub metrics: Metrics,
+    /// What is read again while the process runs.
+    pub reload: Reload,
+    /// The listener that the process has opened for its service.
+    pub(crate) waiting: http::Waiting,
 }
 
 impl Context {
     /// A context on the machine's clock with nothing in it.
     pub fn new(shutdown: Shutdown) -> Self {
+        Self::at(Clock::system(), shutdown)
+    }
+
+    /// The same on a clock of the caller's.
+    pub fn at(clock: Clock, shutdown: Shutdown) -> Self {
+        let metrics = Metrics::new();
         Self {
-            clock: Clock::system(),
+            reload: Reload::new(&metrics, clock.clone()),
+            clock,
             tasks: Tasks::new(shutdown),
             health: Health::new(),
-            metrics: Metrics::new(),
+            metrics,
+            waiting: http::Waiting::default(),
         }
     }
 

@@ -7,7 +7,7 @@
 //! # fn serve(server: runtime::HttpServer, ctx: runtime::Context) {
 //! // A router whose routes have no rules.
 //! let routes = axum::Router::new();
-//! server.serve("name", &ctx.tasks, routes, ctx.health, ctx.metrics);
+//! server.serve("name", routes);
 //! # }
 //! ```
 
@@ -42,6 +42,8 @@ pub enum Rule {
     Signed(&'static str),
     /// Callers of the same machine, or whoever has the service's token.
     OperatorToken,
+    /// Callers of the same machine.
+    SameMachine,
     /// Whoever can read the data folder, which holds the token.
     DataFolder,
     /// Whoever proves who they are here; pages of others may not send it.
@@ -77,6 +79,7 @@ impl Rule {
                 "credential in the request"
             }
             Self::Anybody | Self::Watchers => "changes nothing",
+            Self::SameMachine => "what comes from a page is refused",
         }
     }
 }
@@ -92,6 +95,7 @@ impl fmt::Display for Rule {
             Self::Link => f.write_str("link of a message"),
             Self::Signed(who) => write!(f, "signature of {who}"),
             Self::OperatorToken => f.write_str("same machine, or the service's token"),
+            Self::SameMachine => f.write_str("same machine"),
             Self::DataFolder => f.write_str("token of the data folder"),
             Self::SignIn => f.write_str("signs in here"),
             Self::Api(role) => write!(f, "{role}: token or session"),

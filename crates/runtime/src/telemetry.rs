@@ -3,6 +3,7 @@
 use prometheus::core::Collector;
 use prometheus::{Encoder, Registry, TextEncoder};
 use std::io::IsTerminal;
+use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
@@ -17,10 +18,28 @@ pub enum LogFormat {
     Json,
 }
 
+/// Says anew which lines are logged.
+pub struct LogFilter(Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>);
+
+impl LogFilter {
+    /// Whether a filter is one.
+    pub fn check(filter: &str) -> Result<(), TelemetryError> {
+        parsed(filter).map(drop)
+    }
+
+    /// Logs by this filter from now on.
+    pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        (self.0)(parsed(filter)?).map_err(TelemetryError::Filter)
+    }
+}
+
+fn parsed(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(filter).map_err(|error| TelemetryError::Filter(error.to_string()))
+}
+
 /// Starts logging to standard error. `filter` is in the form of `tracing`'s `EnvFilter`, such as `info,router=debug`.
-pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), TelemetryError> {
-    let filter = tracing_subscriber::EnvFilter::try_new(filter)
-        .map_err(|error| TelemetryError::Filter(error.to_string()))?;
+pub fn init_logs(format: LogFormat, filter: &str) -> Result<LogFilter, TelemetryError> {
+    let filter = parsed(filter)?;
     let json = match format {
         LogFormat::Auto => !std::io::stderr().is_terminal(),
         LogFormat::Text => false,
@@ -30,14 +49,27 @@ pub fn init_logs(format: LogFormat, filter: &str) -> Result<(), TelemetryError> 
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(true);
-    let started = if json {
-        builder.json().flatten_event(true).try_init()
+    let (started, set) = if json {
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        let set = LogFilter(Box::new(move |filter| {
+            handle.reload(filter).map_err(|error| error.to_string())
+        }));
+        (builder.try_init(), set)
     } else {
-        builder
+        let builder = builder
             .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
-            .try_init()
+            .with_filter_reloading();
+        let handle = builder.reload_handle();
+        let set = LogFilter(Box::new(move |filter| {
+            handle.reload(filter).map_err(|error| error.to_string())
+        }));
+        (builder.try_init(), set)
     };
-    started.map_err(|error| TelemetryError::Started(error.to_string()))
+    match started {
+        Ok(()) => Ok(set),
+        Err(error) => Err(TelemetryError::Started(error.to_string())),
+    }
 }
 
 /// Why telemetry could not start.

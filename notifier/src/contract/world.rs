@@ -199,10 +199,7 @@ impl World {
                 Arc::clone(&self.chat) as Arc<dyn Channel>,
             ),
         ];
-        let ctx = Context {
-            clock: self.clock.clone(),
-            ..Context::new(Shutdown::new())
-        };
+        let ctx = Context::at(self.clock.clone(), Shutdown::new());
         let metrics = ctx.metrics.clone();
         let starts = start_with(
             self.config.clone(),

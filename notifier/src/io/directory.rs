@@ -1,6 +1,7 @@
 //! The live catalogue as the directory that decisions use.
 
 use crate::core::{ChannelKind, Directory};
+use crate::io::channel::Channels;
 use catalog::LiveCatalog;
 use schemas::catalogue::{Catalogue, Integration};
 use sha2::{Digest, Sha256};
@@ -65,17 +66,17 @@ impl People for Arc<Directory> {
 /// The one of the live catalogue, computed once per revision.
 pub struct LivePeople {
     catalog: LiveCatalog,
-    channels: BTreeSet<ChannelKind>,
-    latest: Mutex<Option<(Arc<Catalogue>, Arc<Directory>)>>,
+    channels: Channels,
+    latest: Mutex<Option<(Arc<Catalogue>, BTreeSet<ChannelKind>, Arc<Directory>)>>,
     senders: Mutex<Option<(Arc<Catalogue>, Arc<Integrations>)>>,
 }
 
 impl LivePeople {
-    /// Follows `catalog`; only `channels` have a provider.
-    pub fn new(catalog: LiveCatalog, channels: impl IntoIterator<Item = ChannelKind>) -> Self {
+    /// Follows `catalog`; only `channels` have a provider, as they are at the moment.
+    pub fn new(catalog: LiveCatalog, channels: Channels) -> Self {
         Self {
             catalog,
-            channels: channels.into_iter().collect(),
+            channels,
             latest: Mutex::new(None),
             senders: Mutex::new(None),
         }
@@ -85,12 +86,17 @@ impl LivePeople {
 impl People for LivePeople {
     fn directory(&self) -> Arc<Directory> {
         let catalogue = self.catalog.current();
+        let channels = self.channels.kinds();
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
-            Some((known, directory)) if Arc::ptr_eq(known, &catalogue) => Arc::clone(directory),
+            Some((known, with, directory))
+                if Arc::ptr_eq(known, &catalogue) && *with == channels =>
+            {
+                Arc::clone(directory)
+            }
             _ => {
-                let directory = Arc::new(Directory::of(&catalogue, self.channels.clone()));
-                *latest = Some((catalogue, Arc::clone(&directory)));
+                let directory = Arc::new(Directory::of(&catalogue, channels.clone()));
+                *latest = Some((catalogue, channels, Arc::clone(&directory)));
                 directory
             }
         }

@@ -215,7 +215,7 @@ const fn is_urgent(priority: Priority, purpose: Purpose) -> bool {
 }
 
 /// The provider that has a delivery.
-pub(super) fn provider<'a>(engine: &'a Engine, claimed: &Claimed) -> Option<&'a Arc<dyn Channel>> {
+pub(super) fn provider(engine: &Engine, claimed: &Claimed) -> Option<Arc<dyn Channel>> {
     let choice = engine
         .channels
         .choose(claimed.channel, claimed.provider.as_deref())?;

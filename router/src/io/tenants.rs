@@ -11,14 +11,14 @@ use dashmap::DashMap;
 use model::TenantId;
 use runtime::Clock;
 use schemas::catalogue::{self, Catalogue};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The tenants. Requests only ever hold a tenant's own handle, never a place in a table.
 pub(crate) struct Tenants {
     by_token: DashMap<[u8; 32], Arc<Tenant>>,
     by_id: DashMap<TenantId, Arc<Tenant>>,
-    config: Config,
+    config: RwLock<Config>,
     clusters: Known,
     bytes: Budget,
     places: Budget,
@@ -35,7 +35,7 @@ impl Tenants {
             by_id: DashMap::new(),
             bytes: Budget::new(config.in_flight_bytes),
             places: Budget::new(config.in_flight_requests),
-            config,
+            config: RwLock::new(config),
             clusters,
             metrics,
             clock,
@@ -78,8 +78,9 @@ impl Tenants {
             }
             stays
         });
+        let config = self.config.read().unwrap_or_else(PoisonError::into_inner);
         for declared in catalogue.tenants.values() {
-            let tenant = self.known(declared);
+            let tenant = self.known(declared, &config);
             for token in &declared.tokens {
                 self.by_token.insert(token.sha256.0, Arc::clone(&tenant));
             }
@@ -87,9 +88,18 @@ impl Tenants {
         self.loaded.store(true, Ordering::Release);
     }
 
-    fn known(&self, declared: &catalogue::Tenant) -> Arc<Tenant> {
-        let (config, id, now) = (&self.config, &declared.tenant, self.clock.now_nanos());
-        let terms = self.terms(declared);
+    /// Takes over the rates and limits; they hold from the next [`Tenants::follow`] on.
+    pub(crate) fn reconfigure(&self, new: &Config) {
+        let mut config = self.config.write().unwrap_or_else(PoisonError::into_inner);
+        *config = Config {
+            in_flight_bytes: config.in_flight_bytes,
+            ..new.clone()
+        };
+    }
+
+    fn known(&self, declared: &catalogue::Tenant, config: &Config) -> Arc<Tenant> {
+        let (id, now) = (&declared.tenant, self.clock.now_nanos());
+        let terms = self.terms(declared, config);
         let fresh = || {
             let budgets = (self.bytes.another(), self.places.another());
             let metrics = self.metrics.of(id);
@@ -106,8 +116,7 @@ impl Tenants {
         tenant
     }
 
-    fn terms(&self, declared: &catalogue::Tenant) -> Terms {
-        let config = &self.config;
+    fn terms(&self, declared: &catalogue::Tenant, config: &Config) -> Terms {
         let cluster = self.clusters.get(&declared.cluster).cloned();
         if cluster.is_none() {
             tracing::error!(

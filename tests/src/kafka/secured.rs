@@ -1,9 +1,7 @@
 //! A listener with TLS, SCRAM and access rules, beside the plain one of the tests' own clients.
 
+use crate::authority::Authority;
 use crate::workdir::Workdir;
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose,
-};
 use std::path::{Path, PathBuf};
 
 /// Who may do everything there.
@@ -23,19 +21,9 @@ impl Secured {
     /// A certificate for this machine, signed by an authority that is made for it.
     pub(super) fn make(port: u16) -> Self {
         let folder = Workdir::new("kafka-tls");
-        let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "Bongsu's tests");
-        let key = KeyPair::generate().expect("a key");
-        let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
-        let names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        let params = CertificateParams::new(names).expect("parameters");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &authority).expect("a certificate");
-        folder.write("node.pem", &(key.serialize_pem() + &certificate.pem()));
+        let authority = Authority::new("Bongsu's tests");
+        let node = authority.sign(&["127.0.0.1", "localhost"]);
+        folder.write("node.pem", &(node.key + &node.certificate));
         let ca = folder.write("ca.pem", &authority.pem());
         Self { port, ca, folder }
     }

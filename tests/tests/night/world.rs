@@ -63,11 +63,8 @@ impl Night {
             .expect("the topic is made");
         // Providers look at the real clock.
         let channels = Channels::configured(&config, &Clock::system()).expect("channels");
-        let directory = Directory::of(&read(&catalogue(&room)), channels.kinds().collect());
-        let ctx = Context {
-            clock: clock.clone(),
-            ..Context::new(Shutdown::new())
-        };
+        let directory = Directory::of(&read(&catalogue(&room)), channels.kinds());
+        let ctx = Context::at(clock.clone(), Shutdown::new());
         let people = Arc::new(Arc::new(directory));
         let running = start_with(config, Arc::clone(&stream), channels, people, ctx).await;
         Self {

@@ -290,7 +290,7 @@ async fn hand_out(
         Some(url) => url.clone(),
         None => match access::running_process(settings).await? {
             Some((running, _)) => running.router,
-            None => format!("http://{}", settings.router.listen),
+            None => crate::commands::up::url(settings.router.listen, settings.router.tls.as_ref()),
         },
     };
     let home = kafka::home(settings, tenant);

@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use runtime::{Health, HttpServer, Metrics, Routes, Rule, Shutdown, Tasks};
+use runtime::{Context, HttpServer, Routes, Rule, Shutdown, Tasks};
 use std::collections::HashMap;
 use std::io::Read as _;
 use std::sync::{Arc, Mutex};
@@ -54,10 +54,13 @@ impl Fake {
             .post("/api/v2/write", Rule::Anybody, write)
             .kept_by_handlers()
             .with_state(inner.clone());
-        let server = HttpServer::bind(([127, 0, 0, 1], 0).into()).await.unwrap();
+        let ctx = Context::new(Shutdown::new());
+        let server = HttpServer::bind(&ctx, ([127, 0, 0, 1], 0).into(), None)
+            .await
+            .unwrap();
         let url = format!("http://{}", server.address());
-        let tasks = Tasks::new(Shutdown::new());
-        server.serve("fake shard", &tasks, routes, Health::new(), Metrics::new());
+        let tasks = ctx.tasks.clone();
+        server.serve("fake shard", routes);
         Self {
             url,
             inner,

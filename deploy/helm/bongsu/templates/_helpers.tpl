@@ -151,6 +151,11 @@ key_file: /etc/bongsu/kafka-client/tls.key
 {{- end -}}
 {{- end -}}
 {{- $_ := set $config "notifier" $notifier -}}
+{{- range $part := list "router" "consumer" "evaluator" "notifier" -}}
+{{- with include "bongsu.tls" (dict "root" $ "part" $part) | fromYaml -}}
+{{- $_ := set $config $part (merge (dict "tls" .) (default dict (index $config $part))) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml (mergeOverwrite $config (deepCopy .Values.config)) -}}
 {{- end -}}
 
@@ -208,17 +213,61 @@ capabilities:
   drop: [ALL]
 {{- end -}}
 
+{{/* The TLS of a part's listener in the configuration, where it has one: dict "root" $ "part" "router" */}}
+{{- define "bongsu.tls" -}}
+{{- with (index .root.Values .part).tls }}
+{{- if .existingSecret }}
+cert_file: /etc/bongsu/tls/{{ $.part }}/tls.crt
+key_file: /etc/bongsu/tls/{{ $.part }}/tls.key
+{{- if .clientCaKey }}
+client_ca_file: /etc/bongsu/tls/{{ $.part }}/clients.crt
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+{{/* Those of the parts that run in a pod. */}}
+{{- define "bongsu.tlsParts" -}}
+{{- ternary "router consumer evaluator notifier" .part (eq .part "demo") -}}
+{{- end -}}
+{{- define "bongsu.tlsVolumes" -}}
+{{- range $part := splitList " " (include "bongsu.tlsParts" .) }}
+{{- with (index $.root.Values $part).tls }}
+{{- if .existingSecret }}
+- name: tls-{{ $part }}
+  secret:
+    secretName: {{ .existingSecret }}
+    items:
+      - {key: {{ .certificateKey }}, path: tls.crt}
+      - {key: {{ .keyKey }}, path: tls.key}
+      {{- with .clientCaKey }}
+      - {key: {{ . }}, path: clients.crt}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end -}}
+{{- define "bongsu.tlsMounts" -}}
+{{- range $part := splitList " " (include "bongsu.tlsParts" .) }}
+{{- if (index $.root.Values $part).tls.existingSecret }}
+- {name: tls-{{ $part }}, mountPath: /etc/bongsu/tls/{{ $part }}, readOnly: true}
+{{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* dict "root" $ "part" "router" */}}
 {{- define "bongsu.probes" -}}
+{{- $part := ternary "notifier" .part (eq .part "demo") -}}
+{{- $scheme := ternary ", scheme: HTTPS" "" (ne (index .root.Values $part).tls.existingSecret "") -}}
 startupProbe:
-  httpGet: {path: /livez, port: http}
+  httpGet: {path: /livez, port: http{{ $scheme }}}
   periodSeconds: 2
   failureThreshold: 60
 livenessProbe:
-  httpGet: {path: /livez, port: http}
+  httpGet: {path: /livez, port: http{{ $scheme }}}
   periodSeconds: 10
   failureThreshold: 3
 readinessProbe:
-  httpGet: {path: /readyz, port: http}
+  httpGet: {path: /readyz, port: http{{ $scheme }}}
   periodSeconds: 5
   failureThreshold: 2
 {{- end -}}
@@ -364,16 +413,22 @@ spec:
         {{- range .ports }}
         - {name: {{ .name }}, containerPort: {{ .port }}}
         {{- end }}
-      {{- include "bongsu.probes" $root | nindent 6 }}
+      {{- include "bongsu.probes" . | nindent 6 }}
       resources:
         {{- toYaml $values.resources | nindent 8 }}
       securityContext:
         {{- include "bongsu.containerSecurity" $root | nindent 8 }}
       volumeMounts:
         {{- include "bongsu.mounts" . | nindent 8 }}
+        {{- with include "bongsu.tlsMounts" . }}
+        {{- . | trim | nindent 8 }}
+        {{- end }}
         {{- with .moreMounts }}
         {{- . | nindent 8 }}
         {{- end }}
   volumes:
     {{- include "bongsu.volumes" . | nindent 4 }}
+    {{- with include "bongsu.tlsVolumes" . }}
+    {{- . | trim | nindent 4 }}
+    {{- end }}
 {{- end -}}

@@ -37,8 +37,8 @@ use crate::core::{Asked, ChannelKind, DeliveryId, Message, Outcome, ProviderRef}
 use async_trait::async_trait;
 use model::Timestamp;
 use runtime::Clock;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// One way to reach people. Implementations hold no state that a restart may not lose.
 #[async_trait]
@@ -61,24 +61,27 @@ pub trait Channel: Send + Sync {
     }
 }
 
-/// The channels that are configured, each with its providers, the first choice first. A cheap
-/// handle.
+/// The providers of one channel, the first choice first.
+type Providers = Arc<[Arc<dyn Channel>]>;
+
+/// The channels that are configured, each with its providers. A cheap handle; all clones see what
+/// [`Channels::replace`] puts in force.
 #[derive(Clone, Default)]
-pub struct Channels(Arc<BTreeMap<ChannelKind, Vec<Arc<dyn Channel>>>>);
+pub struct Channels(Arc<RwLock<BTreeMap<ChannelKind, Providers>>>);
 
 /// The provider that has a delivery, among those of its channel.
-#[derive(Clone, Copy)]
-pub struct Choice<'a> {
+#[derive(Clone)]
+pub struct Choice {
     /// The provider.
-    pub channel: &'a Arc<dyn Channel>,
+    pub channel: Arc<dyn Channel>,
     /// Its place among them, from 0.
     pub index: u32,
     /// How many there are.
     pub providers: u32,
-    all: &'a [Arc<dyn Channel>],
+    all: Providers,
 }
 
-impl Choice<'_> {
+impl Choice {
     /// Whose turn is next when it fails, but for those with a bit in `refusals`; itself when there is
     /// no other.
     pub fn next(&self, refusals: u32) -> &'static str {
@@ -87,7 +90,7 @@ impl Choice<'_> {
         let next = others
             .filter(open)
             .find_map(|index| self.all.get(index as usize));
-        next.unwrap_or(self.channel).provider()
+        next.unwrap_or(&self.channel).provider()
     }
 }
 
@@ -178,34 +181,47 @@ impl Channels {
         for (kind, channel) in channels {
             kinds.entry(kind).or_default().push(channel);
         }
-        Self(Arc::new(kinds))
+        let kinds = kinds.into_iter();
+        let kinds = kinds.map(|(kind, providers)| (kind, providers.into()));
+        Self(Arc::new(RwLock::new(kinds.collect())))
+    }
+
+    /// Puts the channels of `new` in force. What is under way is sent by the provider that it was given to; later
+    /// questions about it go to the new one of the same name.
+    pub fn replace(&self, new: &Self) {
+        let new = new.kinds_now().clone();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    fn kinds_now(&self) -> RwLockReadGuard<'_, BTreeMap<ChannelKind, Providers>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The provider of that kind and name; the first one when none is named, or none has that name
     /// any more. None when the kind has no provider.
-    pub fn choose(&self, kind: ChannelKind, name: Option<&str>) -> Option<Choice<'_>> {
-        let providers = self.0.get(&kind)?;
+    pub fn choose(&self, kind: ChannelKind, name: Option<&str>) -> Option<Choice> {
+        let providers = Arc::clone(self.kinds_now().get(&kind)?);
         let at = name
             .and_then(|name| providers.iter().position(|one| one.provider() == name))
             .unwrap_or(0);
         Some(Choice {
-            channel: providers.get(at)?,
+            channel: Arc::clone(providers.get(at)?),
             index: u32::try_from(at).unwrap_or(u32::MAX),
-            all: providers,
             providers: u32::try_from(providers.len()).unwrap_or(u32::MAX),
+            all: providers,
         })
     }
 
     /// The kinds that there are.
-    pub fn kinds(&self) -> impl Iterator<Item = ChannelKind> + '_ {
-        self.0.keys().copied()
+    pub fn kinds(&self) -> BTreeSet<ChannelKind> {
+        self.kinds_now().keys().copied().collect()
     }
 }
 
 impl std::fmt::Debug for Channels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_map()
-            .entries(self.0.iter().map(|(kind, providers)| {
+            .entries(self.kinds_now().iter().map(|(kind, providers)| {
                 let names = providers.iter().map(|channel| channel.provider());
                 (kind, names.collect::<Vec<_>>())
             }))

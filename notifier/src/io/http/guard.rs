@@ -58,7 +58,8 @@ impl Guard for Site {
             | Rule::TenantToken
             | Rule::IntegrationKey
             | Rule::OperatorToken
-            | Rule::DataFolder => Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
+            | Rule::DataFolder
+            | Rule::SameMachine => Err(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
         }
     }
 }
