@@ -4,6 +4,7 @@ mod data;
 mod integration;
 mod notify;
 mod oncall;
+mod report;
 mod silence;
 mod template;
 mod tenant;
@@ -13,6 +14,7 @@ pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, S
 pub use integration::Integration;
 pub use notify::{Notify, Tongue};
 pub use oncall::Oncall;
+pub use report::Report;
 pub use silence::{AddSilence, Silence};
 pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
 pub use tenant::{AddTenant, Agents, RemoveTenant, Rights, RotateTenant, Tenant};
@@ -96,7 +98,9 @@ pub enum Output {
     Json,
     /// One JSON object a line.
     Jsonl,
-    /// Comma separated values; of `incident list` only.
+    /// One YAML document.
+    Yaml,
+    /// Comma separated values with a line of headings (RFC 4180).
     Csv,
 }
 
@@ -115,12 +119,19 @@ pub enum Command {
     Notifier(NotifierRun),
     /// Bring the catalogue (tenants, shards, templates, contacts, policies) to what files say
     Apply(Apply),
+    /// Write the catalogue and the incidents to a file, as of one moment; nothing has to stop for it
+    Backup(Backup),
+    /// Bring the catalogue and the incidents back from such a file; notifiers have to be stopped
+    Restore(Restore),
     /// Tenants: customers with a topic, a token and a contract
     #[command(subcommand)]
     Tenant(Tenant),
     /// Incidents: see, acknowledge, give away, put off, merge, judge, close
     #[command(subcommand)]
     Incident(Incident),
+    /// A month or an incident as Markdown, for people who were not there
+    #[command(subcommand)]
+    Report(Report),
     /// Other systems that send alerts: Prometheus, Alertmanager, PagerDuty's events, heartbeats
     #[command(subcommand)]
     Integration(Integration),
@@ -214,10 +225,33 @@ pub struct NotifierRun {
     pub database_url_file: Option<PathBuf>,
 }
 
+/// `bongsu backup`.
+#[derive(Debug, Clone, Args)]
+pub struct Backup {
+    /// The file to write; readable by its owner alone
+    pub file: PathBuf,
+    /// File that holds the URL of the PostgreSQL with the incidents
+    #[arg(long, value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+}
+
+/// `bongsu restore`.
+#[derive(Debug, Clone, Args)]
+pub struct Restore {
+    /// A file that `bongsu backup` has written
+    pub file: PathBuf,
+    /// File that holds the URL of the PostgreSQL for the incidents
+    #[arg(long, value_name = "FILE")]
+    pub database_url_file: Option<PathBuf>,
+    /// Also where there are incidents already: the backup comes in their place
+    #[arg(long)]
+    pub replace: bool,
+}
+
 /// `bongsu apply`.
 #[derive(Debug, Clone, Args)]
 pub struct Apply {
-    /// A file, or a folder whose *.yaml are read
+    /// A file, a folder whose *.yaml are read, or - for standard input
     #[arg(short = 'f', long = "file", value_name = "DIR", required = true)]
     pub files: Vec<PathBuf>,
     /// Show what would change, and change nothing

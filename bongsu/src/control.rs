@@ -35,6 +35,8 @@ struct PublishRequest {
     set: Vec<Entry>,
     remove: Vec<(String, String)>,
     prune: bool,
+    #[serde(default)]
+    keep: bool,
     dry_run: bool,
 }
 
@@ -152,6 +154,7 @@ impl PublishRequest {
                 .map(|(kind, name)| (kind.to_string(), name.clone()))
                 .collect(),
             prune: request.prune,
+            keep: request.keep,
             dry_run: request.dry_run,
         }
     }
@@ -159,6 +162,7 @@ impl PublishRequest {
     fn into_request(self) -> Result<Request, String> {
         let mut request = Request {
             prune: self.prune,
+            keep: self.keep,
             dry_run: self.dry_run,
             ..Request::default()
         };

@@ -6,6 +6,7 @@ mod control;
 mod demo;
 mod failure;
 mod health;
+pub mod metrics;
 mod narrator;
 mod parts;
 mod print;

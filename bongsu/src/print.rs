@@ -6,7 +6,8 @@
 )]
 
 use crate::cli::Output;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// A result: rows under headings. The keys of the JSON form are the headings.
@@ -44,7 +45,12 @@ impl Table {
     /// The table as text.
     pub(crate) fn render(&self, output: Output) -> String {
         match output {
-            Output::Table | Output::Csv => self.columns(),
+            Output::Table => self.columns(),
+            Output::Csv => self.separated(),
+            Output::Yaml => {
+                let objects: Vec<Value> = self.objects().collect();
+                yaml(&Value::Array(objects))
+            }
             Output::Json => format!("{:#}\n", Value::Array(self.objects().collect())),
             Output::Jsonl => self.objects().map(|object| format!("{object}\n")).collect(),
         }
@@ -59,6 +65,17 @@ impl Table {
                 .zip(row.iter().cloned());
             Value::Object(Map::from_iter(pairs))
         })
+    }
+
+    /// Commas between, CRLF behind each row, and quotes where a cell needs them.
+    fn separated(&self) -> String {
+        let headings = self.headings.iter().map(|heading| (*heading).to_owned());
+        let headings = std::iter::once(headings.collect::<Vec<_>>());
+        let rows = self.rows.iter().map(|row| row.iter().map(field).collect());
+        headings
+            .chain(rows)
+            .map(|row| format!("{}\r\n", row.join(",")))
+            .collect()
     }
 
     fn columns(&self) -> String {
@@ -103,6 +120,34 @@ fn cell(value: &Value) -> String {
     }
 }
 
+/// A cell of CSV. What a spreadsheet would take for a formula is marked as text.
+fn field(value: &Value) -> String {
+    let text = match value {
+        Value::Null => String::new(),
+        Value::String(text) if text.starts_with(['=', '+', '-', '@', '\t', '\r']) => {
+            format!("'{text}")
+        }
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(field).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    };
+    match text.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", text.replace('"', "\"\"")),
+        false => text,
+    }
+}
+
+/// A value as a YAML document.
+pub(crate) fn yaml(value: &Value) -> String {
+    let text = serde_saphyr::to_string(value);
+    // What JSON can say, YAML can.
+    let mut text = text.unwrap_or_else(|_| format!("{value:#}"));
+    if !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text
+}
+
 /// Columns of a terminal that a text takes: Hangul and other wide letters take two (Unicode Standard Annex 11).
 fn width(text: &str) -> usize {
     text.chars()
@@ -120,6 +165,47 @@ fn width(text: &str) -> usize {
 /// Prints a result.
 pub(crate) fn table(table: &Table, output: Output) {
     print!("{}", table.render(output));
+}
+
+/// Prints one object in a form for scripts.
+pub(crate) fn value(value: &Value, output: Output) {
+    print!("{}", scripted(std::slice::from_ref(value), output, false));
+}
+
+/// Prints objects in a form for scripts.
+pub(crate) fn values(values: &[Value], output: Output) {
+    print!("{}", scripted(values, output, true));
+}
+
+/// One object, or a list of them, in a form for scripts. As CSV the columns are the keys of all objects; what is
+/// nested stands in its cell as JSON.
+fn scripted(values: &[Value], output: Output, list: bool) -> String {
+    match (output, values) {
+        (Output::Jsonl, values) => values.iter().map(|value| format!("{value}\n")).collect(),
+        (Output::Csv, values) => {
+            let objects = || values.iter().filter_map(Value::as_object);
+            let keys: BTreeSet<&str> = objects()
+                .flat_map(|map| map.keys())
+                .map(String::as_str)
+                .collect();
+            let row = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
+            let mut text = row(keys.iter().map(|key| (*key).to_owned()).collect());
+            for object in objects() {
+                let cell = |key: &&str| match object.get(*key) {
+                    Some(Value::Array(items)) => field(&Value::String(json!(items).to_string())),
+                    Some(nested @ Value::Object(_)) => field(&Value::String(nested.to_string())),
+                    Some(value) => field(value),
+                    None => String::new(),
+                };
+                text.push_str(&row(keys.iter().map(cell).collect()));
+            }
+            text
+        }
+        (Output::Yaml, [one]) if !list => yaml(one),
+        (Output::Yaml, values) => yaml(&json!(values)),
+        (_, [one]) if !list => format!("{one:#}\n"),
+        (_, values) => format!("{:#}\n", json!(values)),
+    }
 }
 
 /// Prints text that is the result itself.
@@ -170,6 +256,45 @@ mod tests {
             sample().render(Output::Table),
             "TENANT  HOSTS\n한빛    3\nacme    -\n"
         );
+    }
+
+    #[test]
+    fn spreadsheets_get_fields_that_are_no_formulas() {
+        let mut table = Table::new(&["name", "note"]);
+        table.row(vec!["a,b".into(), "say \"so\"".into()]);
+        table.row(vec!["=1+1".into(), Value::Null]);
+        assert_eq!(
+            table.render(Output::Csv),
+            "name,note\r\n\"a,b\",\"say \"\"so\"\"\"\r\n'=1+1,\r\n"
+        );
+    }
+
+    #[test]
+    fn objects_have_every_form() {
+        let objects = [json!({"a": 1, "b": [1, 2]}), json!({"c": {"d": "x"}})];
+        assert_eq!(
+            scripted(&objects, Output::Csv, true),
+            "a,b,c\r\n1,\"[1,2]\",\r\n,,\"{\"\"d\"\":\"\"x\"\"}\"\r\n"
+        );
+        assert_eq!(
+            scripted(&objects, Output::Jsonl, true),
+            "{\"a\":1,\"b\":[1,2]}\n{\"c\":{\"d\":\"x\"}}\n"
+        );
+        for output in [Output::Json, Output::Yaml] {
+            let list: Value = serde_saphyr::from_str(&scripted(&objects, output, true)).unwrap();
+            assert_eq!(list, json!(objects));
+            let one: Value =
+                serde_saphyr::from_str(&scripted(&objects[..1], output, false)).unwrap();
+            assert_eq!(one, objects[0]);
+        }
+    }
+
+    #[test]
+    fn yaml_is_what_json_is() {
+        let text = sample().render(Output::Yaml);
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        let json: Value = serde_json::from_str(&sample().render(Output::Json)).unwrap();
+        assert_eq!(value, json, "{text}");
     }
 
     #[test]

@@ -17,3 +17,8 @@ pub use app::{Running, start};
 pub use config::Config;
 pub use error::{RunError, StartError};
 pub use io::ShardSource;
+
+/// Adds the consumer's metrics to a registry, for who lists them.
+pub fn register_metrics(all: &runtime::Metrics) {
+    drop(metrics::Metrics::register(all));
+}

@@ -14,3 +14,8 @@ pub use config::Config;
 pub use error::{FreshError, StartError};
 pub use io::fresh;
 pub use io::http::table as routes;
+
+/// Adds the evaluator's metrics to a registry, for who lists them.
+pub fn register_metrics(all: &runtime::Metrics) {
+    drop(metrics::Metrics::register(all));
+}

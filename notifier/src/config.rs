@@ -394,7 +394,7 @@ fn twilio_api() -> String {
 impl Config {
     /// Keys that a reload changes while the notifier runs; the others need a restart. What providers send here is checked
     /// by the secrets of the start.
-    pub const LIVE: [&str; 12] = [
+    pub const LIVE: [&str; 17] = [
         "slack.bot_token_file",
         "slack.api_url",
         "sens",
@@ -405,6 +405,11 @@ impl Config {
         "webhooks",
         "teams",
         "twilio.sms_from",
+        "sens_alimtalk",
+        "pagerduty",
+        "opsgenie",
+        "telegram.bot_token_file",
+        "telegram.rooms",
         "outgoing_allow",
         "prefer",
     ];

@@ -17,3 +17,8 @@ pub mod silences;
 pub use app::{Running, start};
 pub use config::Config;
 pub use error::StartError;
+
+/// Adds the notifier's metrics to a registry, for who lists them.
+pub fn register_metrics(all: &runtime::Metrics) {
+    drop(metrics::Metrics::new(all));
+}

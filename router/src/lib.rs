@@ -18,3 +18,8 @@ pub fn routes() -> Vec<runtime::Declared> {
     table.extend(io::read::table().table());
     table
 }
+
+/// Adds the router's metrics to a registry, for who lists them.
+pub fn register_metrics(all: &runtime::Metrics) {
+    drop(metrics::Metrics::register(all));
+}

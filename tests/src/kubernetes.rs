@@ -15,7 +15,8 @@ use crate::workdir::Workdir;
 use crate::{installed, ports, wait, web};
 
 const START: Duration = Duration::from_secs(90);
-const TOKEN: &str = "of-the-tests";
+/// The token of who may do everything there.
+pub const TOKEN: &str = "of-the-tests";
 
 /// A running control plane. Fields drop in order: the processes before their folder.
 #[derive(Debug)]
@@ -127,6 +128,11 @@ impl Kubernetes {
             client,
             folder,
         }
+    }
+
+    /// Where its REST interface is.
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// A file that clients such as Helm find the server with.

@@ -69,7 +69,7 @@ impl World {
         let mut config = config(&folder, &sens, &aligo);
         config.prefer = prefer.iter().map(|name| (*name).to_owned()).collect();
         let channels = Channels::configured(&config, &clock).expect("channels");
-        let directory = Directory::of(&catalogue(), channels.kinds().collect());
+        let directory = Directory::of(&catalogue(), channels.kinds());
         let people = Arc::new(Arc::new(directory));
         let ctx = Context::new(Shutdown::new());
         let running = start_with(config, Arc::clone(&stream), channels, people, ctx).await;

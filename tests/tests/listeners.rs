@@ -58,16 +58,12 @@ impl Up {
 
     /// Waits until all listeners answer that they are ready.
     async fn ready(&self, client: &Client) {
-        for service in 0..SERVICES.len() {
+        for (service, name) in SERVICES.iter().enumerate() {
             let url = self.url(service, "/readyz");
-            wait::holds(
-                format!("{} is ready", SERVICES[service]),
-                SOON,
-                async || {
-                    let answer = client.get(&url).send().await;
-                    answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
-                },
-            )
+            wait::holds(format!("{name} is ready"), SOON, async || {
+                let answer = client.get(&url).send().await;
+                answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+            })
             .await;
         }
     }
@@ -160,8 +156,8 @@ async fn new_certificates_are_shown_and_bad_ones_refused_while_connections_live_
 
     // New ones are taken without being asked for, at all listeners.
     write_all(&up.folder, &new);
-    for service in 0..SERVICES.len() {
-        let what = format!("{} shows the new certificate", SERVICES[service]);
+    for (service, name) in SERVICES.iter().enumerate() {
+        let what = format!("{name} shows the new certificate");
         wait::holds(what, SOON, async || {
             is_trusted(&up, service, &trusting(&new, None)).await
         })

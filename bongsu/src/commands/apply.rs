@@ -18,6 +18,7 @@ pub(super) async fn run(global: &Global, apply: Apply) -> Outcome {
     let request = Request {
         set: located.into_iter().map(|located| located.value).collect(),
         prune: apply.prune,
+        keep: true,
         dry_run: apply.dry_run,
         ..Request::default()
     };
@@ -61,7 +62,7 @@ fn check(current: &Catalogue, located: &[Located<Entry>], prune: bool) -> Outcom
         current.clone()
     };
     for entry in located {
-        after.insert(entry.value.clone());
+        after.insert(current.with_kept(&entry.value));
     }
     let flaws = check_catalogue(&after);
     if flaws.is_empty() {

@@ -33,8 +33,8 @@ pub(super) fn run(global: &Global, command: Config) -> Outcome {
                     vec![key.into(), value]
                 });
             }
-            if global.output == Output::Json && !origin {
-                print::text(&format!("{tree:#}\n"));
+            if matches!(global.output, Output::Json | Output::Yaml) && !origin {
+                print::value(&tree, global.output);
             } else {
                 print::table(&table, global.output);
             }

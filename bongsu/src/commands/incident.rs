@@ -125,13 +125,7 @@ fn list(global: &Global, mut incidents: Vec<Value>) {
         )
     });
     if global.output != Output::Table {
-        print::text(&match global.output {
-            Output::Json => format!("{:#}\n", Value::Array(incidents)),
-            _ => incidents
-                .iter()
-                .map(|incident| format!("{incident}\n"))
-                .collect(),
-        });
+        print::values(&incidents, global.output);
         return;
     }
     let mut table = Table::new(&[
@@ -160,7 +154,7 @@ fn list(global: &Global, mut incidents: Vec<Value>) {
 
 fn show(global: &Global, incident: &Value) {
     if global.output != Output::Table {
-        print::text(&format!("{incident:#}\n"));
+        print::value(incident, global.output);
         return;
     }
     let field = |name: &str| text(incident, name).to_owned();
@@ -202,7 +196,7 @@ fn show(global: &Global, incident: &Value) {
 
 fn acted(global: &Global, answer: &Value, word: &str) {
     if global.output != Output::Table {
-        print::text(&format!("{answer:#}\n"));
+        print::value(answer, global.output);
         return;
     }
     let incident = &answer["incident"];

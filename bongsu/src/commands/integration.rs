@@ -115,7 +115,7 @@ fn report(global: &Global, name: &str, format: IntegrationFormat, key: Option<&s
             "integration": name, "format": format.as_str(), "key": key,
             "url": key.map(|key| url(format, key, base)),
         });
-        print::text(&format!("{result}\n"));
+        print::value(&result, global.output);
         return;
     }
     match key {

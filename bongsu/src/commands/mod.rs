@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod apply;
 mod audit;
+mod backup;
 mod config;
 mod dlq;
 mod doctor;
@@ -13,6 +14,7 @@ mod notify;
 mod oncall;
 mod place;
 mod records;
+mod report;
 mod rights;
 mod schema;
 mod service;
@@ -33,14 +35,6 @@ pub(crate) use access::Access;
 /// Runs the command.
 pub(crate) async fn run(cli: Cli) -> Outcome {
     let Cli { global, command } = cli;
-    let listed = matches!(
-        &command,
-        Command::Incident(crate::cli::Incident::List { .. })
-    );
-    if global.output == crate::cli::Output::Csv && !listed {
-        return Err(Failure::new(Exit::Usage, "this command has no CSV form")
-            .hint("`bongsu incident list -o csv` has one; -o json is for scripts"));
-    }
     match command {
         Command::Up(up) => up::run(&global, up).await,
         Command::Router(listen) => service::router(&global, listen).await,
@@ -48,8 +42,11 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Evaluator(listen) => service::evaluator(&global, listen).await,
         Command::Notifier(notifier) => service::notifier(&global, notifier).await,
         Command::Apply(apply) => apply::run(&global, apply).await,
+        Command::Backup(args) => backup::backup(&global, args).await,
+        Command::Restore(args) => backup::restore(&global, args).await,
         Command::Tenant(tenant) => tenant::run(&global, tenant).await,
         Command::Incident(incident) => incident::run(&global, incident).await,
+        Command::Report(report) => report::run(&global, report).await,
         Command::Integration(integration) => integration::run(&global, integration).await,
         Command::Silence(silence) => silence::run(&global, silence).await,
         Command::Token(token) => token::run(&global, token).await,
@@ -97,6 +94,12 @@ fn yaml_files(path: &std::path::Path) -> Outcome<Vec<(String, String)>> {
                 )
             })
     };
+    if path == std::path::Path::new("-") {
+        let text = std::io::read_to_string(std::io::stdin()).map_err(|error| {
+            Failure::new(Exit::Usage, format!("cannot read standard input: {error}"))
+        })?;
+        return Ok(vec![("standard input".to_owned(), text)]);
+    }
     if !path.is_dir() {
         return Ok(vec![read(path)?]);
     }

@@ -137,6 +137,7 @@ impl Process {
         let log = start_logs(&settings)?;
         let ctx = Context::new(Shutdown::new());
         stop_on_signal(&ctx);
+        crate::metrics::build_info(&ctx.metrics, name);
         answer_early(name, &settings, &ctx).await?;
         let stream = parts::kafka(&kafka, &ctx.clock)?;
         // A router answers while its Kafka is away; the others have nothing to do without.

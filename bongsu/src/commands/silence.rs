@@ -29,7 +29,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
                 if global.output == Output::Table {
                     print::message(&format!("ended: {id}"));
                 } else {
-                    print::text(&format!("{answer}\n"));
+                    print::value(&answer, global.output);
                 }
             }
             Ok(())
@@ -56,7 +56,7 @@ async fn add(global: &Global, api: &Api, asked: AddSilence) -> Outcome {
     }
     let silence = api.post("silences", &body).await?;
     if global.output != Output::Table {
-        print::text(&format!("{silence:#}\n"));
+        print::value(&silence, global.output);
         return Ok(());
     }
     print::message(&format!(
@@ -73,7 +73,7 @@ async fn add(global: &Global, api: &Api, asked: AddSilence) -> Outcome {
 fn covered(global: &Global, answer: &Value) {
     let incidents = answer["incidents"].as_array().cloned().unwrap_or_default();
     if global.output != Output::Table {
-        print::text(&format!("{answer:#}\n"));
+        print::value(answer, global.output);
         return;
     }
     let mut table = Table::new(&["id", "priority", "state", "tenant", "what"]);
@@ -107,10 +107,7 @@ async fn read(api: &Api, state: &str, tenant: Option<&str>) -> Outcome<Vec<Value
 
 fn list(global: &Global, silences: Vec<Value>) {
     if global.output != Output::Table {
-        print::text(&match global.output {
-            Output::Json => format!("{:#}\n", Value::Array(silences)),
-            _ => silences.iter().map(|one| format!("{one}\n")).collect(),
-        });
+        print::values(&silences, global.output);
         return;
     }
     let mut table = Table::new(&[

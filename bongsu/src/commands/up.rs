@@ -37,6 +37,7 @@ pub(super) async fn run(global: &Global, up: Up) -> Outcome {
     dir.create()?;
     let base = Context::new(Shutdown::new());
     stop_on_signal(&base);
+    crate::metrics::build_info(&base.metrics, "up");
     let stream = match &settings.kafka {
         Some(kafka) => parts::kafka(kafka, &base.clock)?,
         None => parts::embedded_log(&dir, &base.clock).await?,

@@ -40,6 +40,9 @@ pub struct Request {
     pub remove: Vec<(Kind, String)>,
     /// Also take out every declaration that `set` does not name.
     pub prune: bool,
+    /// What `bongsu tenant` and `bongsu integration` keep in a declaration (tokens, the mechanism of a password,
+    /// suspension) stays where `set` does not say it: files in a repository do not know it.
+    pub keep: bool,
     /// Only say what would change.
     pub dry_run: bool,
 }
@@ -264,13 +267,17 @@ impl Plan {
             });
         }
         for entry in &request.set {
+            let entry = match request.keep {
+                true => before.catalogue.with_kept(entry),
+                false => entry.clone(),
+            };
             let (kind, name) = (entry.kind(), entry.name().to_owned());
             let what = match before.catalogue.get(kind, &name) {
                 None => ChangeKind::Added,
-                Some(old) if old == *entry => continue,
+                Some(old) if old == entry => continue,
                 Some(_) => ChangeKind::Changed,
             };
-            after.insert(entry.clone());
+            after.insert(entry);
             changes.push(Change { what, kind, name });
         }
         let alone = request.set.iter().flat_map(check_entry);

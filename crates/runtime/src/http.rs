@@ -126,14 +126,12 @@ impl HttpServer {
             address: server.address,
             waiting: None,
         };
-        let routes = skeleton(ctx).into_router().fallback(async || {
-            (
-                StatusCode::SERVICE_UNAVAILABLE,
-                [(header::RETRY_AFTER, "1")],
-                "the service is starting; /readyz?verbose says what it waits for\n",
-            )
-        });
-        first.run("http-waiting", OnEnd::Fine, routes, order.clone());
+        first.run(
+            "http-waiting",
+            OnEnd::Fine,
+            Served::nothing(),
+            order.clone(),
+        );
         server.waiting = Some(order);
         ctx.waiting.put(address, server);
         Ok(())
@@ -154,13 +152,16 @@ impl HttpServer {
             waiting.begin();
         }
         let order = self.ctx.tasks.shutdown().clone();
-        let routes = routes.and(skeleton(&self.ctx)).into_router();
         self.run(name, OnEnd::StopsTheProcess, routes, order);
     }
 
-    fn run(self, name: &'static str, on_end: OnEnd, routes: axum::Router, order: Shutdown) {
+    fn run(self, name: &'static str, on_end: OnEnd, routes: Served, order: Shutdown) {
         let asks = self.tls.as_ref().is_some_and(|tls| tls.ask_clients());
-        let app = routes
+        let mut app = routes.and(skeleton(&self.ctx)).into_router();
+        if on_end == OnEnd::Fine {
+            app = app.fallback(starting);
+        }
+        let app = app
             .layer(CatchPanicLayer::new())
             .layer(middleware::from_fn_with_state(asks, greet));
         let service = app.into_make_service_with_connect_info::<Peer>();
@@ -174,6 +175,16 @@ impl HttpServer {
                 .await
         });
     }
+}
+
+/// What is answered until the service stands.
+async fn starting() -> Response {
+    (
+        StatusCode::SERVICE_UNAVAILABLE,
+        [(header::RETRY_AFTER, "1")],
+        "the service is starting; /readyz?verbose says what it waits for\n",
+    )
+        .into_response()
 }
 
 /// Looks at the files of the certificates now and then, and at every reload.

@@ -35,16 +35,16 @@ impl Reload {
     pub fn new(metrics: &Metrics, clock: Clock) -> Self {
         let successful = metrics.add(IntGauge::new(
             "bongsu_config_last_reload_successful",
-            "1 when the last reload was taken whole, 0 when something was refused and the old is in force",
+            "1 when the last reload was taken whole, 0 when something was refused and the old is in force.",
         ));
         let success_at = metrics.add(Gauge::new(
             "bongsu_config_last_reload_success_timestamp_seconds",
-            "When configuration was taken last, in seconds since 1970",
+            "When configuration was taken last, in seconds since 1970.",
         ));
         let certificates = metrics.add(IntGaugeVec::new(
             Opts::new(
                 "bongsu_tls_certificate_current",
-                "1 while a listener shows the certificate of its files, 0 when these were refused and the old one is shown",
+                "1 while a listener shows the certificate of its files, 0 when these were refused and the old one is shown.",
             ),
             &["listener"],
         ));

@@ -1,8 +1,10 @@
 //! Logs and metrics of a process.
 
 use prometheus::core::Collector;
+use prometheus::proto::{MetricFamily, MetricType};
 use prometheus::{Encoder, Registry, TextEncoder};
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -85,27 +87,91 @@ pub enum TelemetryError {
 
 /// The metrics of a process. A cheap handle; services of one process share it.
 #[derive(Debug, Clone, Default)]
-pub struct Metrics(Registry);
+pub struct Metrics {
+    registry: Registry,
+    table: Arc<Mutex<Vec<Described>>>,
+}
+
+/// A metric as it is documented.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Described {
+    /// Its name.
+    pub name: String,
+    /// `counter`, `gauge` or `histogram`.
+    pub kind: &'static str,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// What it says.
+    pub help: String,
+}
+
+impl Described {
+    fn of(metric: &impl Collector) -> Vec<Self> {
+        let families = metric.collect();
+        let kind = match families.first().map(MetricFamily::get_field_type) {
+            Some(MetricType::COUNTER) => "counter",
+            Some(MetricType::HISTOGRAM) => "histogram",
+            _ => "gauge",
+        };
+        let described = metric.desc().into_iter().map(|desc| Self {
+            name: desc.fq_name.clone(),
+            kind,
+            labels: desc.variable_labels.clone(),
+            help: desc.help.clone(),
+        });
+        described.collect()
+    }
+
+    /// What it is measured in, as its name says it.
+    pub fn unit(&self) -> &'static str {
+        let name = self.name.strip_suffix("_total").unwrap_or(&self.name);
+        let units = [
+            ("_timestamp_seconds", "seconds since 1970"),
+            ("_seconds", "seconds"),
+            ("_bytes", "bytes"),
+            ("_percent", "percent"),
+            ("_ratio", "0 to 1"),
+            ("_records", "records"),
+            ("_lines", "lines"),
+            ("_points", "lines"),
+            ("_info", "always 1"),
+        ];
+        let unit = units.iter().find(|(ending, _)| name.ends_with(ending));
+        unit.map_or("number", |(_, unit)| unit)
+    }
+}
 
 impl Metrics {
     /// An empty set.
     pub fn new() -> Self {
-        Self(Registry::new())
+        Self::default()
     }
 
     /// Adds a metric and hands it back. Panics when the name is taken: names are fixed in code, each in one place.
     pub fn add<C: Collector + Clone + 'static>(&self, metric: prometheus::Result<C>) -> C {
         let metric = metric.expect("the name and labels of a metric are valid");
-        self.0
+        self.table
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .extend(Described::of(&metric));
+        self.registry
             .register(Box::new(metric.clone()))
             .expect("a metric is registered once");
         metric
     }
 
+    /// Every metric that was added, also one that has no value yet, by name.
+    pub fn table(&self) -> Vec<Described> {
+        let table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut table = table.clone();
+        table.sort();
+        table
+    }
+
     /// All metrics in Prometheus' text format.
     pub fn render(&self) -> String {
         let mut text = Vec::new();
-        if let Err(error) = TextEncoder::new().encode(&self.0.gather(), &mut text) {
+        if let Err(error) = TextEncoder::new().encode(&self.registry.gather(), &mut text) {
             tracing::error!(%error, "metrics could not be rendered");
         }
         String::from_utf8(text).unwrap_or_default()

@@ -63,11 +63,14 @@ impl People for Arc<Directory> {
     }
 }
 
+/// A directory, and what it was computed of.
+type Latest = (Arc<Catalogue>, BTreeSet<ChannelKind>, Arc<Directory>);
+
 /// The one of the live catalogue, computed once per revision.
 pub struct LivePeople {
     catalog: LiveCatalog,
     channels: Channels,
-    latest: Mutex<Option<(Arc<Catalogue>, BTreeSet<ChannelKind>, Arc<Directory>)>>,
+    latest: Mutex<Option<Latest>>,
     senders: Mutex<Option<(Arc<Catalogue>, Arc<Integrations>)>>,
 }
 

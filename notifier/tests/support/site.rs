@@ -70,10 +70,7 @@ impl Site {
         };
         change(&mut config);
         let Ground { folder, clock, log } = ground;
-        let ctx = Context {
-            clock: clock.clone(),
-            ..Context::new(Shutdown::new())
-        };
+        let ctx = Context::at(clock.clone(), Shutdown::new());
         let integrations = Integrations::of([
             integration("acme", "acme", IntegrationFormat::Standard),
             integration("beta", "beta", IntegrationFormat::Standard),

@@ -182,6 +182,35 @@ impl Catalogue {
         Ok(())
     }
 
+    /// A declaration with what commands keep in it, as it stands here, where the declaration does not say it: tokens,
+    /// the mechanism of a Kafka password, and that a tenant is suspended.
+    #[must_use]
+    pub fn with_kept(&self, entry: &Entry) -> Entry {
+        match entry {
+            Entry::Tenant(spec) => {
+                let mut spec = spec.clone();
+                if let Some(known) = self.tenants.get(&spec.tenant) {
+                    if spec.tokens.is_empty() {
+                        spec.tokens.clone_from(&known.tokens);
+                    }
+                    spec.kafka_mechanism = spec.kafka_mechanism.or(known.kafka_mechanism);
+                    spec.suspended |= known.suspended;
+                }
+                Entry::Tenant(spec)
+            }
+            Entry::Integration(spec) => {
+                let mut spec = spec.clone();
+                if let Some(known) = self.integrations.get(&spec.integration)
+                    && spec.tokens.is_empty()
+                {
+                    spec.tokens.clone_from(&known.tokens);
+                }
+                Entry::Integration(spec)
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Adds a declaration, or replaces the one of the same kind and name.
     pub fn insert(&mut self, entry: Entry) {
         match entry {

@@ -35,7 +35,7 @@ fn channels(config: &Config) -> Channels {
 fn channel(config: &Config, kind: ChannelKind) -> Arc<dyn Channel> {
     let channels = channels(config);
     let choice = channels.choose(kind, None).expect("it is configured");
-    Arc::clone(choice.channel)
+    choice.channel
 }
 
 async fn send(config: &Config, kind: ChannelKind, message: &Message) -> Outcome {

@@ -73,12 +73,11 @@ pub(super) async fn run(global: &Global, args: &Args, tags: &[(String, String)])
     }
     let groups = || whole.groups.iter();
     match global.output {
-        Output::Table | Output::Csv => groups().for_each(|group| print::text(&group.text)),
-        Output::Json => {
-            let all: Vec<&Value> = groups().map(|group| &group.state).collect();
-            print::text(&format!("{:#}\n", json!(all)));
+        Output::Table => groups().for_each(|group| print::text(&group.text)),
+        output => {
+            let all: Vec<Value> = groups().map(|group| group.state.clone()).collect();
+            print::values(&all, output);
         }
-        Output::Jsonl => groups().for_each(|group| print::text(&format!("{}\n", group.state))),
     }
     let mut said = format!("{} groups", whole.groups.len());
     if let Some(revision) = whole.revision {

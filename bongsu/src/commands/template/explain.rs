@@ -50,19 +50,14 @@ fn of_file(global: &Global, args: &Args, points: &Path, tags: &[(String, String)
         .hint("`bongsu template lint --points FILE` says why a template matches no series"));
     }
     match global.output {
-        Output::Table | Output::Csv => {
+        Output::Table => {
             for now in &found {
                 print::text(&explained_text(now));
             }
         }
-        Output::Json => {
+        output => {
             let all: Vec<_> = found.iter().map(explained_json).collect();
-            print::text(&format!("{:#}\n", serde_json::Value::from(all)));
-        }
-        Output::Jsonl => {
-            for now in &found {
-                print::text(&format!("{}\n", explained_json(now)));
-            }
+            print::values(&all, output);
         }
     }
     Ok(())

@@ -16,6 +16,12 @@ use std::path::Path;
 const MOST_FINDINGS: usize = 20;
 
 pub(super) fn run(global: &Global, args: &Args) -> Outcome {
+    if matches!(global.output, Output::Csv | Output::Yaml) {
+        return Err(
+            Failure::new(Exit::Usage, "what comes one by one has no such form")
+                .hint("-o table, -o json or -o jsonl"),
+        );
+    }
     let rules = read_rules(&args.templates, args.tenant.as_deref())?;
     let plan = rules
         .plan()
@@ -115,8 +121,8 @@ impl<'a> Told<'a> {
         }
         self.events += 1;
         let line = match self.output {
-            Output::Table | Output::Csv => describe(event),
             Output::Json | Output::Jsonl => event_json(event),
+            _ => describe(event),
         };
         let separator = match (self.output, self.events) {
             (Output::Json, 1) => "[\n",

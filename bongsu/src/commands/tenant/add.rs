@@ -326,7 +326,7 @@ async fn hand_out(
             "kafka_password": login.map(|login| login.password.expose()),
             "files": files,
         });
-        print::text(&format!("{result}\n"));
+        print::value(&result, global.output);
         return Ok(());
     }
     let shown = secrets.token.is_some() || secrets.login.is_some();

@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 mod apply;
+mod archive;
 mod around;
 mod audit;
 mod external;
@@ -18,6 +19,7 @@ mod values;
 pub use accounts::{ApiToken, Session, SignIn, hash_of_secret};
 pub use answers::{Answer, Reserved};
 pub use apply::{Loaded, Tx};
+pub use archive::{Kept, TABLES};
 pub use audit::Note;
 pub use external::MOST as MOST_EXTERNAL;
 pub use outbox::{Claimed, Surroundings, Wanted, destination};
