@@ -1,6 +1,7 @@
 //! The command line: what can be asked for, and nothing that does it.
 
 mod data;
+mod import;
 mod integration;
 mod notify;
 mod oncall;
@@ -11,6 +12,7 @@ mod tenant;
 mod token;
 
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
+pub use import::{Import, System};
 pub use integration::Integration;
 pub use notify::{Notify, Tongue};
 pub use oncall::Oncall;
@@ -150,6 +152,8 @@ pub enum Command {
     /// What people are told: a preview of every channel
     #[command(subcommand)]
     Notify(Notify),
+    /// Moving in: people, schedules and policies of another system as a catalogue file
+    Import(Import),
     /// Threshold templates
     #[command(subcommand)]
     Template(Template),

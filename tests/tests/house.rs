@@ -16,7 +16,7 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("influx", &["model", "runtime"]),
     ("catalog", &["model", "schemas", "runtime", "stream"]),
     ("placement", &["model", "schemas"]),
-    ("oncall", &["schemas"]),
+    ("oncall", &["model", "schemas"]),
     ("router", SERVICE),
     ("consumer", SERVICE),
     ("evaluator", SERVICE),

@@ -26,6 +26,11 @@ pub enum Oncall {
     },
     /// Hours of the next 14 days in which an escalation policy reaches nobody
     Gaps,
+    /// Where several layers or overrides have somebody at once in the next 14 days: who answers, and whom they cover
+    Overlaps {
+        /// The schedule
+        schedule: String,
+    },
     /// The next 12 weeks as a calendar (iCalendar) for phones and mail programs
     Calendar {
         /// The schedule

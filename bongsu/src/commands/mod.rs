@@ -8,6 +8,7 @@ mod backup;
 mod config;
 mod dlq;
 mod doctor;
+mod import;
 mod incident;
 mod integration;
 mod notify;
@@ -53,6 +54,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Audit(audit) => audit::run(&global, audit).await,
         Command::Notify(notify) => notify::run(&global, &notify),
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
+        Command::Import(asked) => import::run(&asked),
         Command::Template(template) => template::run(&global, template).await,
         Command::Resolve(asked) => place::resolve(&global, asked).await,
         Command::Route(Route::Explain { line, tenant }) => {

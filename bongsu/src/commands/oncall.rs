@@ -30,6 +30,10 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             gaps(global, &catalogue, now);
             Ok(())
         }
+        Command::Overlaps { schedule } => {
+            overlaps(global, &find(&catalogue, &schedule)?, now);
+            Ok(())
+        }
         Command::Calendar { schedule, person } => {
             let schedule = find(&catalogue, &schedule)?;
             let text = calendar(&schedule, person.as_deref(), (now, now + AHEAD * 6), now);
@@ -130,6 +134,27 @@ fn shifts(global: &Global, schedule: &Schedule, from: Timestamp, to: Timestamp) 
             span.duty.people.join(", ").into(),
             span.duty.why.told_in(schedule.zone()).into(),
         ]);
+    }
+    print::table(&table, global.output);
+}
+
+fn overlaps(global: &Global, schedule: &Schedule, now: Timestamp) {
+    let mut table = Table::new(&["from", "to", "on_call", "why", "covered"]);
+    for found in schedule.overlaps(now, now + AHEAD) {
+        let covered = found.covered.iter();
+        let covered: Vec<_> = covered
+            .map(|(layer, people)| format!("{layer}: {}", people.join(", ")))
+            .collect();
+        table.row(vec![
+            wall(found.from, schedule.zone()).into(),
+            wall(found.to, schedule.zone()).into(),
+            found.duty.people.join(", ").into(),
+            found.duty.why.told_in(schedule.zone()).into(),
+            covered.join("; ").into(),
+        ]);
+    }
+    if table.is_empty() {
+        print::message("nobody covers anybody in the next 14 days");
     }
     print::table(&table, global.output);
 }

@@ -79,7 +79,7 @@ pub struct Span<'a> {
 }
 
 impl Layer {
-    fn duty(&self, schedule: &Schedule, at: Timestamp) -> Option<Duty<'_>> {
+    pub(crate) fn duty(&self, schedule: &Schedule, at: Timestamp) -> Option<Duty<'_>> {
         if self.until.is_some_and(|until| at >= until) {
             return None;
         }
@@ -172,7 +172,7 @@ impl Schedule {
     }
 
     /// Every instant in `[from, to)` at which the answer can change, `from` first.
-    fn edges(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
+    pub(crate) fn edges(&self, from: Timestamp, to: Timestamp) -> Vec<Timestamp> {
         let mut edges = BTreeSet::from([from]);
         for each in &self.overrides {
             edges.extend([each.from, each.to]);

@@ -116,6 +116,29 @@ fn hours_with_nobody_are_found_unless_another_target_covers_them() {
 }
 
 #[test]
+fn overlaps_say_who_answers_and_whom_they_cover() {
+    let noc = noc();
+    let day = (
+        seoul(date(2026, 11, 24).at(9, 0, 0, 0)),
+        seoul(date(2026, 11, 25).at(9, 0, 0, 0)),
+    );
+    let found = noc.overlaps(day.0, day.1);
+    // Lee stands in for Kim from noon to two; nights and office do not meet.
+    assert_eq!(found.len(), 1, "{found:?}");
+    let one = &found[0];
+    assert_eq!(
+        (one.from, one.to),
+        (
+            seoul(date(2026, 11, 24).at(12, 0, 0, 0)),
+            seoul(date(2026, 11, 24).at(14, 0, 0, 0))
+        )
+    );
+    assert_eq!(one.duty.people, ["lee"]);
+    assert_eq!(one.covered, [("office", vec!["kim"])]);
+    assert_eq!(one.overrides, 1);
+}
+
+#[test]
 fn a_calendar_holds_each_turn_of_a_person() {
     let week = (
         seoul(date(2026, 11, 24).at(9, 0, 0, 0)),
