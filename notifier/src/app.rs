@@ -11,6 +11,7 @@ use crate::io::directory::{LivePeople, People};
 use crate::io::heartbeat::Heartbeat;
 use crate::io::http::{self, Settings};
 use crate::io::intake::{Intake, Reading};
+use crate::io::mail_in;
 use crate::io::receipts;
 use crate::io::sender::Sender;
 use crate::io::store::Store;
@@ -25,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use stream::Clusters;
+use tokio::net::TcpListener;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -143,6 +145,7 @@ pub async fn start_with(
     // Nobody else opens it.
     opened.get_or_init(|| Arc::clone(&engine));
     let commands = Commands::new(engine);
+    take_mail(&config, &commands, &ctx).await?;
     let routes = http::all_routes(
         commands.clone(),
         settings,
@@ -157,6 +160,25 @@ pub async fn start_with(
         clock: ctx.clock,
         inbox: config.inbox,
     })
+}
+
+/// Starts the mail server where there is to be one.
+async fn take_mail(config: &Config, commands: &Commands, ctx: &Context) -> Result<(), StartError> {
+    let Some(mail) = config.mail_in.clone() else {
+        return Ok(());
+    };
+    let bound = TcpListener::bind(mail.listen).await;
+    let listener = bound.map_err(|error| {
+        let at = mail.listen;
+        StartError::Config(format!("`mail_in.listen`: cannot listen at {at}: {error}"))
+    })?;
+    // Who may send without a key, may send without an address that holds one.
+    let asks = config.api_token_file.is_some() || config.oidc.is_some();
+    let open = !asks && mail.listen.ip().is_loopback();
+    let server = mail_in::run(listener, mail, commands.clone(), open, ctx.tasks.clone());
+    let must_live = OnEnd::StopsTheProcess;
+    ctx.tasks.spawn("notifier mail server", must_live, server);
+    Ok(())
 }
 
 /// Opens the store; waits while its database is not there yet.

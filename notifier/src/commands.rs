@@ -5,7 +5,7 @@ use crate::core::{
     Purpose, Recipient, Status, Tenants, Times, Via,
 };
 use crate::engine::Engine;
-use model::{IncidentId, Priority, TenantId, Timestamp};
+use model::{IncidentId, Priority, Span, TenantId, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -293,6 +293,17 @@ impl Commands {
     /// What the token of a short link stands for; none when it is unknown.
     pub async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError> {
         Ok(self.engine.store.link(token).await?)
+    }
+
+    /// What an address on that channel was told of, newest first, each incident once.
+    pub async fn told(
+        &self,
+        channel: ChannelKind,
+        address: &str,
+        within: Span,
+    ) -> Result<Vec<LinkTarget>, CommandError> {
+        let since = self.now().minus(within);
+        Ok(self.engine.store.told(channel, address, since).await?)
     }
 
     /// Takes a provider's later word on a delivery (receipt, read, answered). A fate never goes

@@ -4,7 +4,8 @@ mod oidc;
 mod providers;
 
 pub use providers::{
-    OpsgenieIntegration, PagerdutyService, SensAlimtalk, SensTemplate, SensTemplates, Telegram,
+    MailIn, OpsgenieIntegration, PagerdutyService, SensAlimtalk, SensTemplate, SensTemplates,
+    Telegram,
 };
 
 use model::Span;
@@ -57,6 +58,8 @@ pub struct Config {
     pub pagerduty: BTreeMap<String, PagerdutyService>,
     /// Integrations of Opsgenie, by the name that policies call them by (`rooms: ["opsgenie:ops"]`).
     pub opsgenie: BTreeMap<String, OpsgenieIntegration>,
+    /// A mail server of the notifier's own, when alerts come as e-mail.
+    pub mail_in: Option<MailIn>,
     /// Networks, such as `10.1.0.0/16`, that webhooks may reach though they are not public.
     pub outgoing_allow: Vec<String>,
     /// Names of providers, such as `twilio`: of two that carry the same channel, the one that stands
@@ -460,6 +463,7 @@ impl Default for Config {
             telegram: None,
             pagerduty: BTreeMap::new(),
             opsgenie: BTreeMap::new(),
+            mail_in: None,
             outgoing_allow: Vec::new(),
             prefer: Vec::new(),
             inbox: false,

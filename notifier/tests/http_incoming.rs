@@ -48,6 +48,7 @@ fn integration(name: &str, tenant: &str, format: IntegrationFormat) -> Arc<Integ
             note: None,
         }],
         every: (format == IntegrationFormat::Heartbeat).then_some(Span::from_secs(600)),
+        mapping: None,
     })
 }
 
@@ -471,4 +472,49 @@ async fn a_heartbeat_that_never_comes_or_stays_away_opens_an_incident() {
     let wrong = beat.replace("key-cron", "key-std");
     let answer = world.client.get(wrong).send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_label_says_is_text_to_the_store_and_finds_itself_alone() {
+    let world = World::new(false).await;
+    let hostile = [
+        "x'; DROP TABLE incidents; --",
+        "x\" OR \"1\"=\"1",
+        "100%",
+        "a_c",
+        "$1 $2",
+        "!escape!",
+        "nul \u{0} nul",
+        "abc",
+    ];
+    let alerts: Vec<_> = hostile
+        .iter()
+        .map(|text| json!({"labels": {"alertname": text, *text: text}, "annotations": {"summary": text}}))
+        .collect();
+    let (status, text) = world.post(ALERTS, None, &json!(alerts)).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let shown = hostile.map(|text| text.replace('\0', "\u{fffd}"));
+    let mut expected = shown.clone().map(|text| format!("default open {text}"));
+    expected.sort();
+    world.until(&expected.each_ref().map(String::as_str)).await;
+    // `%` and `_` are no wildcards, and a quote ends nothing.
+    for text in shown {
+        let url = format!("{}/api/v1/incidents", world.url);
+        let found = world
+            .client
+            .get(url)
+            .query(&[("q", &text)])
+            .send()
+            .await
+            .unwrap();
+        let found: Value = found.json().await.unwrap();
+        let titles: Vec<_> = found["incidents"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|i| i["title"].clone())
+            .collect();
+        assert_eq!(titles, [text]);
+    }
+    assert_eq!(world.incidents().await.len(), hostile.len());
 }

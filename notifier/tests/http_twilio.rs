@@ -116,3 +116,63 @@ async fn a_state_is_kept_and_never_goes_back() {
     assert_eq!(answer, StatusCode::NO_CONTENT, "nothing of ours");
     assert_eq!(desk.done().len(), 1);
 }
+
+fn reply(
+    text: &'static str,
+    sid: &'static str,
+    from: &'static str,
+) -> [(&'static str, &'static str); 4] {
+    [
+        ("AccountSid", ACCOUNT),
+        ("MessageSid", sid),
+        ("From", from),
+        ("Body", text),
+    ]
+}
+
+#[tokio::test]
+async fn a_text_message_that_comes_back_acknowledges_what_the_phone_was_told_of() {
+    let desk = FakeDesk::with(vec![sample::detail()]);
+    let web = Web::guarded(desk.clone()).await;
+    let path = "/twilio/reply";
+    let kim = "+821012345678";
+    let (status, said) = tell(&web, path, &reply("뭐라고요?", "SM1", kim)).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(said.contains("1로 답장"), "{said}");
+    let (_, said) = tell(&web, path, &reply("1", "SM2", "+15005550000")).await;
+    assert_eq!(said, "<Response></Response>", "a stranger hears nothing");
+    assert!(desk.done().is_empty());
+
+    let (_, said) = tell(&web, path, &reply(" 확인 ", "SM3", kim)).await;
+    assert!(said.contains("확인되었습니다"), "{said}");
+    let id = sample::incident(1).id;
+    let expected = [
+        format!("ack {id} 김민수 kim sms"),
+        "report answered ".to_owned(),
+    ];
+    assert_eq!(desk.done(), expected);
+    let (_, said) = tell(&web, path, &reply(" 확인 ", "SM3", kim)).await;
+    assert_eq!(said, "<Response></Response>", "played again");
+    let (_, said) = tell(&web, path, &reply("1", "SM4", kim)).await;
+    assert!(said.contains("이미"), "{said}");
+    assert_eq!(desk.done(), expected);
+}
+
+#[tokio::test]
+async fn of_several_open_incidents_none_is_guessed_and_only_twilio_is_heard() {
+    let mut other = sample::detail();
+    other.incident = sample::incident(2);
+    let desk = FakeDesk::with(vec![sample::detail(), other]);
+    let web = Web::guarded(desk.clone()).await;
+    let (_, said) = tell(&web, "/twilio/reply", &reply("1", "SM1", "+821012345678")).await;
+    assert!(said.contains("2건"), "{said}");
+    let (signature, body) = signed(
+        "another-token",
+        "/twilio/reply",
+        &reply("1", "SM2", "+821012345678"),
+    );
+    let headers = [("content-type", FORM), ("x-twilio-signature", &*signature)];
+    let answer = web.post("/twilio/reply", &headers, &body).await;
+    assert_eq!(answer.status, StatusCode::FORBIDDEN);
+    assert!(desk.done().is_empty());
+}

@@ -1,6 +1,7 @@
 //! `bongsu integration`.
 
 use clap::Subcommand;
+use std::path::PathBuf;
 
 /// `bongsu integration`.
 #[derive(Debug, Subcommand)]
@@ -12,15 +13,27 @@ pub enum Integration {
         /// Whose alerts they are
         #[arg(long)]
         tenant: String,
-        /// alertmanager, alertmanager-webhook, pagerduty, standard or heartbeat
+        /// alertmanager, alertmanager-webhook, pagerduty, standard, heartbeat, email or webhook
         #[arg(long, value_name = "FORMAT")]
         format: String,
         /// Of a heartbeat: how often it comes at least, such as 5m
         #[arg(long, value_name = "DURATION")]
         every: Option<String>,
+        /// Of a webhook: file with its mapping (minijinja)
+        #[arg(long, value_name = "FILE")]
+        mapping: Option<PathBuf>,
         /// Make a new key although there is one; the older of two goes
         #[arg(long)]
         new_key: bool,
+    },
+    /// What a mapping makes of a request's body; nothing is sent and nothing opened
+    Preview {
+        /// File with the mapping
+        #[arg(long, value_name = "FILE")]
+        mapping: PathBuf,
+        /// File with the body (JSON)
+        #[arg(long, value_name = "FILE")]
+        body: PathBuf,
     },
     /// List the integrations
     List,

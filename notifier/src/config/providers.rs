@@ -1,8 +1,9 @@
-//! Providers that were added after the first ones: Telegram, PagerDuty, Opsgenie, Alimtalk of SENS.
+//! Providers that were added after the first ones: Telegram, PagerDuty, Opsgenie, Alimtalk of SENS, mail that comes in.
 
 use super::Lms;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 /// A bot of Telegram.
@@ -91,6 +92,16 @@ pub struct SensTemplate {
     /// Its text as it was registered, with the variables `#{head}`, `#{title}`, `#{place}`, `#{value}`, `#{since}`
     /// and `#{link}`.
     pub text: String,
+}
+
+/// A mail server that takes alerts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailIn {
+    /// Where it listens. It speaks no TLS: on a network a mail server belongs before it.
+    pub listen: SocketAddr,
+    /// The domain that it calls itself by; integrations have the address `KEY@domain`.
+    pub domain: String,
 }
 
 fn telegram_api() -> String {

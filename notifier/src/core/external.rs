@@ -189,6 +189,32 @@ impl External {
     }
 }
 
+impl Report {
+    /// The same without NUL, which PostgreSQL keeps in no text: it stands as the sign for what cannot be shown.
+    fn storable(mut self) -> Self {
+        let clean = |text: &mut String| {
+            if text.contains('\0') {
+                *text = text.replace('\0', "\u{fffd}");
+            }
+        };
+        let facts = &mut self.facts;
+        let pairs = facts.labels.iter_mut().chain(&mut facts.annotations);
+        let texts = pairs.flat_map(|(name, value)| [name, value]);
+        let own = [
+            &mut self.key,
+            &mut facts.name,
+            &mut facts.title,
+            &mut facts.why,
+            &mut facts.generator,
+        ];
+        texts.chain(own).chain(&mut facts.runbook).for_each(clean);
+        if let Says::Acknowledged(actor) = &mut self.says {
+            clean(&mut actor.name);
+        }
+        self
+    }
+}
+
 /// What a report does. `known` is what stands in the store of the same alert.
 pub fn take(
     known: Option<External>,
@@ -197,6 +223,7 @@ pub fn take(
     report: Report,
     now: Timestamp,
 ) -> Taken {
+    let report = report.storable();
     match (&report.says, known) {
         (Says::Firing(ends_at), known) => {
             let ends_at = *ends_at;

@@ -5,6 +5,7 @@ mod action;
 mod around;
 mod audit;
 pub mod audit_log;
+mod bounded;
 mod delivery;
 mod directory;
 mod duty;
@@ -16,6 +17,7 @@ mod hands;
 mod hold;
 mod identity;
 mod incident;
+mod mapping;
 mod matcher;
 mod message;
 mod pace;
@@ -23,6 +25,7 @@ mod paging;
 mod people;
 pub mod render;
 mod silence;
+mod standard;
 mod step;
 mod times;
 mod watch;
@@ -53,6 +56,7 @@ mod world;
 pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
 pub use around::{Around, Neighbour, News, Reason, Wanted as WantedAround};
 pub use audit::{Finding, audit};
+pub use bounded::{BoundedTemplate, TEMPLATE_BYTES, TemplateError};
 pub use delivery::{
     Attempt, By, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,
     after_sending, entry, merge_fate, step_lives,
@@ -68,6 +72,7 @@ pub use figures::{Figures, Moment, Times};
 pub use hold::{Hold, HoldKind};
 pub use identity::{Expected, Identity, Names, NotOurs, check as check_identity, identity};
 pub use incident::{Escalation, Incident, Target, Told};
+pub use mapping::{Mapping, MappingError, unreadable};
 pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{
     Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,
@@ -76,6 +81,7 @@ pub use pace::{Pace, Rate};
 pub use silence::{
     BadSilence, Quiet, Silence, SilenceKind, SilenceSpec, SilenceState, Silences, Weekly,
 };
+pub use standard::{StandardEvent, instant, listed};
 pub use step::{Input, Life, Seen, refusal, step};
 pub use watch::{Blind, Found, Part, Sign, Watch, report as blind_report, service_of};
 pub use who::{Denied, Grant, GroupGrant, Proof, Tenants, Who, grants_of};

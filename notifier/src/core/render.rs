@@ -28,7 +28,7 @@ pub use speech::speech;
 pub use telegram::{
     TELEGRAM_ACKNOWLEDGE, TELEGRAM_CHARS, TelegramPost, telegram_reply, telegram_root,
 };
-pub use template::{MessageTemplate, TEMPLATE_BYTES, TemplateError, values};
+pub use template::{MessageTemplate, values};
 
 use super::message::{IncidentSummary, Message, Purpose};
 use super::words::{Language, Status};

@@ -121,6 +121,8 @@ word! {
         Link = "link",
         /// A digit in a call.
         Voice = "voice",
+        /// A text message that was sent back.
+        Sms = "sms",
         /// The command line.
         Cli = "cli",
     }

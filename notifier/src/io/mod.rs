@@ -6,6 +6,7 @@ pub mod directory;
 pub mod heartbeat;
 pub mod http;
 pub mod intake;
+pub mod mail_in;
 pub mod oidc;
 pub mod receipts;
 pub mod sender;

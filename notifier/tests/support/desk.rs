@@ -2,12 +2,13 @@
 
 use super::sample;
 use async_trait::async_trait;
-use model::{IncidentId, Priority, TenantId, Timestamp};
+use model::{IncidentId, Priority, Span, TenantId, Timestamp};
 use notifier::commands::{
     Acted, Changed, CommandError, DeliveryRecord, Filter, IncidentDetail, LinkTarget, Listing, Page,
 };
 use notifier::core::{
-    Actor, DeliveryId, Fate, IncidentSummary, Input, Message, Status, Times, Via, merge_fate,
+    Actor, ChannelKind, DeliveryId, Fate, IncidentSummary, Input, Message, Status, Times, Via,
+    merge_fate,
 };
 use notifier::io::http::Desk;
 use std::collections::BTreeMap;
@@ -231,6 +232,26 @@ impl Desk for FakeDesk {
             delivery: delivery.id,
             recipient,
         }))
+    }
+
+    async fn told(
+        &self,
+        channel: ChannelKind,
+        address: &str,
+        _: Span,
+    ) -> Result<Vec<LinkTarget>, CommandError> {
+        let incidents = self.0.incidents.lock().unwrap();
+        let mut told = Vec::new();
+        for detail in incidents.iter() {
+            let mut own = detail.deliveries.iter();
+            let found = own.find(|one| one.channel == channel && one.recipient.address == address);
+            told.extend(found.map(|one| LinkTarget {
+                incident: detail.incident.clone(),
+                delivery: one.id,
+                recipient: one.recipient.clone(),
+            }));
+        }
+        Ok(told)
     }
 
     async fn report(

@@ -52,6 +52,7 @@ fn integration(name: &str, tenant: &str, format: IntegrationFormat) -> Arc<Integ
             sha256: schemas::catalogue::Sha256(hash),
             note: None,
         }],
+        mapping: None,
         every: None,
     })
 }

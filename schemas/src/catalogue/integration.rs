@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 const HEARTBEAT: std::ops::RangeInclusive<Span> =
     Span::from_secs(30)..=Span::from_secs(31 * 24 * 3600);
 
+/// Bytes of a mapping.
+const MAPPING: usize = 32 << 10;
+
 /// A way for another system's alerts to come in. The tenant is this declaration's, whatever the alerts say.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,6 +38,11 @@ pub struct Integration {
     )]
     #[schemars(with = "Option<shape::Duration>")]
     pub every: Option<Span>,
+    /// A webhook is read by this template (minijinja): it sees `body` and makes the JSON of one event of the standard
+    /// integration, of a list of them, or nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32768))]
+    pub mapping: Option<String>,
 }
 
 /// What an integration sends.
@@ -51,16 +59,22 @@ pub enum IntegrationFormat {
     Standard,
     /// A sign of life.
     Heartbeat,
+    /// E-mail: its key is the address.
+    Email,
+    /// JSON of any form, read by a mapping.
+    Webhook,
 }
 
 impl IntegrationFormat {
     /// All, in the order of their declaration.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::Alertmanager,
         Self::AlertmanagerWebhook,
         Self::Pagerduty,
         Self::Standard,
         Self::Heartbeat,
+        Self::Email,
+        Self::Webhook,
     ];
 
     /// The word in files and on the command line.
@@ -71,6 +85,8 @@ impl IntegrationFormat {
             Self::Pagerduty => "pagerduty",
             Self::Standard => "standard",
             Self::Heartbeat => "heartbeat",
+            Self::Email => "email",
+            Self::Webhook => "webhook",
         }
     }
 }
@@ -80,6 +96,16 @@ pub(super) fn check_integration(integration: &Integration, flaws: &mut Flaws) {
         integration.tokens.len() <= 2,
         "tokens",
         "an integration has two keys at most",
+    );
+    let mapped = integration.format == IntegrationFormat::Webhook;
+    let fits = match &integration.mapping {
+        Some(mapping) => mapped && (1..=MAPPING).contains(&mapping.len()),
+        None => !mapped,
+    };
+    flaws.unless(
+        fits,
+        "mapping",
+        "a webhook has a mapping of at most 32 KiB, and nothing else has one",
     );
     let beats = integration.format == IntegrationFormat::Heartbeat;
     let fits = match integration.every {

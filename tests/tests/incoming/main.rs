@@ -1,11 +1,16 @@
-//! What others wrote sends here: a real Prometheus, a real Alertmanager (by its webhook and as PagerDuty), and `amtool`.
+//! What others wrote sends here: a real Prometheus, a real Alertmanager (by its webhook and as PagerDuty), `amtool`, a real
+//! SMTP client; and webhooks that are mapped.
 
 // The tests are the outside world: they have real clocks and tasks of their own.
 #![allow(clippy::disallowed_methods)]
 
+mod mail;
+mod mapped;
+
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
+use tests::bongsu::Builder;
 use tests::workdir::Workdir;
 use tests::{Alertmanager, Bongsu, Prometheus, amtool, ports, wait, web};
 
@@ -15,15 +20,33 @@ const SOON: Duration = Duration::from_secs(90);
 struct Up {
     _bongsu: Bongsu,
     url: String,
+    /// Where its mail server listens.
+    mail: u16,
     data: PathBuf,
     client: reqwest::Client,
-    _folder: Workdir,
+    folder: Workdir,
 }
 
 impl Up {
     async fn start() -> Self {
+        Self::with(|_, bongsu| bongsu).await
+    }
+
+    /// One whose API asks for a token.
+    async fn guarded() -> Self {
+        Self::with(|folder, bongsu| {
+            let token = folder.write("token", "a-token-of-the-api");
+            bongsu.env(
+                "BONGSU_NOTIFIER__API_TOKEN_FILE",
+                token.display().to_string(),
+            )
+        })
+        .await
+    }
+
+    async fn with(more: impl FnOnce(&Workdir, Builder) -> Builder) -> Self {
         let folder = Workdir::new("incoming");
-        let (data, port) = (folder.join("data"), ports::free());
+        let (data, port, mail) = (folder.join("data"), ports::free(), ports::free());
         let url = format!("http://127.0.0.1:{port}");
         let bongsu = Bongsu::service("up")
             .arg("--data-dir")
@@ -31,14 +54,19 @@ impl Up {
             .env("BONGSU_ROUTER__LISTEN", "127.0.0.1:{port}")
             .env("BONGSU_NOTIFIER__LISTEN", format!("127.0.0.1:{port}"))
             .env("BONGSU_NOTIFIER__PUBLIC_URL", url.clone())
-            .start()
-            .await;
+            .env(
+                "BONGSU_NOTIFIER__MAIL_IN__LISTEN",
+                format!("127.0.0.1:{mail}"),
+            )
+            .env("BONGSU_NOTIFIER__MAIL_IN__DOMAIN", "alerts.example.com");
+        let bongsu = more(&folder, bongsu).start().await;
         Self {
             _bongsu: bongsu,
             url,
+            mail,
             data,
             client: web::client(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -51,6 +79,19 @@ impl Up {
         let data = self.data.display().to_string();
         let all = [&["--data-dir", &data], arguments].concat();
         Bongsu::run(&all, &[]).unwrap_or_else(|error| panic!("bongsu {arguments:?}: {error:#}"))
+    }
+
+    /// Runs a command that fails; why.
+    fn fails(&self, arguments: &[&str]) -> String {
+        let data = self.data.display().to_string();
+        let all = [&["--data-dir", &data], arguments].concat();
+        let failed = Bongsu::run(&all, &[]).expect_err("it fails");
+        format!("{failed:#}")
+    }
+
+    /// A file in its folder; where it is.
+    fn file(&self, name: &str, text: &str) -> String {
+        self.folder.write(name, text).display().to_string()
     }
 
     /// The key of a new integration.

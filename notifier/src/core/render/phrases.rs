@@ -46,6 +46,10 @@ pub struct Phrases {
     pub voice_known: &'static str,
     /// A digit could not be carried out.
     pub voice_failed: &'static str,
+    /// What a text message that is sent back may say.
+    pub sms_how: &'static str,
+    /// Several incidents are open: `{}` is their number.
+    pub sms_several: &'static str,
     /// By whom, behind a name or in front of it: `{}` is the name.
     by: &'static str,
     purposes: [&'static str; 14],
@@ -73,6 +77,8 @@ const EN: Phrases = Phrases {
     voice_taken: "Thank you. You have the incident.",
     voice_known: "Somebody has it already, or it is over.",
     voice_failed: "This could not be carried out. Please use the link of the message.",
+    sms_how: "Reply 1 to acknowledge.",
+    sms_several: "{} incidents are open. Please use the link of the one that you take.",
     by: "by {}",
     purposes: [
         "FIRING",
@@ -114,6 +120,8 @@ const KO: Phrases = Phrases {
     voice_taken: "확인되었습니다. 담당자로 지정되었습니다.",
     voice_known: "이미 다른 사람이 확인했거나 종료된 장애입니다.",
     voice_failed: "처리하지 못했습니다. 메시지의 링크를 이용해 주세요.",
+    sms_how: "확인하려면 1로 답장하세요.",
+    sms_several: "열린 장애가 {}건입니다. 맡을 장애의 링크를 이용해 주세요.",
     by: "{} 님",
     purposes: [
         "발생",

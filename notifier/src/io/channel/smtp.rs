@@ -143,6 +143,8 @@ impl Smtp {
         // No vacation notice answers, no mailing list passes it on (RFC 3834).
         for (name, value) in [
             ("Auto-Submitted", "auto-generated".to_owned()),
+            // By it our own mails are known where they come in.
+            ("X-Bongsu-Delivery", message.delivery.to_string()),
             ("X-Bongsu-Incident", message.incident.id.to_string()),
         ] {
             let name = HeaderName::new_from_ascii(name.to_owned()).map_err(|e| e.to_string())?;

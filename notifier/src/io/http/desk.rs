@@ -4,9 +4,9 @@ use crate::commands::{
     Acted, Changed, CommandError, Commands, DeliveryRecord, Filter, IncidentDetail, LinkTarget,
     Listing, Page,
 };
-use crate::core::{Actor, DeliveryId, Fate, Input, Message, Times, Via};
+use crate::core::{Actor, ChannelKind, DeliveryId, Fate, Input, Message, Times, Via};
 use async_trait::async_trait;
-use model::{IncidentId, Priority, TenantId, Timestamp};
+use model::{IncidentId, Priority, Span, TenantId, Timestamp};
 use std::collections::BTreeMap;
 use tokio::sync::broadcast;
 
@@ -55,6 +55,13 @@ pub trait Desk: Send + Sync + 'static {
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor;
     /// See [`Commands::link_target`].
     async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError>;
+    /// See [`Commands::told`].
+    async fn told(
+        &self,
+        channel: ChannelKind,
+        address: &str,
+        within: Span,
+    ) -> Result<Vec<LinkTarget>, CommandError>;
     /// See [`Commands::report`].
     async fn report(
         &self,
@@ -128,6 +135,15 @@ impl Desk for Commands {
 
     async fn link_target(&self, token: &str) -> Result<Option<LinkTarget>, CommandError> {
         Self::link_target(self, token).await
+    }
+
+    async fn told(
+        &self,
+        channel: ChannelKind,
+        address: &str,
+        within: Span,
+    ) -> Result<Vec<LinkTarget>, CommandError> {
+        Self::told(self, channel, address, within).await
     }
 
     async fn report(

@@ -29,6 +29,7 @@ mod slack;
 mod telegram;
 mod tokens;
 mod twilio;
+mod twilio_reply;
 mod view;
 
 pub use desk::Desk;
@@ -158,6 +159,8 @@ struct Inner {
     tasks: Tasks,
     streams: Arc<tokio::sync::Semaphore>,
     slack: slack::Presses,
+    /// Text messages that came back.
+    replies: slack::Presses,
 }
 
 impl Site {
@@ -175,6 +178,7 @@ impl Site {
             tasks,
             streams: Arc::new(tokio::sync::Semaphore::new(live::STREAMS)),
             slack: slack::Presses::default(),
+            replies: slack::Presses::default(),
         }))
     }
 
@@ -327,7 +331,8 @@ fn open_routes(providers: Providers) -> Routes<Site> {
         open = open
             .post("/twilio/sms/{token}", rule, twilio::message)
             .post("/twilio/call/{token}", rule, twilio::call)
-            .post("/twilio/digit/{token}", rule, twilio::digit);
+            .post("/twilio/digit/{token}", rule, twilio::digit)
+            .post("/twilio/reply", rule, twilio_reply::take);
     }
     open
 }

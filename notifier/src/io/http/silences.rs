@@ -5,7 +5,7 @@ use super::api_types::{Incident, rfc3339};
 use super::problem::Problem;
 use super::{Site, api};
 use crate::commands::{CommandError, Commands};
-use crate::core::{Matcher, Silence, SilenceKind, SilenceSpec, SilenceState, Weekly};
+use crate::core::{Matcher, Silence, SilenceKind, SilenceSpec, SilenceState, Weekly, instant};
 use crate::silences::{Hand, SilenceError};
 use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
@@ -223,16 +223,6 @@ fn tenant_of(name: Option<&str>) -> Result<Option<TenantId>, Problem> {
     name.map(TenantId::parse)
         .transpose()
         .map_err(|error| Problem::bad_request(error.to_string()))
-}
-
-/// RFC 3339 with any offset.
-pub(super) fn instant(text: &str) -> Result<Timestamp, String> {
-    let at: jiff::Timestamp = text
-        .parse()
-        .map_err(|_| format!("`{text}` is no RFC 3339 time, such as 2026-11-21T18:00:00+09:00"))?;
-    i64::try_from(at.as_nanosecond())
-        .map(Timestamp::from_nanos)
-        .map_err(|_| format!("`{text}` is out of reach"))
 }
 
 impl SilenceBody {

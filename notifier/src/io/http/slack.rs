@@ -98,7 +98,7 @@ impl Default for Presses {
 
 impl Presses {
     /// Whether this signature comes for the first time.
-    fn is_new(&self, signature: &str) -> bool {
+    pub(super) fn is_new(&self, signature: &str) -> bool {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if taken.iter().any(|known| known == signature) {
             return false;

@@ -98,13 +98,13 @@ fn sign(token: &str, url: &str, fields: &[(String, String)]) -> String {
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
-fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
+pub(super) fn field<'a>(fields: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let found = fields.iter().find(|(key, _)| key == name);
     found.map(|(_, value)| value.as_str())
 }
 
 /// The fields of a request that is Twilio's.
-async fn checked(
+pub(super) async fn checked(
     site: &Site,
     uri: &axum::http::Uri,
     headers: &HeaderMap,

@@ -186,6 +186,41 @@ impl Store {
         }))
     }
 
+    /// What an address was told of since then, newest first, each incident once; the last deliveries alone are looked at.
+    pub async fn told(
+        &self,
+        channel: ChannelKind,
+        address: &str,
+        since: Timestamp,
+    ) -> Result<Vec<LinkTarget>, StoreError> {
+        let rows = sqlx::query(
+            "SELECT * FROM deliveries WHERE channel = $1 AND address = $2 AND created_at >= $3 \
+             ORDER BY created_at DESC, ordinal DESC LIMIT $4",
+        )
+        .bind(channel.as_str())
+        .bind(address.to_owned())
+        .bind(since.as_nanos())
+        .bind(i64::from(LARGEST_PAGE))
+        .fetch_all(&self.reader)
+        .await?;
+        let mut told: Vec<LinkTarget> = Vec::new();
+        for row in &rows {
+            let cells = delivery_cells(row);
+            let id = cells.named("incident", IncidentId::parse)?;
+            if told.iter().any(|target| target.incident.id == id) {
+                continue;
+            }
+            if let Some(incident) = self.summary(id).await? {
+                told.push(LinkTarget {
+                    incident,
+                    delivery: cells.named("id", DeliveryId::parse)?,
+                    recipient: cells.recipient()?,
+                });
+            }
+        }
+        Ok(told)
+    }
+
     /// What changed at or after an instant, oldest first.
     pub async fn changed_since(
         &self,

@@ -112,7 +112,7 @@ fn time(text: Option<&str>) -> Result<Option<Timestamp>, String> {
     let Some(text) = text.filter(|text| !text.is_empty() && !text.starts_with("0001-01-01")) else {
         return Ok(None);
     };
-    super::super::silences::instant(text).map(Some)
+    crate::core::instant(text).map(Some)
 }
 
 impl PostedAlert {

@@ -1,6 +1,6 @@
 //! What people read of an alert, out of its labels and annotations. Everything here was written by others.
 
-use crate::core::Facts;
+use crate::core::{Facts, listed};
 use std::collections::BTreeMap;
 
 /// Labels, and annotations, of one alert at most; characters of one name or value.
@@ -81,12 +81,6 @@ fn find<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
         .iter()
         .find(|(key, value)| key == name && !value.trim().is_empty());
     found.map(|(_, value)| value.as_str())
-}
-
-/// `name=value, ...`
-pub(super) fn listed(pairs: &[(String, String)]) -> String {
-    let pairs = pairs.iter().map(|(name, value)| format!("{name}={value}"));
-    pairs.collect::<Vec<_>>().join(", ")
 }
 
 /// A link that may stand on a page: http or https, and nothing that a browser would run.

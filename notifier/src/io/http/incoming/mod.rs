@@ -1,4 +1,4 @@
-//! What other systems send: Alertmanager's API and webhook, PagerDuty's events, the standard integration, heartbeats.
+//! What other systems send: Alertmanager's API and webhook, PagerDuty's events, the standard integration, heartbeats, webhooks that are mapped.
 //!
 //! The tenant comes from the credential alone. What is answered with a 2xx stands in the store.
 
@@ -6,6 +6,7 @@ mod alertmanager;
 mod alertmanager_types;
 mod facts;
 mod heartbeat;
+mod mapped;
 mod pagerduty;
 mod silences;
 mod standard;
@@ -147,6 +148,7 @@ fn keyed_routes() -> Routes<Site> {
     Routes::new()
         .post("/integration/alertmanager/v1/{key}", inside, webhook::take)
         .post("/integration/standard/v1/{key}", inside, standard::take)
+        .post("/integration/webhook/v1/{key}", inside, mapped::take)
         .get("/integration/heartbeat/v1/{key}", inside, heartbeat::beat)
         .post("/integration/heartbeat/v1/{key}", inside, heartbeat::beat)
 }

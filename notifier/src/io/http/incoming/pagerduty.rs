@@ -1,8 +1,8 @@
 //! PagerDuty's Events API v2: `trigger`, `acknowledge`, `resolve`.
 
-use super::facts::{link, listed};
+use super::facts::link;
 use super::{Doors, Sender, not_taken};
-use crate::core::{Actor, Facts, Report, Says};
+use crate::core::{Actor, Facts, Report, Says, listed};
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

@@ -2,8 +2,8 @@
 
 use super::facts::of_prometheus;
 use super::{Doors, Sender, answered, not_taken};
+use crate::core::instant;
 use crate::core::{Report, Says, priority_of};
-use crate::io::http::silences::instant;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::Path;
