@@ -30,6 +30,7 @@ cases!(
     killed_between_send_and_record,
     a_refused_page_advances_the_escalation_at_once,
     what_the_provider_puts_off_is_sent_later,
+    what_is_put_off_for_too_long_advances_the_escalation_at_once,
     an_undelivered_receipt_advances_the_escalation_at_once,
     accepted_without_a_receipt_the_next_is_told,
     an_unreadable_record_is_passed_over,

@@ -48,6 +48,7 @@ pub use storage::{
 pub use trouble::{
     a_refused_page_advances_the_escalation_at_once, accepted_without_a_receipt_the_next_is_told,
     an_undelivered_receipt_advances_the_escalation_at_once, an_unreadable_record_is_passed_over,
-    killed_between_send_and_record, what_the_provider_puts_off_is_sent_later,
+    killed_between_send_and_record, what_is_put_off_for_too_long_advances_the_escalation_at_once,
+    what_the_provider_puts_off_is_sent_later,
 };
 pub use world::{Replica, World};

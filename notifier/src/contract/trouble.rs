@@ -212,6 +212,38 @@ pub async fn what_the_provider_puts_off_is_sent_later(world: World) {
     assert_eq!(lines(&sms[1..]), ["firing phone-first0"]);
 }
 
+/// 429 with a time that outruns a P1, and no other provider: the next is told at once, and the message goes out when it may.
+pub async fn what_is_put_off_for_too_long_advances_the_escalation_at_once(world: World) {
+    let put_off = Outcome::Retry {
+        after: Some(Span::from_secs(600)),
+        reason: "too many".to_owned(),
+    };
+    world.sms.script("phone-first0", Script::Answer(put_off));
+    let replica = world.replica().await;
+    let id = world.fires("acme", 1, Priority::P1).await;
+    let sms = world.sms.until(|sent| sent.len() == 1).await;
+    assert_eq!(lines(&sms), ["escalated phone-second0"]);
+    let detail = until(&replica.commands, id, |detail| {
+        kinds(detail).contains(&"undelivered")
+    })
+    .await;
+    let mut entries = detail.timeline.iter();
+    assert!(entries.any(|entry| entry.text.contains("too late for a P1")));
+    world.pass(600);
+    let late = |sent: &[crate::core::Message]| {
+        let all = lines(sent);
+        all.contains(&"firing phone-first0".to_owned())
+    };
+    world.sms.until(late).await;
+    // Who heard late hears of the end.
+    world.recovers("acme", 1, 2).await;
+    let ends = |sent: &[crate::core::Message]| {
+        let all = lines(sent);
+        all.contains(&"resolved phone-first0".to_owned())
+    };
+    world.sms.until(ends).await;
+}
+
 /// What is behind it is read all the same.
 pub async fn an_unreadable_record_is_passed_over(world: World) {
     let replica = world.replica().await;

@@ -121,6 +121,28 @@ pub fn after_sending(attempt: &Attempt, outcome: Outcome, limits: &Limits, now: 
     }
 }
 
+/// Whether a delivery that is tried again comes so late that whoever is next must hear now: none of its providers takes it
+/// in the time that its urgency leaves. It goes out all the same, and is said to be late once.
+pub fn outruns(attempt: &Attempt, next: &Next) -> Option<String> {
+    let within = match attempt.priority {
+        Priority::P1 => Span::from_secs(60),
+        Priority::P2 => Span::from_secs(600),
+        Priority::P3 => return None,
+    };
+    match next {
+        Next::Again { at, reason, .. } if !attempt.overdue => {
+            let late = at.since(attempt.created_at);
+            let priority = attempt.priority;
+            (late > within).then(|| {
+                format!(
+                    "{reason}; it goes out {late} after it was decided, too late for a {priority}"
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
 /// The longest wait for a provider while there is another.
 const fn patience(priority: Priority) -> Span {
     match priority {

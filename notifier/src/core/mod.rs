@@ -59,7 +59,7 @@ pub use audit::{Finding, audit};
 pub use bounded::{BoundedTemplate, TEMPLATE_BYTES, TemplateError};
 pub use delivery::{
     Attempt, By, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,
-    after_sending, entry, merge_fate, step_lives,
+    after_sending, entry, merge_fate, outruns, step_lives,
 };
 pub use directory::{
     Care, Dependency, Directory, Ends, Grouping, Person, Policy, Route, RouteTo, Rule, Selector,

@@ -3,7 +3,7 @@
 
 use crate::core::{
     Action, Asked, ChannelKind, Fate, Next, Outcome, Pace, Purpose, Rate, after_asking,
-    after_sending, entry,
+    after_sending, entry, outruns,
 };
 use crate::engine::{Effects, Engine, what};
 use crate::io::channel::Channel;
@@ -359,6 +359,13 @@ async fn record_once(engine: &Engine, claimed: &Claimed, next: &Next) -> Result<
         let reason = reason.clone().unwrap_or_default();
         engine
             .undelivered(&mut tx, claimed, *fate, reason, &mut effects)
+            .await?;
+    }
+    if let Some(reason) = outruns(&claimed.attempt, next).filter(|_| claimed.purpose.is_page()) {
+        tx.mark_late(claimed.id).await?;
+        // It may arrive yet: who gets it hears of the end too.
+        engine
+            .undelivered(&mut tx, claimed, Fate::Unknown, reason, &mut effects)
             .await?;
     }
     tx.commit().await?;

@@ -57,6 +57,27 @@ fn what_was_not_taken_waits_longer_each_time_and_as_the_provider_asks() {
 }
 
 #[test]
+fn a_wait_that_outruns_the_urgency_is_said_once_so_that_the_next_is_told() {
+    for (priority, after, late) in [
+        (Priority::P1, 60, false),
+        (Priority::P1, 61, true),
+        (Priority::P2, 600, false),
+        (Priority::P2, 601, true),
+        (Priority::P3, 1_500, false),
+    ] {
+        let attempt = attempt(priority, 1, 0, 0);
+        let next = after_sending(&attempt, retry(Some(after)), &LIMITS, CREATED);
+        let said = outruns(&attempt, &next);
+        assert_eq!(said.is_some(), late, "{priority} {after}");
+        let overdue = Attempt {
+            overdue: true,
+            ..attempt
+        };
+        assert_eq!(outruns(&overdue, &next), None, "once");
+    }
+}
+
+#[test]
 fn the_second_provider_is_asked_when_the_wait_outruns_the_urgency() {
     let of_two = |priority, attempts, refusals| Attempt {
         refusals,

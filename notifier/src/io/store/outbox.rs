@@ -362,6 +362,15 @@ impl Tx {
         Ok(done.rows_affected() == 1)
     }
 
+    /// Notes that a delivery that is tried again comes too late for its urgency.
+    pub async fn mark_late(&mut self, id: DeliveryId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE deliveries SET overdue = 1 WHERE id = $1")
+            .bind(id.to_string())
+            .execute(&mut *self.inner)
+            .await?;
+        Ok(())
+    }
+
     /// The incident and the fate of a delivery, for a provider's later word on it.
     pub async fn fate_of(&mut self, id: DeliveryId) -> Result<Option<(Claimed, Fate)>, StoreError> {
         let row = sqlx::query("SELECT * FROM deliveries WHERE id = $1")
