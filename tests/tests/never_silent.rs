@@ -2,7 +2,7 @@
 //! its silence is heard of when it is gone itself.
 //!
 //! `cargo test -p tests --test never_silent -- --nocapture` is the short form, with shorter bounds in the configuration;
-//! `BONGSU_FAULTS=full` has the shipped ones and half an hour in which nothing may alarm.
+//! `BONGSU_FAULTS=full` has the shipped ones and half an hour in which nothing may alarm (`BONGSU_FAULTS_CALM=N`: N seconds).
 
 // The tests are the outside world: they have real clocks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
@@ -57,6 +57,8 @@ struct Bounds {
 }
 
 fn bounds() -> Bounds {
+    let calm = std::env::var("BONGSU_FAULTS_CALM").ok();
+    let calm = calm.map_or(1_800, |seconds| seconds.parse().expect("seconds"));
     match std::env::var("BONGSU_FAULTS").is_ok_and(|form| form == "full") {
         true => Bounds {
             caught_up: "45s",
@@ -64,7 +66,7 @@ fn bounds() -> Bounds {
             beat: "30s",
             alarm: Duration::from_secs(150),
             patience: Duration::from_secs(90),
-            calm: Duration::from_secs(1_800),
+            calm: Duration::from_secs(calm),
         },
         false => Bounds {
             caught_up: "4s",
