@@ -155,7 +155,7 @@ async fn row_23_whatever_is_killed_the_watch_or_the_dead_mans_switch_alarms() {
     );
     let console = Console::new(vec![notifier.url()]);
     wait::holds("the dead-man's switch is called", LONG, async || {
-        switch.calls() > 2
+        switch.calls() > 0
     })
     .await;
     let calm = Instant::now();
