@@ -196,6 +196,15 @@ mod tests {
     }
 
     #[test]
+    fn a_point_is_ahead_by_more_than_two_minutes_and_not_by_two() {
+        let offset = Span::from_secs(7);
+        let mut clock = HostClock::first(s(100), s(100), s(100)).0;
+        let mut hear = |at| clock.hear(at, s(100), s(100), (Span::ZERO, offset));
+        assert_eq!(hear(s(227)), Verdict::Accepted);
+        assert_eq!(hear(s(227).plus(Span::from_nanos(1))), Verdict::Quarantined);
+    }
+
+    #[test]
     fn a_host_that_is_only_ever_ahead_lives_by_its_arrivals() {
         let (mut clock, verdict) = HostClock::first(s(1_000), s(100), s(100));
         assert_eq!((verdict, clock.at(s(110))), (Verdict::Quarantined, s(110)));

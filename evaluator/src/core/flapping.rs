@@ -60,6 +60,29 @@ impl Flaps {
 mod tests {
     use super::*;
 
+    /// Changes of these ages, in evaluations.
+    fn changed(ages: &[u32], on: bool) -> Flaps {
+        let changes = ages.iter().fold(0, |bits, age| bits | 1 << age);
+        Flaps { changes, on }
+    }
+
+    #[test]
+    fn exactly_thirty_percent_does_not_start_it_and_exactly_twenty_five_stops_it() {
+        // The newest change weighs 1.18, each older one 0.02 less: 6.00 and 5.00 of 20 behind these pushes.
+        let mut at_thirty = changed(&[0, 1, 15, 16, 17], false);
+        at_thirty.push(true);
+        assert_eq!((at_thirty.hundredths(), at_thirty.on), (600, false));
+        let mut at_twenty_five = changed(&[0, 8, 16, 17], true);
+        at_twenty_five.push(true);
+        assert_eq!(
+            (at_twenty_five.hundredths(), at_twenty_five.on),
+            (500, false)
+        );
+        let mut above = changed(&[0, 7, 16, 17], true);
+        above.push(true);
+        assert_eq!((above.hundredths(), above.on), (502, true));
+    }
+
     #[test]
     fn it_starts_above_thirty_percent_and_stops_at_twenty_five() {
         let mut flaps = Flaps::default();

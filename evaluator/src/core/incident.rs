@@ -111,3 +111,52 @@ pub(crate) fn advance(
     }
     Some(kind)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use model::TenantId;
+
+    fn incident(state: State) -> Incident {
+        let tenant = TenantId::parse("acme").unwrap();
+        let started_at = Timestamp::from_millis(1_000);
+        Incident {
+            id: IncidentId::of(Fingerprint::of(&tenant, "cpu", &[]), 0, started_at),
+            started_at,
+            sequence: 7,
+            state,
+        }
+    }
+
+    #[test]
+    fn every_state_is_read_back_and_another_is_refused() {
+        let states = Priority::ALL.map(State::Open).into_iter();
+        for state in states.chain([State::Recovered(Timestamp::from_millis(9))]) {
+            let known = incident(state);
+            let mut out = Writer::default();
+            known.encode(&mut out);
+            let bytes = out.into_bytes();
+            let read = Incident::decode(&mut Reader::new(&bytes));
+            assert_eq!(read, Ok(known), "{state:?}");
+        }
+        let mut out = Writer::default();
+        incident(State::Open(Priority::P1)).encode(&mut out);
+        let mut other = out.into_bytes();
+        *other.last_mut().unwrap() = 4;
+        let refused = Incident::decode(&mut Reader::new(&other));
+        assert_eq!(refused, Err(CodecError::Range("a priority")));
+    }
+
+    #[test]
+    fn a_jump_of_the_clock_leaves_how_long_ago_it_ended() {
+        let mut ended = incident(State::Recovered(Timestamp::from_millis(5_000)));
+        ended.step_clock(Span::from_secs(3_600));
+        assert_eq!(
+            ended.state,
+            State::Recovered(Timestamp::from_millis(3_605_000))
+        );
+        let mut open = incident(State::Open(Priority::P2));
+        open.step_clock(Span::from_secs(3_600));
+        assert_eq!(open, incident(State::Open(Priority::P2)));
+    }
+}

@@ -1,0 +1,154 @@
+//! What rungs, histories and clocks hold at their edges. Each test is here because a change of one thing in the core went
+//! unnoticed without it (`make mutants`).
+
+mod core_support;
+
+use core_support::{Log, Points, bundle, run, short};
+use evaluator::core::{Payload, Plan};
+
+/// One sample a minute, judged each minute by its last value.
+fn rule(levels: &str, rest: &str) -> String {
+    format!(
+        "template: load\ntitle: \"load of {{host}}\"\napplies_to: {{measurement: m}}\n\
+         one_alert_per: [host]\ncheck: v\nover: last of 1m\nevery: 60s\ninterval: 60s\n\
+         levels:\n{levels}\n{rest}\n"
+    )
+}
+
+/// A value a minute, from the first on.
+fn minutes(field: &str, values: &[f64]) -> Points {
+    let series = format!("m,host=a,env=prod {field}");
+    let numbered = (1..).zip(values);
+    numbered.fold(Points::default(), |points, (n, value)| {
+        points.at(n * 60, &series, value)
+    })
+}
+
+#[test]
+fn latching_a_rung_latches_those_below_whatever_their_own_time() {
+    // P2 alone would take 10 minutes to fire.
+    let levels = "  P1: {above: 80, until_below: 70}\n  P2: {above: 60, for: 10m, until_below: 50}";
+    let events = run(
+        &rule(levels, ""),
+        &minutes("v", &[90., 65., 65., 40.]).body(),
+        40,
+    );
+    assert_eq!(
+        short(&events),
+        ["firing P1 @60", "lowered P2 @120", "resolved - @240"]
+    );
+}
+
+#[test]
+fn a_rung_that_recovers_begins_again_when_one_above_it_latches() {
+    let levels = "  P1: {above: 80, until_below: 70, check: w}\n  \
+                  P2: {above: 60, until_below: 50, recover_for: 2m}";
+    // P2 has been recovered for a minute when P1 latches by its own check, and for one more afterwards.
+    let points = minutes("v", &[65., 40., 40., 40., 40., 40.])
+        .0
+        .into_iter()
+        .chain(minutes("w", &[0., 0., 90., 0., 0., 0.]).0);
+    let events = run(&rule(levels, ""), &Points(points.collect()).body(), 40);
+    assert_eq!(
+        short(&events),
+        [
+            "firing P2 @60",
+            "raised P1 @180",
+            "lowered P2 @240",
+            "resolved - @360"
+        ]
+    );
+}
+
+#[test]
+fn what_closes_by_itself_counts_from_its_last_true_rung_whichever_that_is() {
+    for (one, other) in [("P1", "P3"), ("P3", "P1")] {
+        let levels = format!("  {one}: {{above: 50}}\n  {other}: {{above: 50, check: w}}");
+        let yaml = rule(&levels, "close_after: 5m");
+        let points = minutes("v", &[90., 90., 0., 0., 0., 0., 0., 0., 0.])
+            .0
+            .into_iter()
+            .chain(minutes("w", &[0.; 9]).0);
+        let events = run(&yaml, &Points(points.collect()).body(), 40);
+        assert_eq!(
+            short(&events),
+            [format!("firing {one} @60"), "resolved - @420".to_owned()],
+            "{one} is true, {other} is not"
+        );
+    }
+}
+
+#[test]
+fn a_rung_that_an_edit_takes_away_holds_nothing() {
+    let both = rule("  P1: {above: 80}\n  P2: {above: 60}", "");
+    let lower = rule("  P2: {above: 60}", "");
+    let mut log = Log::new(vec![Plan::compile(&bundle(1, &both, 30)).unwrap()]);
+    log.mark(0, 1);
+    for n in 1..=8 {
+        if n == 4 {
+            let edited = Plan::compile(&bundle(2, &lower, 30)).unwrap();
+            log.plans.insert(edited);
+            log.mark(n * 60 - 20, 2);
+        }
+        let line = Points::default()
+            .at(n * 60, "m,host=a,env=prod v", 90)
+            .body();
+        log.take(n * 60, Payload::Lines(line.as_bytes()));
+    }
+    let events = core_support::events(log.actions);
+    assert_eq!(short(&events), ["firing P1 @60", "lowered P2 @240"]);
+}
+
+#[test]
+fn minutes_of_which_nothing_is_known_do_not_calm_what_flaps() {
+    let yaml = rule("  P1: {above: 50}", "");
+    let mut points = Points::default().every(60, (0, 6_000), "beat,host=a,env=prod v", 1.0);
+    for n in 1..=12 {
+        let value = if n % 2 == 0 { 10 } else { 90 };
+        points = points.at(n * 60, "m,host=a,env=prod v", value);
+    }
+    // Nothing for half an hour, then calm: by evaluations it flaps until 15 calm ones have passed.
+    for n in 42..=70 {
+        points = points.at(n * 60, "m,host=a,env=prod v", 10);
+    }
+    let events = run(&yaml, &points.body(), 40);
+    let ended = short(&events).pop().unwrap();
+    assert!(ended.starts_with("resolved"), "{events:#?}");
+    let at = events
+        .last()
+        .unwrap()
+        .at
+        .since(core_support::s(0))
+        .as_millis()
+        / 60_000;
+    assert!((50..60).contains(&at), "it was calm at minute {at}");
+}
+
+#[test]
+fn a_rule_without_windows_misses_its_points_after_three_intervals() {
+    let yaml = rule("  P1: {above: 50, over: each point}", "when_missing: P2")
+        .replace("over: last of 1m\n", "");
+    let points = Points::default()
+        .every(60, (0, 1_800), "beat,host=a,env=prod v", 1.0)
+        .every(60, (0, 600), "m,host=a,env=prod v", 10.0);
+    let events = run(&yaml, &points.body(), 40);
+    // The last point is of 600; Unknown from more than an interval on, 720, and then for three.
+    assert_eq!(short(&events), ["firing P2 @900"]);
+}
+
+#[test]
+fn a_host_that_leaps_ahead_is_still_judged_by_what_its_windows_hold() {
+    let yaml = "template: slow\ntitle: t\napplies_to: {measurement: m}\none_alert_per: [host]\n\
+                check: v\nover: average of 5m\nevery: 60s\ninterval: 5m\n\
+                levels: {P1: {above: 90}}\nwhen_missing: fine\n";
+    let points = Points::default()
+        .at(100, "m,host=a,env=prod v", 10)
+        .at(130, "m,host=a,env=prod v", 95)
+        .at(3_600, "m,host=a,env=prod v", 10);
+    // At 420 the calm sample has left the window and the busy one has not.
+    let events = run(yaml, &points.body(), 40);
+    assert_eq!(
+        short(&events).first().map(String::as_str),
+        Some("firing P1 @420")
+    );
+}
