@@ -5,6 +5,7 @@ mod core_support;
 
 use core_support::{Log, Points, bundle, run, short};
 use evaluator::core::{Payload, Plan};
+use model::{AlertEvent, AlertKind};
 
 /// One sample a minute, judged each minute by its last value.
 fn rule(levels: &str, rest: &str) -> String {
@@ -151,4 +152,51 @@ fn a_host_that_leaps_ahead_is_still_judged_by_what_its_windows_hold() {
         short(&events).first().map(String::as_str),
         Some("firing P1 @420")
     );
+}
+
+#[test]
+fn what_flaps_is_told_of_its_openings_and_closings_and_of_nothing_between() {
+    let yaml = rule("  P1: {above: 50}", "");
+    let swings = (0..12).map(|n| if n % 2 == 0 { 90. } else { 10. });
+    let values: Vec<f64> = swings.chain([10.; 30]).collect();
+    let events = run(&yaml, &minutes("v", &values).body(), 40);
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| event.kind == AlertKind::Flapping)
+        .collect();
+    // Six changes begin it; each of the other six is told once, and no evaluation of the calm behind them.
+    let minute = |event: &AlertEvent| event.at.since(core_support::s(0)).as_millis() / 60_000;
+    let minutes: Vec<_> = told.iter().map(|event| minute(event)).collect();
+    assert_eq!(minutes, [6, 7, 8, 9, 10, 11, 12]);
+    // An opening says what fires, a closing what has recovered.
+    for event in told {
+        let says = if minute(event) % 2 == 1 {
+            "above"
+        } else {
+            "below"
+        };
+        assert!(event.why.contains(says), "{}", event.why);
+    }
+}
+
+#[test]
+fn of_points_that_are_judged_one_by_one_an_older_one_is_passed_over_and_the_last_of_a_time_counts()
+{
+    let yaml = rule("  P1: {above: 50, over: each point}", "").replace("over: last of 1m\n", "");
+    for (points, expected) in [
+        (vec![(60, 90), (50, 10)], vec!["firing P1 @60"]),
+        (vec![(60, 10), (60, 90)], vec!["firing P1 @60"]),
+        (
+            vec![(60, 90), (70, 10)],
+            vec!["firing P1 @60", "resolved - @70"],
+        ),
+    ] {
+        let lines = points.iter().map(|(at, value)| {
+            Points::default()
+                .at(*at, "m,host=a,env=prod v", value)
+                .body()
+        });
+        let events = run(&yaml, &lines.collect::<String>(), 0);
+        assert_eq!(short(&events), expected, "{points:?}");
+    }
 }

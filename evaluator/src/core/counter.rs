@@ -138,6 +138,8 @@ mod tests {
             ),
             (vec![(60, 1.0), (100, 2.0), (401, 3.0)], 60, None, None),
             (vec![(100, 2.0)], 60, None, None),
+            // What is at the window's start is before it.
+            (vec![(0, 1.0), (60, 5.0)], 60, None, None),
         ] {
             let all = [series(&samples)];
             let after = Timestamp::from_millis(after * 1_000);
@@ -159,5 +161,10 @@ mod tests {
         assert_eq!(of(Function::Change, Worst::Highest), Some(199.0));
         assert_eq!(of(Function::Jumps(60.0), Worst::Highest), Some(3.0));
         assert_eq!(of(Function::Jumps(95.0), Worst::Highest), Some(1.0));
+        // The windows are open at their start: neither the sample there nor the jump to it is of them.
+        let all = [series(&[(0, 5.0), (60, 200.0), (70, 100.0), (130, 30.0)])];
+        let of = |function| read(function, &all, (after, Span::ZERO), Worst::Highest);
+        assert_eq!(of(Function::Change), Some(-70.0));
+        assert_eq!(of(Function::Jumps(60.0)), Some(0.0));
     }
 }
