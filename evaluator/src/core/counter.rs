@@ -150,6 +150,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sample_against_the_one_before_it_counts_resets_and_divides_by_the_time_between() {
+        let s = |secs: i64| Timestamp::from_millis(secs * 1_000);
+        for (function, value, expected) in [
+            (Function::Delta, 40.0, 30.0),
+            (Function::Delta, 4.0, 4.0),
+            (Function::Rate, 40.0, 0.5),
+            (Function::Change, 4.0, -6.0),
+        ] {
+            let grown = step(function, (s(60), 10.0), (s(120), value));
+            assert_eq!(grown, expected, "{function:?} to {value}");
+        }
+    }
+
+    #[test]
     fn a_change_is_last_minus_first_and_jumps_are_counted() {
         let all = [
             series(&[(10, 5.0), (70, 100.0), (130, 30.0)]),
