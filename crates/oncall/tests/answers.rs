@@ -147,3 +147,10 @@ fn a_calendar_holds_each_turn_of_a_person() {
     let text = calendar(&noc(), Some("lee"), week, Timestamp::UNIX_EPOCH);
     insta::assert_snapshot!(text.replace("\r\n", "\n"));
 }
+
+#[test]
+fn everybody_of_its_layers_and_overrides_may_ever_be_on_call() {
+    let noc = noc();
+    let people: Vec<_> = noc.people().into_iter().collect();
+    assert_eq!(people, ["kim", "lee", "park"]);
+}
