@@ -43,6 +43,7 @@ fn directory() -> Directory {
         chat: None,
         phone: Some(phone.to_owned()),
         email: None,
+        own_rules: Default::default(),
     };
     let both = vec![ChannelKind::Chat, ChannelKind::Sms];
     let policy = Policy {

@@ -244,6 +244,22 @@ fn a_mistake_is_told_with_its_place_and_what_was_meant() {
             "acme.yaml:3:11: `kr` is not known here (did you mean `ko`?)",
         ),
         (
+            "contact: kim\nname: Kim\nrules: {P1: [{by: [sms], after: 1m}]}",
+            "the first rule is done at once: leave `after` out",
+        ),
+        (
+            "contact: kim\nname: Kim\nrules: {P2: [{by: [sms]}, {by: [voice], after: 5m}, {by: [email], after: 5m}]}",
+            "the rules come one after the other, within a day of the page",
+        ),
+        (
+            "contact: kim\nname: Kim\nrules: {P1: [{by: [teams]}]}",
+            "a rule names channels that reach a person: chat, sms, voice, email, alimtalk, telegram",
+        ),
+        (
+            "contact: kim\nname: Kim\nrules: {P1: []}",
+            "a person has 1 to 10 rules for a priority; leave the key out for none",
+        ),
+        (
             "escalation_policy: p\nsteps: []",
             "acme.yaml:2:1: a policy has 1 to 20 steps",
         ),

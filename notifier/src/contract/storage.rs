@@ -4,7 +4,7 @@ use super::world::{World, first};
 use crate::commands::{CommandError, Filter, Page};
 use crate::core::{
     Action, ChannelKind, Directory, Entry, EntryKind, Fate, Incident, Input, Life, Next, Policy,
-    Seen, Status, Step, Via, step,
+    Purpose, Seen, Status, Step, Via, step,
 };
 use crate::io::store::{Loaded, Store, Tx, Wanted, destination};
 use model::{AlertEvent, AlertKind, Priority, Span, TenantId, Timestamp};
@@ -100,6 +100,13 @@ pub async fn incidents_are_read_back_as_they_were_kept(world: World) {
     });
     kept.grouped_by = Some("template=cpu-usage".to_owned());
     kept.digest_at = kept.reopens_at;
+    kept.follow_ups = vec![crate::core::FollowUp {
+        at: now(&world),
+        contact: "kim".to_owned(),
+        channel: ChannelKind::Voice,
+        purpose: Purpose::Firing,
+        held: true,
+    }];
     kept.told.clear();
     kept.escalation.target = Some(crate::core::Target::Everyone);
     loaded.incident = kept.clone();

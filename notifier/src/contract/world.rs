@@ -125,6 +125,7 @@ fn person(name: &str, n: usize) -> (String, Person) {
         telegram: None,
         phone: Some(format!("phone-{contact}")),
         email: None,
+        own_rules: Default::default(),
     };
     (contact, person)
 }

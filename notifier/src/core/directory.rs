@@ -4,6 +4,7 @@ use super::around::{Around, NOTHING};
 use super::duty::Roster;
 use super::incident::{Incident, Told};
 use super::message::Recipient;
+use super::own_rules::OwnRule;
 use super::silence::Silences;
 use super::words::{ChannelKind, Language};
 use model::{Priority, Span, TenantId};
@@ -151,6 +152,8 @@ pub struct Person {
     pub phone: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
+    /// Their own rules for P1, P2 and P3; empty: the channels of the policy.
+    pub own_rules: [Vec<OwnRule>; 3],
 }
 
 /// The way of one incident's pages.
@@ -326,6 +329,11 @@ impl Route<'_> {
 }
 
 impl Person {
+    /// Their own rules for that priority.
+    pub fn own_rules(&self, priority: Priority) -> &[OwnRule] {
+        &self.own_rules[index(priority)]
+    }
+
     /// The address on that channel.
     pub fn address(&self, channel: ChannelKind) -> Option<&str> {
         match channel {
@@ -364,8 +372,22 @@ impl From<&catalogue::Contact> for Person {
             telegram: contact.telegram.clone(),
             phone: contact.phone.clone(),
             email: contact.email.clone(),
+            own_rules: Priority::ALL.map(|priority| own_rules(contact, priority)),
         }
     }
+}
+
+fn own_rules(contact: &catalogue::Contact, priority: Priority) -> Vec<OwnRule> {
+    let rules = contact.rules.get(priority).into_iter().flatten();
+    let rules = rules.map(|rule| OwnRule {
+        by: rule
+            .by
+            .iter()
+            .map(|kind| ChannelKind::from(*kind))
+            .collect(),
+        after: rule.after.unwrap_or(Span::ZERO),
+    });
+    rules.collect()
 }
 
 /// What the tenants of a catalogue say beside their policy.

@@ -223,6 +223,7 @@ impl Turn<'_> {
         self.incident.catches_up_at = None;
         self.incident.hold = None;
         self.incident.digest_at = None;
+        self.incident.follow_ups.clear();
     }
 
     fn has_future(&self) -> bool {

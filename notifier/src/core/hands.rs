@@ -92,6 +92,7 @@ impl Turn<'_> {
     pub(super) fn lower_pace(&mut self) {
         if self.incident.priority == Priority::P3 {
             self.incident.ack_runs_out_at = None;
+            self.incident.follow_ups.clear();
             // A first page that still waits is not cancelled by going down.
             if self.incident.escalation.paged {
                 self.incident.escalation = Escalation {

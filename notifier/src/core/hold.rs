@@ -59,6 +59,7 @@ impl Turn<'_> {
         incident.ack_runs_out_at = None;
         incident.catches_up_at = None;
         incident.digest_at = None;
+        incident.follow_ups.clear();
         incident.hold = Some(Hold {
             kind,
             by,

@@ -2,6 +2,7 @@
 
 use super::hold::Hold;
 use super::message::{IncidentSummary, Purpose, Recipient};
+use super::own_rules::FollowUp;
 use super::words::{Actor, ChannelKind, Status};
 use model::{AlertEvent, IncidentId, Priority, TenantId, Timestamp};
 
@@ -76,6 +77,8 @@ pub struct Incident {
     pub grouped_by: Option<String>,
     /// When, as the leader of a group, it tells of those that joined.
     pub digest_at: Option<Timestamp>,
+    /// What the own rules of those who were paged have still to send, sorted.
+    pub follow_ups: Vec<FollowUp>,
     /// Who heard of it and has not heard of its end, sorted.
     pub told: Vec<Told>,
 }
@@ -164,6 +167,7 @@ impl Incident {
             hold: None,
             grouped_by: None,
             digest_at: None,
+            follow_ups: Vec::new(),
             told: Vec::new(),
         }
     }
@@ -177,6 +181,7 @@ impl Incident {
             self.catches_up_at,
             self.hold.as_ref().map(|hold| hold.until),
             self.digest_at,
+            self.follows_up_at(),
         ]
         .into_iter()
         .flatten()

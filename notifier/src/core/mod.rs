@@ -20,6 +20,7 @@ mod incident;
 mod mapping;
 mod matcher;
 mod message;
+mod own_rules;
 mod pace;
 mod paging;
 mod people;
@@ -46,6 +47,8 @@ mod tests_events;
 mod tests_external;
 #[cfg(test)]
 mod tests_hands;
+#[cfg(test)]
+mod tests_own_rules;
 #[cfg(test)]
 mod tests_owner;
 #[cfg(test)]
@@ -77,6 +80,7 @@ pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{
     Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,
 };
+pub use own_rules::{FollowUp, OwnRule};
 pub use pace::{Pace, Rate};
 pub use silence::{
     BadSilence, Quiet, Silence, SilenceKind, SilenceSpec, SilenceState, Silences, Weekly,

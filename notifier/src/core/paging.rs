@@ -7,7 +7,8 @@ use super::hold::HoldKind;
 use super::incident::{Escalation, Target, Told};
 use super::matcher::Labels;
 use super::message::{Purpose, Recipient};
-use super::people::{Reach, reach};
+use super::own_rules::ways;
+use super::people::{Promised, Reach, reach};
 use super::silence::SilenceKind;
 use super::step::Turn;
 use super::words::ChannelKind;
@@ -275,6 +276,8 @@ impl Turn<'_> {
 
     /// Records and sends a page to all that were found, and to those in `also`.
     fn page(&mut self, purpose: Purpose, name: &str, found: Reach, also: Vec<Told>) {
+        let because = found.because.iter().cloned().chain(found.promises());
+        let because = because.collect::<Vec<_>>().join("; ");
         let mut to = Vec::with_capacity(found.personal.len() + also.len() + 1);
         to.extend(found.room.map(|recipient| Told {
             channel: ChannelKind::Chat,
@@ -290,8 +293,8 @@ impl Turn<'_> {
             }
         }
         let mut text = format!("{name}: {} by {}", purpose.as_str(), names(&to));
-        if !found.because.is_empty() {
-            text = format!("{text} ({})", found.because.join("; "));
+        if !because.is_empty() {
+            text = format!("{text} ({because})");
         }
         self.record(EntryKind::Page, text);
         for told in to {
@@ -301,6 +304,9 @@ impl Turn<'_> {
                 Vec::new()
             };
             self.send(purpose, told, mentions, None);
+        }
+        for Promised { contact, later, .. } in &found.later {
+            self.promise(purpose, contact, later);
         }
         self.incident.escalation.paged = true;
         self.incident.escalation.step_revision = Some(self.incident.revision);
@@ -334,11 +340,15 @@ impl Turn<'_> {
         let Some(person) = self.route.directory.people.get(contact) else {
             return false;
         };
-        let channels = self
+        let priority = self.incident.priority;
+        let of_policy = self
             .route
             .policy
-            .map_or(&[][..], |policy| policy.channels(self.incident.priority));
-        let to: Vec<Told> = channels
+            .map_or(&[][..], |policy| policy.channels(priority));
+        let of_policy = of_policy.iter().copied().collect();
+        let ways = ways(self.route.directory, person, priority, &of_policy);
+        let to: Vec<Told> = ways
+            .now
             .iter()
             .filter(|channel| self.route.directory.channels.contains(channel))
             .filter_map(|channel| {
@@ -361,6 +371,7 @@ impl Turn<'_> {
         for told in to {
             self.send(purpose, told, Vec::new(), note.clone());
         }
+        self.promise(purpose, contact, &ways.later);
         true
     }
 
@@ -421,7 +432,10 @@ impl Turn<'_> {
     }
 
     /// A page of that revision reached nobody: whoever is next in this round is told now.
-    pub(super) fn nobody_of_step_reached(&mut self, revision: u64) {
+    ///
+    /// Where the own rules of somebody in it went on to their next channel, that is waited for instead.
+    pub(super) fn nobody_of_step_reached(&mut self, revision: u64, goes_on: bool) {
+        let now_revision = self.incident.revision;
         let escalation = &mut self.incident.escalation;
         let waits = escalation.at.is_some_and(|at| at > self.now);
         let within_round = match escalation.target {
@@ -430,6 +444,10 @@ impl Turn<'_> {
             Some(Target::Everyone) => true,
             None => false,
         };
+        if escalation.step_revision == Some(revision) && goes_on {
+            escalation.step_revision = Some(now_revision);
+            return;
+        }
         if escalation.step_revision == Some(revision) && waits && within_round {
             escalation.at = Some(self.now);
             let text = "none of the step's messages could be delivered: escalated at once";

@@ -4,9 +4,21 @@ use super::directory::{Route, Step};
 use super::duty::Moment;
 use super::incident::Told;
 use super::message::Recipient;
+use super::own_rules::ways;
 use super::words::{ChannelKind, Language};
-use model::Priority;
+use model::{Priority, Span};
 use std::collections::BTreeSet;
+
+/// What a person's own rules send after a page.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Promised {
+    /// The contact.
+    pub(super) contact: String,
+    /// What people call them.
+    name: String,
+    /// How, and so long after it.
+    pub(super) later: Vec<(ChannelKind, Span)>,
+}
 
 /// Whom a step reaches.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -17,6 +29,8 @@ pub(super) struct Reach {
     pub(super) room: Option<Recipient>,
     /// Who is called by name in the room.
     pub(super) mentions: Vec<Recipient>,
+    /// What their own rules send later.
+    pub(super) later: Vec<Promised>,
     /// How those were found whom the step does not name.
     pub(super) because: Vec<String>,
     /// Everybody who was told before is meant too.
@@ -32,6 +46,15 @@ impl Reach {
     pub(super) fn reaches_somebody(&self) -> bool {
         !self.personal.is_empty()
             || (self.room.is_some() && (self.room_suffices || !self.mentions.is_empty()))
+    }
+
+    /// What own rules send later, for the timeline: `KIM by voice after 5m`.
+    pub(super) fn promises(&self) -> impl Iterator<Item = String> {
+        self.later.iter().flat_map(|promised| {
+            let name = &promised.name;
+            let later = promised.later.iter();
+            later.map(move |(channel, after)| format!("{name} by {channel} after {after}"))
+        })
     }
 }
 
@@ -65,7 +88,8 @@ pub(super) fn reach<'s>(
         found.missing.extend(meant.missing);
         for contact in meant.contacts {
             if seen.insert(contact.clone()) {
-                person(&mut found, route, &contact, &channels);
+                let own = step.channels.is_empty().then_some(priority);
+                person(&mut found, route, &contact, &channels, own);
             }
         }
     }
@@ -92,13 +116,37 @@ fn configured(
     channels
 }
 
-fn person(found: &mut Reach, route: Route<'_>, contact: &str, channels: &BTreeSet<ChannelKind>) {
+/// `own` is the priority by which their own rules hold; none where the step itself names the channels.
+fn person(
+    found: &mut Reach,
+    route: Route<'_>,
+    contact: &str,
+    channels: &BTreeSet<ChannelKind>,
+    own: Option<Priority>,
+) {
     let Some(person) = route.directory.people.get(contact) else {
         let reason = format!("contact `{contact}` is not in the catalogue");
         found.missing.push(reason);
         return;
     };
-    for channel in channels {
+    let mut own_channels = channels.clone();
+    if let Some(priority) = own {
+        let ways = ways(route.directory, person, priority, channels);
+        found.missing.extend(ways.missing);
+        if !ways.later.is_empty() {
+            found.later.push(Promised {
+                contact: contact.to_owned(),
+                name: person.name.clone(),
+                later: ways.later,
+            });
+        }
+        own_channels = ways.now;
+        // Being called by name in the room is no message of its own.
+        if found.room.is_some() && channels.contains(&ChannelKind::Chat) {
+            own_channels.insert(ChannelKind::Chat);
+        }
+    }
+    for channel in &own_channels {
         let recipient = person.recipient(contact, *channel);
         match (channel, recipient) {
             (ChannelKind::Chat, Some(recipient)) if found.room.is_some() => {

@@ -1,6 +1,7 @@
 //! What holds whatever happens: random lives of an incident.
 
 use super::directory::{Care, Dependency, Grouping, RouteTo, Rule, Selector};
+use super::own_rules::OwnRule;
 use super::step::{Input, Seen};
 use super::tests_silence::silence;
 use super::world::{MINUTE, World, event, failed, is_end, neighbour};
@@ -117,6 +118,17 @@ impl Life {
                 cap: 3,
             }),
         };
+        world.directory.channels.insert(ChannelKind::Voice);
+        let rule = |by: &[ChannelKind], after| OwnRule {
+            by: by.to_vec(),
+            after: MINUTE.times(after),
+        };
+        let rules = vec![
+            rule(&[ChannelKind::Sms], 0),
+            rule(&[ChannelKind::Voice], 7),
+            rule(&[ChannelKind::Chat, ChannelKind::Sms], 20),
+        ];
+        world.person("lee").own_rules = [rules.clone(), rules, Vec::new()];
         Self {
             world,
             sequence: 0,
@@ -251,6 +263,17 @@ proptest! {
             prop_assert_ne!(audit(incident, life.world.now), Some(Finding::Orphaned), "{:?}", what);
             if incident.status == Status::Closed && !incident.firing {
                 prop_assert_eq!(incident.due_at(), None);
+            }
+            // What own rules promised is sent, still to come, or ended by what somebody did.
+            let ended = incident.status != Status::Open || incident.hold.is_some()
+                || incident.priority == Priority::P3;
+            for promised in before.follow_ups.iter().filter(|_| !ended) {
+                let kept = incident.follow_ups.iter().any(|still| {
+                    (&still.contact, still.channel) == (&promised.contact, promised.channel)
+                        && (still.at <= promised.at || still.held)
+                });
+                let done = promised.at <= life.world.now || matches!(what, Happening::Fail(..));
+                prop_assert!(kept || done, "{:?} took away {:?}", what, promised);
             }
             let quiet = life.world.silences.quiet(&Labels::from(incident), life.world.now);
             let mut recorded = false;

@@ -271,10 +271,12 @@ pub fn step(
             others_alive,
             heard_before,
         } => {
+            let contact = recipient.contact.clone();
             let told = Told { channel, recipient };
             turn.undelivered(purpose, &told, &reason, heard_before);
+            let goes_on = purpose.is_page() && turn.follow_up_at_once(contact.as_deref());
             if !others_alive {
-                turn.nobody_of_step_reached(revision);
+                turn.nobody_of_step_reached(revision, goes_on);
             }
         }
         Input::Orphaned => turn.orphaned(),

@@ -38,6 +38,7 @@ impl Turn<'_> {
             self.caught_up(&format!("it waited {waited} for the evaluator to catch up"));
         }
         self.run_policy();
+        self.follow_up();
     }
 
     fn acknowledgement_ran_out(&mut self) {
@@ -68,6 +69,7 @@ impl Turn<'_> {
         }
         self.incident.catches_up_at = None;
         self.incident.hold = None;
+        self.incident.follow_ups.clear();
         let holds = self.ack_holds();
         self.incident.ack_runs_out_at = holds.map(|holds| self.now.plus(holds));
         let text = match holds {

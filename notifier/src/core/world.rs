@@ -29,6 +29,7 @@ fn person(name: &str, chat: Option<&str>, phone: Option<&str>) -> (String, Perso
         telegram: None,
         phone: phone.map(str::to_owned),
         email: None,
+        own_rules: Default::default(),
     };
     (name.to_owned(), person)
 }

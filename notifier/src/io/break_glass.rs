@@ -178,7 +178,7 @@ fn contacts(path: &Path, channels: &Channels) -> Result<Vec<(String, Person)>, C
                 entry.line
             )));
         };
-        let person = Person::from(contact);
+        let person = Person::from(&**contact);
         if usable(&person, channels).next().is_none() {
             let reason = "has no address on any channel that has a provider";
             return Err(refuse(format!("contact `{}` {reason}", contact.contact)));

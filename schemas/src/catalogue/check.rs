@@ -5,10 +5,10 @@ use super::integration::check_integration;
 use super::schedule_check::{check_schedule, check_team};
 use super::template_check::check_template;
 use super::{
-    CatalogueError, Contact, Entry, EscalationPolicy, Kind, Located, Override, Placement, Shard,
-    Tenant,
+    CatalogueError, ChannelKind, Contact, ContactRule, Entry, EscalationPolicy, Kind, Located,
+    Override, Placement, Shard, Tenant,
 };
-use model::Span;
+use model::{Priority, Span};
 use std::collections::BTreeSet;
 
 /// Something that is wrong in a declaration.
@@ -411,6 +411,43 @@ fn check_contact(contact: &Contact, flaws: &mut Flaws) {
         });
         let plain = !email.contains(|c: char| c.is_whitespace() || c.is_control() || c == ',');
         flaws.unless(fits && plain, "email", "not an e-mail address");
+    }
+    for (priority, rules) in contact.rules.iter() {
+        check_own_rules(priority, rules, flaws);
+    }
+}
+
+/// A person's own rules: the first at once, each of the others later than the one before.
+fn check_own_rules(priority: Priority, rules: &[ContactRule], flaws: &mut Flaws) {
+    let path = |n: usize, key: &str| format!("rules.{priority}[{n}].{key}");
+    let what = "a person has 1 to 10 rules for a priority; leave the key out for none";
+    flaws.unless(
+        (1..=10).contains(&rules.len()),
+        format!("rules.{priority}"),
+        what,
+    );
+    let mut before = Span::ZERO;
+    for (n, rule) in rules.iter().enumerate() {
+        let place = |by: &ChannelKind| {
+            use ChannelKind::{Opsgenie, Pagerduty, Teams, Webhook};
+            matches!(by, Webhook | Teams | Pagerduty | Opsgenie)
+        };
+        let personal = !rule.by.is_empty() && !rule.by.iter().any(place);
+        let what = "a rule names channels that reach a person: chat, sms, voice, email, alimtalk, telegram";
+        flaws.unless(personal, path(n, "by"), what);
+        let after = rule.after.unwrap_or(Span::ZERO);
+        let (fits, what) = match n {
+            0 => (
+                rule.after.is_none(),
+                "the first rule is done at once: leave `after` out",
+            ),
+            _ => (
+                after > before && after <= Span::from_secs(86_400),
+                "the rules come one after the other, within a day of the page",
+            ),
+        };
+        flaws.unless(fits, path(n, "after"), what);
+        before = after;
     }
 }
 

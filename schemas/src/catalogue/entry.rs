@@ -21,7 +21,7 @@ pub enum Entry {
     /// Other values for a rule.
     Override(Box<Override>),
     /// A person.
-    Contact(Contact),
+    Contact(Box<Contact>),
     /// Who is told, and who is next.
     EscalationPolicy(Box<EscalationPolicy>),
     /// Who is on call when.

@@ -150,7 +150,7 @@ pub fn decode_value(key: &[u8], value: &[u8]) -> Result<(u64, Record), RecordErr
         Kind::Placement => entry(value, Entry::Placement),
         Kind::Template => entry(value, |spec| Entry::Template(Box::new(spec))),
         Kind::Override => entry(value, |spec| Entry::Override(Box::new(spec))),
-        Kind::Contact => entry(value, Entry::Contact),
+        Kind::Contact => entry(value, |spec| Entry::Contact(Box::new(spec))),
         Kind::EscalationPolicy => entry(value, |spec| Entry::EscalationPolicy(Box::new(spec))),
         Kind::Schedule => entry(value, |spec| Entry::Schedule(Box::new(spec))),
         Kind::Team => entry(value, Entry::Team),
@@ -232,7 +232,7 @@ impl Catalogue {
                 );
             }
             Entry::Contact(spec) => {
-                drop(self.contacts.insert(spec.contact.clone(), spec.into()));
+                drop(self.contacts.insert(spec.contact.clone(), Arc::from(spec)));
             }
             Entry::EscalationPolicy(spec) => {
                 let name = spec.escalation_policy.clone();
@@ -329,7 +329,9 @@ impl Catalogue {
             Kind::Override => Some(Entry::Override(Box::new(Override::clone(
                 self.overrides.get(name)?,
             )))),
-            Kind::Contact => Some(Entry::Contact(Contact::clone(self.contacts.get(name)?))),
+            Kind::Contact => Some(Entry::Contact(Box::new(Contact::clone(
+                self.contacts.get(name)?,
+            )))),
             Kind::EscalationPolicy => Some(Entry::EscalationPolicy(Box::new(
                 EscalationPolicy::clone(self.escalation_policies.get(name)?),
             ))),

@@ -41,7 +41,8 @@ pub use merge::{MergeError, changed_fields, extended_template, merged_template};
 pub use over::{Function, Over};
 pub use overrides::{Changes, Override, OverrideRank, Target};
 pub use people::{
-    AcknowledgeWithin, ChannelKind, Channels, Contact, Ends, EscalationPolicy, Language, Step,
+    AcknowledgeWithin, ChannelKind, Channels, Contact, ContactRule, Ends, EscalationPolicy,
+    Language, Step,
 };
 pub use per_priority::PerPriority;
 pub use room_target::RoomTarget;

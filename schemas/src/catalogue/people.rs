@@ -1,7 +1,7 @@
 //! `contact:` and `escalation_policy:` — whom to tell, how, and who is next.
 
 use super::text::{self, shape};
-use super::{RoomTarget, StepTarget};
+use super::{PerPriority, RoomTarget, StepTarget};
 use model::{Priority, Span};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,27 @@ pub struct Contact {
     /// E-mail address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
+    /// How pages of each priority reach the person, instead of the channels of the policy. What comes later is sent as long as
+    /// nobody has the incident; the next step of the policy does not cancel it.
+    #[serde(default, skip_serializing_if = "PerPriority::is_empty")]
+    pub rules: PerPriority<Vec<ContactRule>>,
+}
+
+/// By which channels a person is told, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContactRule {
+    /// The channels.
+    #[schemars(length(min = 1))]
+    pub by: Vec<ChannelKind>,
+    /// The time after the page; left out for the first, which is sent at once.
+    #[serde(
+        default,
+        with = "text::option",
+        skip_serializing_if = "Option::is_none"
+    )]
+    #[schemars(with = "Option<shape::Duration>")]
+    pub after: Option<Span>,
 }
 
 /// A language of messages.

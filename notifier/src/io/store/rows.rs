@@ -1,8 +1,8 @@
 //! Incidents as rows.
 
 use super::StoreError;
-use super::values::{Cells, counter, target_column, target_of};
-use crate::core::{Escalation, Hold, HoldKind, Incident, Purpose, Status, Told};
+use super::values::{Cells, FollowUpJson, counter, target_column, target_of};
+use crate::core::{Escalation, FollowUp, Hold, HoldKind, Incident, Purpose, Status, Told};
 use model::{IncidentId, Priority, TenantId, Timestamp};
 use sqlx::any::{AnyArguments, AnyRow};
 use sqlx::query::Query;
@@ -64,8 +64,16 @@ pub(super) fn incident(row: &AnyRow, told: Vec<Told>) -> Result<Incident, StoreE
         hold: hold(&cells)?,
         grouped_by: cells.text_or_none("grouped_by")?,
         digest_at: cells.time_or_none("digest_at")?,
+        follow_ups: follow_ups(&cells)?,
         told,
     })
+}
+
+fn follow_ups(cells: &Cells<'_>) -> Result<Vec<FollowUp>, StoreError> {
+    let all: Vec<FollowUpJson> = cells.json("follow_ups")?;
+    let all = all.into_iter().map(FollowUp::try_from);
+    all.collect::<Result<_, _>>()
+        .map_err(|error| cells.wrong(error.to_string()))
 }
 
 fn hold(cells: &Cells<'_>) -> Result<Option<Hold>, StoreError> {
@@ -92,7 +100,7 @@ const CHANGING: &str = "\
      closed_contact, closed_at, until_resolved, last_sequence, revision, deliveries, opening, \
      round, target, escalates_at, paged, step_revision, nobody, held, ack_runs_out_at, reopens_at, \
      catches_up_at, due_at, search, changed_at, assigned_to, assigned_contact, pinned, hold_kind, \
-     hold_by, hold_why, hold_since, hold_until, grouped_by, digest_at";
+     hold_by, hold_why, hold_since, hold_until, grouped_by, digest_at, follow_ups";
 
 /// The columns that never change, in the order of `insert`.
 const FIXED: &str = "id, tenant, partition_no, template, group_tags, started_at, host";
@@ -203,6 +211,12 @@ pub(super) fn bind_changing<'q>(
         .bind(time(hold.map(|hold| hold.until)))
         .bind(incident.grouped_by.clone())
         .bind(time(incident.digest_at))
+        .bind(follow_ups_column(&incident.follow_ups))
+}
+
+fn follow_ups_column(follow_ups: &[FollowUp]) -> String {
+    let all: Vec<FollowUpJson> = follow_ups.iter().map(Into::into).collect();
+    serde_json::json!(all).to_string()
 }
 
 /// What a search looks at, in lower case.
@@ -222,8 +236,12 @@ mod tests {
 
     #[test]
     fn the_queries_name_as_many_values_as_are_bound() {
-        assert_eq!(CHANGING.split(',').count(), 47);
-        assert!(insert_sql().contains("$54)"), "{}", insert_sql());
-        assert!(update_sql().contains("digest_at = $48"), "{}", update_sql());
+        assert_eq!(CHANGING.split(',').count(), 48);
+        assert!(insert_sql().contains("$55)"), "{}", insert_sql());
+        assert!(
+            update_sql().contains("follow_ups = $49"),
+            "{}",
+            update_sql()
+        );
     }
 }

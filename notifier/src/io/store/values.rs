@@ -1,7 +1,7 @@
 //! Single values between the program's types and the columns' few types.
 
 use super::StoreError;
-use crate::core::{Actor, Language, Recipient, Target};
+use crate::core::{Actor, ChannelKind, FollowUp, Language, Purpose, Recipient, Target};
 use model::{InvalidName, Timestamp};
 use serde::{Deserialize, Serialize};
 use sqlx::Row;
@@ -143,6 +143,43 @@ impl TryFrom<MentionJson> for Recipient {
             name: json.name,
             language: Language::parse(&json.language)?,
             address: json.address,
+        })
+    }
+}
+
+/// A message of a person's own rules that is still to come, as JSON.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FollowUpJson {
+    at: i64,
+    contact: String,
+    channel: String,
+    purpose: String,
+    held: bool,
+}
+
+impl From<&FollowUp> for FollowUpJson {
+    fn from(follow_up: &FollowUp) -> Self {
+        Self {
+            at: follow_up.at.as_nanos(),
+            contact: follow_up.contact.clone(),
+            channel: follow_up.channel.as_str().to_owned(),
+            purpose: follow_up.purpose.as_str().to_owned(),
+            held: follow_up.held,
+        }
+    }
+}
+
+impl TryFrom<FollowUpJson> for FollowUp {
+    type Error = InvalidName;
+
+    fn try_from(json: FollowUpJson) -> Result<Self, InvalidName> {
+        Ok(Self {
+            at: Timestamp::from_nanos(json.at),
+            contact: json.contact,
+            channel: ChannelKind::parse(&json.channel)?,
+            purpose: Purpose::parse(&json.purpose)?,
+            held: json.held,
         })
     }
 }

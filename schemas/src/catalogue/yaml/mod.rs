@@ -87,7 +87,7 @@ fn read(document: &Node) -> Result<Entry, de::Misfit> {
         Kind::Placement => Entry::Placement(typed(document)?),
         Kind::Template => Entry::Template(Box::new(typed(document)?)),
         Kind::Override => Entry::Override(Box::new(typed(document)?)),
-        Kind::Contact => Entry::Contact(typed(document)?),
+        Kind::Contact => Entry::Contact(Box::new(typed(document)?)),
         Kind::EscalationPolicy => Entry::EscalationPolicy(Box::new(typed(document)?)),
         Kind::Schedule => Entry::Schedule(Box::new(typed(document)?)),
         Kind::Team => Entry::Team(typed(document)?),
