@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::evaluator::EvaluatorOptions;
+use crate::notifier::NotifierOptions;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Catchup(CatchupOptions),
     /// What a point costs the evaluator, and a series in memory
     Evaluator(EvaluatorOptions),
+    /// From an event to the provider's request, and how long a question to a million incidents takes
+    Notifier(NotifierOptions),
     /// How many lines a core scans, and copies into the buffers of eight shards
     Scan,
     /// The store that only counts, as a process of its own

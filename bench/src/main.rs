@@ -14,6 +14,7 @@ mod isolation;
 mod lines;
 mod load;
 mod memory;
+mod notifier;
 mod plot;
 mod product;
 mod report;
@@ -49,6 +50,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Memory(options) => Box::pin(memory::run(&options)).await,
         Command::Catchup(options) => Box::pin(catchup::run(&options)).await,
         Command::Evaluator(options) => evaluator::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Notifier(options) => Box::pin(notifier::run(&options))
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Command::Scan => scan::run().map(|()| ExitCode::SUCCESS),
         Command::Sink(options) => sink::serve(options).await.map(|()| ExitCode::SUCCESS),
         Command::Count(options) => ceilings::count(&options).map(|()| ExitCode::SUCCESS),

@@ -96,7 +96,15 @@ impl Product {
              epochs:\n  - from: beginning\n    shards: {{{}}}\n{epoch}",
             weights.join(", ")
         )?;
-        let file = self.catalogue.write("bench.yaml", &catalogue);
+        self.apply(&catalogue)
+    }
+
+    /// Writes a catalogue.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub(crate) fn apply(&self, catalogue: &str) -> Result<()> {
+        let file = self.catalogue.write("bench.yaml", catalogue);
         process::run(self.command().arg("apply").arg("-f").arg(file)).map(|_| ())
     }
 
