@@ -237,6 +237,25 @@ pub async fn lists_are_filtered_searched_and_paged(world: World) {
         20
     );
 
+    // Any part of a word, also of one that a later event brought; no character means something else.
+    let mut renamed = world.event("acme", 3, 2, AlertKind::Raised, Some(Priority::P1));
+    renamed.title = "say \"hello\" to C:\\temp".to_owned();
+    keep(&store, &renamed, Timestamp::from_millis(9_000)).await;
+    for (part, found) in [
+        ("y \"HELLO\" t", 1),
+        ("c:\\te", 1),
+        ("o\"", 1),
+        ("\\", 1),
+        ("hello there", 0),
+        ("_full", 1),
+    ] {
+        let filter = Filter {
+            text: text(part),
+            ..any()
+        };
+        assert_eq!(count(filter).await, found, "{part}");
+    }
+
     let (mut seen, mut after) = (Vec::new(), None);
     loop {
         let page = Page { limit: 7, after };

@@ -13,6 +13,7 @@ mod figures;
 mod outbox;
 mod read;
 mod rows;
+mod search;
 mod silences;
 mod values;
 
@@ -61,6 +62,10 @@ struct Dialect {
     claim_due: &'static str,
     lock_incident: &'static str,
     silences_revision: &'static str,
+    /// Makes the index of searches.
+    search: &'static str,
+    /// Says that `\` escapes in a pattern, where that is not understood.
+    escape: &'static str,
     /// None where a transaction that may write is alone.
     lock_source: Option<&'static str>,
 }
@@ -77,6 +82,8 @@ static SQLITE: Dialect = Dialect {
     claim_due: include_str!("sql/sqlite/claim_due.sql"),
     lock_incident: include_str!("sql/sqlite/lock_incident.sql"),
     silences_revision: include_str!("sql/sqlite/silences_revision.sql"),
+    search: include_str!("sql/sqlite/search.sql"),
+    escape: " ESCAPE '\\'",
     lock_source: None,
 };
 
@@ -90,6 +97,8 @@ static POSTGRES: Dialect = Dialect {
     claim_due: include_str!("sql/postgres/claim_due.sql"),
     lock_incident: include_str!("sql/postgres/lock_incident.sql"),
     silences_revision: include_str!("sql/postgres/silences_revision.sql"),
+    search: include_str!("sql/postgres/search.sql"),
+    escape: "",
     lock_source: Some(include_str!("sql/postgres/lock_source.sql")),
 };
 
@@ -172,6 +181,7 @@ impl Store {
         // One writer: SQLite has no more, and waiting here is fairer than inside it.
         let writer = sqlite_pool(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&writer).await?;
+        search::prepare(&writer, &SQLITE).await?;
         let reader = sqlite_pool(4).connect_with(options).await?;
         Ok(Self {
             writer,
@@ -196,6 +206,7 @@ impl Store {
             .connect_with(options)
             .await?;
         MIGRATIONS.run(&pool).await?;
+        search::prepare(&pool, &POSTGRES).await?;
         Ok(Self {
             writer: pool.clone(),
             reader: pool,
