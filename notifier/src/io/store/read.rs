@@ -8,9 +8,10 @@ use crate::commands::{
     TimelineEntry,
 };
 use crate::core::{
-    ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Tenants, Via,
+    ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Status,
+    Tenants, Via,
 };
-use model::{IncidentId, Priority, TenantId, Timestamp};
+use model::{IncidentId, TenantId, Timestamp};
 use sqlx::AssertSqlSafe;
 use sqlx::any::{AnyArguments, AnyRow};
 use std::collections::BTreeMap;
@@ -60,6 +61,10 @@ impl Store {
             conditions.equal("tenant", ids.iter().map(TenantId::as_str));
         }
         conditions.equal("status", filter.status.iter().map(|status| status.as_str()));
+        if !filter.status.is_empty() && !filter.status.contains(&Status::Closed) {
+            // What the index of those that are not closed is for, word for word.
+            conditions.all.push("status <> 'closed'".to_owned());
+        }
         conditions.equal(
             "priority",
             filter.priority.iter().map(|priority| priority.as_str()),
