@@ -104,6 +104,7 @@ impl Book {
             telegram: None,
             phone: None,
             email: valid.then(|| email.to_owned()),
+            rules: schemas::catalogue::PerPriority::default(),
         });
         self.contacts.last_mut().expect("it was just pushed")
     }
@@ -255,7 +256,11 @@ impl Book {
             let why = "the file has no phone number of theirs: add `phone`, or name `channels` without sms and voice";
             self.other(&format!("contacts {}", silent.join(", ")), why);
         }
-        let mut entries: Vec<Entry> = self.contacts.into_iter().map(Entry::Contact).collect();
+        let mut entries: Vec<Entry> = self
+            .contacts
+            .into_iter()
+            .map(|contact| Entry::Contact(Box::new(contact)))
+            .collect();
         entries.extend(self.teams.into_iter().map(Entry::Team));
         let boxed = |schedule| Entry::Schedule(Box::new(schedule));
         entries.extend(self.schedules.into_iter().map(boxed));
