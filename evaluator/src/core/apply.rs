@@ -11,6 +11,7 @@ use super::plan::{Plan, Rule, TemplatePlan};
 use super::routes::{Route, Stop};
 use super::row::{Row, row_of};
 use super::samples::Added;
+use super::tags::Tags;
 use super::usage::TENANT;
 use model::{SeriesKey, Timestamp};
 use schemas::line::{FieldValue, Line};
@@ -92,25 +93,24 @@ impl<'a> Spot<'a> {
         tags
     }
 
-    /// The tags of those keys; none when one is missing.
-    fn group(&self, keys: &[String]) -> Option<Vec<(String, String)>> {
-        keys.iter()
-            .filter(|key| self.derived.is_none() || *key != "host")
-            .map(|key| Some((key.clone(), self.tag(key)?.into_owned())))
-            .collect()
-    }
-
-    /// The key of its group of a template.
+    /// The key of its group of a template; none when it lacks a tag of it.
     fn key(&self, template: &TemplatePlan) -> Option<GroupKey> {
+        let keys = template.group_tags().iter();
+        let keys = keys.filter(|key| self.derived.is_none() || *key != "host");
+        let tags: Option<Vec<_>> = keys.map(|key| Some((key, self.tag(key)?))).collect();
         Some(GroupKey {
             template: Arc::clone(template.name()),
-            tags: self.group(template.group_tags())?,
+            tags: together(&tags?),
         })
     }
 
-    fn context(&self, keys: &[String]) -> Vec<(String, String)> {
-        let present = |key: &String| Some((key.clone(), self.tag(key)?.into_owned()));
-        keys.iter().filter_map(present).collect()
+    fn context(&self, keys: &[String]) -> Tags {
+        if keys.is_empty() {
+            return Tags::default();
+        }
+        let keys = keys.iter();
+        let present: Vec<_> = keys.filter_map(|key| Some((key, self.tag(key)?))).collect();
+        together(&present)
     }
 
     /// Which tags of the tenant's standard it has, one bit each.
@@ -139,6 +139,10 @@ impl<'a> Spot<'a> {
         }
         (readers, missing)
     }
+}
+
+fn together(tags: &[(&String, Cow<'_, str>)]) -> Tags {
+    Tags::of(tags.iter().map(|(key, value)| (key.as_str(), &**value)))
 }
 
 /// The time of a line; of one without a timestamp that of its arrival.
@@ -375,10 +379,10 @@ fn take(
     (spot, row, clock, run): (&Spot<'_>, Row, (HostClock, u32), &mut Run<'_>),
 ) {
     if spot.at >= group.newest && group.env.as_deref() != spot.env.as_deref() {
-        group.env = spot.env.as_deref().map(str::to_owned);
+        group.env = spot.env.as_deref().map(Box::from);
     }
     if spot.derived.is_some() {
-        group.note = spot.note();
+        group.note = spot.note().map(Box::new);
     }
     if row.says_something() {
         group.newest = group.newest.max(spot.at);

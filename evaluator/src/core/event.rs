@@ -3,6 +3,7 @@
 use super::group::Group;
 use super::judge::Scene;
 use super::plan::{Condition, Facts, Gather, Rule};
+use super::tags::Tags;
 use super::text::{number, quantity};
 use super::window::Reading;
 use model::{AlertEvent, AlertKind, Priority, Span, Timestamp};
@@ -35,7 +36,7 @@ pub(crate) enum Cause {
 /// An event in the making.
 pub(crate) struct EventOf<'a> {
     pub(crate) group: &'a Group,
-    pub(crate) tags: &'a [(String, String)],
+    pub(crate) tags: &'a Tags,
     pub(crate) rule: &'a Rule,
     pub(crate) scene: &'a Scene<'a>,
     pub(crate) at: Timestamp,
@@ -54,8 +55,9 @@ impl EventOf<'_> {
         let (value, threshold) = self.numbers(cause);
         let value_text = value.map(|value| quantity(value, &rule.unit));
         let threshold_text = threshold.map(|value| quantity(value, &rule.unit));
+        let tags = self.tags.to_vec();
         let facts = Facts {
-            group: self.tags,
+            group: &tags,
             value: value_text.as_deref(),
             threshold: threshold_text.as_deref(),
             priority: shown,
@@ -68,7 +70,6 @@ impl EventOf<'_> {
             tenant: self.scene.tenant.clone(),
             partition: self.scene.partition,
             template: rule.template.as_ref().to_owned(),
-            group: self.tags.to_vec(),
             kind,
             priority: shown,
             value,
@@ -77,9 +78,10 @@ impl EventOf<'_> {
             at: self.at,
             started_at: incident.started_at,
             arrival: self.scene.arrival,
-            env: group.env.clone(),
+            env: group.env.as_deref().map(str::to_owned),
             title: rule.title.fill(&facts),
             title_ko: rule.title_ko.as_ref().map(|title| title.fill(&facts)),
+            group: tags,
             why: self.why(cause, shown) + &self.held(kind) + &self.note(),
             runbook: rule.runbook.clone(),
         }))

@@ -6,6 +6,7 @@ use super::incident::State;
 use super::ladder::RungState;
 use super::partition::Partition;
 use super::plan::{Chosen, Condition, Gather, Rule, Source, TemplatePlan};
+use super::tags::Tags;
 use super::text::quantity;
 use super::window::{Reading, read};
 use model::{IncidentId, Priority, Span, Timestamp};
@@ -130,7 +131,7 @@ struct Whole<'a> {
     of: &'a TemplatePlan,
     host: &'a Host,
     group: &'a Group,
-    tags: &'a [(String, String)],
+    tags: &'a Tags,
     rule: &'a Rule,
     lateness: Span,
     clock: Timestamp,
@@ -142,17 +143,12 @@ impl Whole<'_> {
         let next = group.next(rule.every);
         let open = group
             .incident
-            .as_ref()
+            .as_deref()
             .and_then(|incident| match incident.state {
                 State::Open(priority) => Some((incident.id, incident.started_at, priority)),
                 State::Recovered(_) => None,
             });
-        let tags: Vec<(&str, &str)> = self
-            .tags
-            .iter()
-            .chain(&group.context)
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
+        let tags: Vec<(&str, &str)> = self.tags.iter().chain(group.context.iter()).collect();
         let chosen = Chosen {
             tenant,
             tags: &tags,
@@ -160,7 +156,7 @@ impl Whole<'_> {
         let mut explained = Explained {
             template: rule.template.to_string(),
             group: self.tags.to_vec(),
-            env: group.env.clone(),
+            env: group.env.as_deref().map(str::to_owned),
             limit: rule.limit(group.env.as_deref()),
             life: match group.life {
                 Life::New => "new",

@@ -13,26 +13,30 @@ const STOPS_AT: u32 = 500;
 /// The last evaluations of a group; it starts with no change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Flaps {
-    /// The newest is the lowest bit.
-    changes: u32,
-    /// It flaps.
-    pub(crate) on: bool,
+    /// The newest change is the lowest bit; the highest says that it flaps.
+    bits: u32,
 }
+
+const ON: u32 = 1 << 31;
 
 impl Flaps {
     /// Takes an evaluation in.
     pub(crate) fn push(&mut self, changed: bool) {
-        self.changes = (self.changes << 1 | u32::from(changed)) & ((1 << EVALUATIONS) - 1);
+        let on = self.on();
+        self.bits = (self.bits << 1 | u32::from(changed)) & ((1 << EVALUATIONS) - 1);
         let score = self.hundredths();
-        self.on = if self.on {
-            score > STOPS_AT
-        } else {
-            score > STARTS_ABOVE
-        };
+        if score > if on { STOPS_AT } else { STARTS_ABOVE } {
+            self.bits |= ON;
+        }
+    }
+
+    /// Whether it flaps.
+    pub(crate) fn on(self) -> bool {
+        self.bits & ON != 0
     }
 
     fn hundredths(self) -> u32 {
-        let age = (0..EVALUATIONS).filter(|age| self.changes >> age & 1 == 1);
+        let age = (0..EVALUATIONS).filter(|age| self.bits >> age & 1 == 1);
         age.map(|age| 118 - 2 * age).sum()
     }
 
@@ -42,17 +46,16 @@ impl Flaps {
     }
 
     pub(crate) fn encode(self, to: &mut Writer) {
-        to.unsigned(u64::from(self.changes));
-        to.boolean(self.on);
+        to.unsigned(u64::from(self.bits & !ON));
+        to.boolean(self.on());
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
         let changes = u32::try_from(from.unsigned()?).ok();
         let changes = changes.filter(|changes| changes >> EVALUATIONS == 0);
-        Ok(Self {
-            changes: changes.ok_or(CodecError::Range("a history of changes"))?,
-            on: from.boolean()?,
-        })
+        let changes = changes.ok_or(CodecError::Range("a history of changes"))?;
+        let on = if from.boolean()? { ON } else { 0 };
+        Ok(Self { bits: changes | on })
     }
 }
 
@@ -89,13 +92,13 @@ mod tests {
         // 1.18 + 1.16 + 1.14 + 1.12 + 1.10 = 5.70; a sixth change makes 6.78 of 20.
         for changes in 1..=5 {
             flaps.push(true);
-            assert!(!flaps.on, "{changes} changes");
+            assert!(!flaps.on(), "{changes} changes");
         }
         flaps.push(true);
-        assert!(flaps.on);
+        assert!(flaps.on());
         assert_eq!(flaps.score(), 33);
         let mut quiet = 0;
-        while flaps.on {
+        while flaps.on() {
             flaps.push(false);
             quiet += 1;
         }

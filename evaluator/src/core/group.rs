@@ -7,6 +7,7 @@ use super::ladder::Ladder;
 use super::plan::Rule;
 use super::samples::Samples;
 use super::season::Season;
+use super::tags::Tags;
 use super::trend::Trend;
 use model::{Priority, Span, Timestamp};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ pub(crate) struct GroupKey {
     /// Name of the template.
     pub(crate) template: Arc<str>,
     /// Its tags, sorted by key.
-    pub(crate) tags: Vec<(String, String)>,
+    pub(crate) tags: Tags,
 }
 
 /// How well a group is known.
@@ -32,16 +33,46 @@ pub(crate) enum Life {
     Silent,
 }
 
-/// The state of one group.
+/// A time that most groups do not have, in the room of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Seldom(i64);
+
+impl Seldom {
+    /// No point has it: it is before the year 1678.
+    const NONE: i64 = i64::MIN;
+
+    pub(crate) fn of(at: Timestamp) -> Self {
+        Self(at.as_nanos())
+    }
+
+    pub(crate) fn get(self) -> Option<Timestamp> {
+        (self.0 != Self::NONE).then(|| Timestamp::from_nanos(self.0))
+    }
+}
+
+impl Default for Seldom {
+    fn default() -> Self {
+        Self(Self::NONE)
+    }
+}
+
+impl From<Option<Timestamp>> for Seldom {
+    fn from(at: Option<Timestamp>) -> Self {
+        at.map_or_else(Self::default, Self::of)
+    }
+}
+
+/// The state of one group. There are as many of these as there are things to watch, so what few of
+/// them have is boxed.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
     /// The rule that holds, and the revision it was found for. It follows from the plan and the
     /// tags, and is not saved.
     pub(crate) rule: Option<(u64, Arc<Rule>)>,
     /// Tags of its latest point that overrides look at.
-    pub(crate) context: Vec<(String, String)>,
+    pub(crate) context: Tags,
     /// `env` of its latest accepted point.
-    pub(crate) env: Option<String>,
+    pub(crate) env: Option<Box<str>>,
     /// A missing `env` has been told.
     pub(crate) env_told: bool,
     pub(crate) life: Life,
@@ -52,23 +83,23 @@ pub(crate) struct Group {
     /// Log time at which the last sample came.
     pub(crate) heard_log: Timestamp,
     /// The newest point that was judged by itself.
-    pub(crate) newest_point: Option<Timestamp>,
+    pub(crate) newest_point: Seldom,
     /// [`Rule::shape`] of the rows in `samples`.
     pub(crate) shape: u64,
     pub(crate) samples: Samples,
     pub(crate) ladder: Ladder,
     /// Since when no window says anything.
-    pub(crate) unknown_since: Option<Timestamp>,
+    pub(crate) unknown_since: Seldom,
     /// The priority at which missing data is told.
     pub(crate) missing: Option<Priority>,
     /// When a rung was last true.
-    pub(crate) last_true: Option<Timestamp>,
-    pub(crate) incident: Option<Incident>,
+    pub(crate) last_true: Seldom,
+    pub(crate) incident: Option<Box<Incident>>,
     pub(crate) flaps: Flaps,
     pub(crate) trend: Option<Box<Trend>>,
     pub(crate) season: Option<Box<Season>>,
     /// What its latest point says besides numbers, where it is a sum over partitions.
-    pub(crate) note: Option<String>,
+    pub(crate) note: Option<Box<String>>,
 }
 
 impl Group {
@@ -76,20 +107,20 @@ impl Group {
     pub(crate) fn new(rule: &Rule, at: Timestamp, log: Timestamp) -> Self {
         Self {
             rule: None,
-            context: Vec::new(),
+            context: Tags::default(),
             env: None,
             env_told: false,
             life: Life::New,
             judged: at.minus(Span::from_nanos(1)),
             newest: at,
             heard_log: log,
-            newest_point: None,
+            newest_point: Seldom::default(),
             shape: rule.shape,
             samples: Samples::new(rule.width()),
             ladder: Ladder::default(),
-            unknown_since: None,
+            unknown_since: Seldom::default(),
             missing: None,
-            last_true: None,
+            last_true: Seldom::default(),
             incident: None,
             flaps: Flaps::default(),
             trend: None,
@@ -106,6 +137,7 @@ impl Group {
     /// Takes a rule up. Rows that mean something else under it are dropped; latches, `for` and the
     /// incident stay.
     pub(crate) fn adopt(&mut self, revision: u64, rule: Arc<Rule>) {
+        self.samples.split(rule.width());
         if self.shape != rule.shape || self.samples.width() != rule.width() {
             self.samples = Samples::new(rule.width());
             self.shape = rule.shape;
@@ -118,7 +150,7 @@ impl Group {
     /// Its host came back: missing data says nothing until the window is half full again.
     pub(crate) fn host_returned(&mut self) {
         self.life = Life::New;
-        self.unknown_since = None;
+        self.unknown_since = Seldom::default();
     }
 
     /// Its host's clock jumped by `by`, to `at`: what is counted goes on, what was seen is dropped.
@@ -128,9 +160,9 @@ impl Group {
         self.life = Life::New;
         self.judged = at.minus(Span::from_nanos(1));
         self.newest = at;
-        self.newest_point = None;
-        self.unknown_since = None;
-        self.last_true = self.last_true.map(|last| last.plus(by));
+        self.newest_point = Seldom::default();
+        self.unknown_since = Seldom::default();
+        self.last_true = self.last_true.get().map(|last| last.plus(by)).into();
         self.ladder.step_clock();
         if let Some(incident) = &mut self.incident {
             incident.step_clock(by);
@@ -143,7 +175,7 @@ impl Group {
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {
-        to.list(self.context.iter(), write_tag);
+        self.context.encode(to);
         to.option(self.env.as_deref(), Writer::text);
         to.boolean(self.env_told);
         to.byte(match self.life {
@@ -155,7 +187,7 @@ impl Group {
         to.signed(self.newest.as_nanos());
         to.signed(self.heard_log.as_nanos());
         for at in [self.newest_point, self.unknown_since, self.last_true] {
-            to.option(at, |to, at| to.signed(at.as_nanos()));
+            to.option(at.get(), |to, at| to.signed(at.as_nanos()));
         }
         to.fixed(self.shape);
         self.samples.encode(to);
@@ -165,13 +197,13 @@ impl Group {
         self.flaps.encode(to);
         to.option(self.trend.as_ref(), |to, trend| trend.encode(to));
         to.option(self.season.as_ref(), |to, season| season.encode(to));
-        to.option(self.note.as_deref(), Writer::text);
+        to.option(self.note.as_ref(), |to, note| to.text(note));
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
         let time = |from: &mut Reader<'_>| from.signed().map(Timestamp::from_nanos);
-        let context = from.list(read_tag)?;
-        let env = from.option(Reader::text)?.map(str::to_owned);
+        let context = Tags::decode(from)?;
+        let env = from.option(Reader::text)?.map(Box::from);
         let env_told = from.boolean()?;
         let life = match from.byte()? {
             0 => Life::New,
@@ -180,15 +212,15 @@ impl Group {
             _ => return Err(CodecError::Range("a life")),
         };
         let (judged, newest, heard_log) = (time(from)?, time(from)?, time(from)?);
-        let (newest_point, unknown_since) = (from.option(time)?, from.option(time)?);
-        let last_true = from.option(time)?;
+        let (newest_point, unknown_since) = (from.option(time)?.into(), from.option(time)?.into());
+        let last_true = from.option(time)?.into();
         let shape = from.fixed()?;
         let samples = Samples::decode(from)?;
         let ladder = Ladder::decode(from)?;
         let missing = from.option(|from| {
             Priority::parse(from.text()?).map_err(|_| CodecError::Range("a priority"))
         })?;
-        let incident = from.option(Incident::decode)?;
+        let incident = from.option(Incident::decode)?.map(Box::new);
         let (flaps, trend, season) = match from.version {
             1 => (Flaps::default(), None, None),
             _ => (
@@ -199,7 +231,9 @@ impl Group {
         };
         let note = match from.version {
             1 | 2 => None,
-            _ => from.option(Reader::text)?.map(str::to_owned),
+            _ => from
+                .option(Reader::text)?
+                .map(|note| Box::new(note.to_owned())),
         };
         Ok(Self {
             rule: None,
@@ -229,22 +263,13 @@ impl Group {
 impl GroupKey {
     pub(crate) fn encode(&self, to: &mut Writer) {
         to.text(&self.template);
-        to.list(self.tags.iter(), write_tag);
+        self.tags.encode(to);
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
         Ok(Self {
             template: from.text()?.into(),
-            tags: from.list(read_tag)?,
+            tags: Tags::decode(from)?,
         })
     }
-}
-
-fn write_tag(to: &mut Writer, (key, value): &(String, String)) {
-    to.text(key);
-    to.text(value);
-}
-
-fn read_tag(from: &mut Reader<'_>) -> Result<(String, String), CodecError> {
-    Ok((from.text()?.to_owned(), from.text()?.to_owned()))
 }

@@ -1,10 +1,22 @@
 //! The groups of a host: found by their key, walked in its order, or reached at once by their place.
 
 use super::group::{Group, GroupKey};
+use std::num::NonZeroU32;
 
 /// Where a group is as long as no group of its host was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Place(u32);
+pub(crate) struct Place(NonZeroU32);
+
+impl Place {
+    /// Counted from 1, so that none of them takes no more room.
+    fn of(slot: u32) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(slot))
+    }
+
+    fn slot(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// The groups of a host.
 #[derive(Debug, Clone, Default)]
@@ -33,11 +45,11 @@ impl Groups {
 
     pub(crate) fn place(&self, key: &GroupKey) -> Option<Place> {
         let found = self.search(key).ok()?;
-        Some(Place(self.order[found]))
+        Some(Place::of(self.order[found]))
     }
 
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<(&GroupKey, &mut Group)> {
-        let (key, group) = self.slots.get_mut(place.0 as usize)?.as_deref_mut()?;
+        let (key, group) = self.slots.get_mut(place.slot())?.as_deref_mut()?;
         Some((key, group))
     }
 
@@ -47,7 +59,7 @@ impl Groups {
             Ok(found) => {
                 let slot = self.order[found];
                 self.slots[slot as usize] = Some(Box::new((key, group)));
-                Place(slot)
+                Place::of(slot)
             }
             Err(before) => {
                 let held = Some(Box::new((key, group)));
@@ -62,7 +74,7 @@ impl Groups {
                     }
                 };
                 self.order.insert(before, slot);
-                Place(slot)
+                Place::of(slot)
             }
         }
     }
@@ -120,5 +132,17 @@ impl Groups {
             let held = self.slots[*slot as usize].as_deref();
             held.map(|(known, _)| known).cmp(&Some(key))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_is_as_small_as_it_was_made() {
+        // There are as many of these as there are things to watch; 224 is a size class of the allocator.
+        assert_eq!(size_of::<(GroupKey, Group)>(), 224);
+        assert_eq!(size_of::<super::super::routes::Stop>(), 12);
     }
 }

@@ -243,12 +243,7 @@ pub(crate) fn adopt_rule(
     run: &mut Run<'_>,
 ) -> Arc<Rule> {
     let revision = run.plan.revision();
-    let tags: Vec<(&str, &str)> = key
-        .tags
-        .iter()
-        .chain(&group.context)
-        .map(|(key, value)| (key.as_str(), value.as_str()))
-        .collect();
+    let tags: Vec<(&str, &str)> = key.tags.iter().chain(group.context.iter()).collect();
     let Resolved { rule, conflict } = template.resolve(Chosen {
         tenant: run.tenant,
         tags: &tags,

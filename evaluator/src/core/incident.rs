@@ -78,7 +78,7 @@ impl Incident {
 
 /// Moves the group's incident to what is shown at `at`; the kind of the event, when there is one.
 pub(crate) fn advance(
-    incident: &mut Option<Incident>,
+    incident: &mut Option<Box<Incident>>,
     shown: Option<Priority>,
     at: Timestamp,
     (clock_step, fingerprint): (u32, impl FnOnce() -> Fingerprint),
@@ -101,12 +101,12 @@ pub(crate) fn advance(
             known.state = state;
         }
         _ => {
-            *incident = Some(Incident {
+            *incident = Some(Box::new(Incident {
                 id: IncidentId::of(fingerprint(), clock_step, at),
                 started_at: at,
                 sequence: 1,
                 state,
-            });
+            }));
         }
     }
     Some(kind)

@@ -7,6 +7,7 @@ use super::judge::{Judged, expire};
 use super::partition::Partition;
 use super::plan::Plan;
 use super::skew::Skew;
+use super::tags::Tags;
 use model::host_partition;
 use std::sync::Arc;
 
@@ -43,7 +44,7 @@ fn expect_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
         }
         let key = GroupKey {
             template: Arc::clone(template.name()),
-            tags: vec![("host".to_owned(), name.to_string())],
+            tags: Tags::of([("host", &*name)]),
         };
         let mut group = Group::new(template.base(), run.arrival, run.log);
         adopt_rule(&mut group, &key, template, run);

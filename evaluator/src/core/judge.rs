@@ -4,13 +4,14 @@ use super::clock::HostClock;
 use super::counter::step;
 use super::event::{Cause, EventOf};
 use super::flapping::Flaps;
-use super::group::Group;
+use super::group::{Group, Seldom};
 use super::incident::{Incident, State, advance};
 use super::ladder::{Ladder, Moment, Truth};
 use super::nodata::{self, Verdict};
 use super::past::{against_past, leave_shadow};
 use super::plan::{Against, Gather, Rule, Signal, Term};
 use super::samples::{Cell, Samples};
+use super::tags::Tags;
 use super::window::{Reading, Values, combined, read};
 use model::{AlertEvent, AlertKind, Fingerprint, Priority, SeriesKey, Span, TenantId, Timestamp};
 
@@ -50,21 +51,16 @@ struct Before {
 impl Before {
     fn of(group: &Group) -> Self {
         Self {
-            ladder: group.ladder,
+            ladder: group.ladder.clone(),
             missing: group.missing,
             top: group.top(),
-            flapping: group.flaps.on,
+            flapping: group.flaps.on(),
         }
     }
 }
 
 /// Judges the next grid point of a group.
-pub(crate) fn grid_point(
-    group: &mut Group,
-    tags: &[(String, String)],
-    rule: &Rule,
-    scene: &Scene<'_>,
-) -> Judged {
+pub(crate) fn grid_point(group: &mut Group, tags: &Tags, rule: &Rule, scene: &Scene<'_>) -> Judged {
     let at = group.next(rule.every);
     let before = Before::of(group);
     let readings = grid_readings(group, rule, scene, at);
@@ -75,7 +71,7 @@ pub(crate) fn grid_point(
     };
     let truth = group.ladder.step(rule, &readings, moment);
     if truth == Truth::True {
-        group.last_true = Some(at);
+        group.last_true = Seldom::of(at);
     }
     let unknown = is_unknown(group, rule, &readings, at);
     let mut cause = None;
@@ -105,6 +101,10 @@ pub(crate) fn grid_point(
         group.samples.drop_but_newest_until(old);
     } else {
         group.samples.drop_until(old);
+    }
+    // What is older is late from here on.
+    if let Some(newest) = scene.clock.newest {
+        group.samples.settle_before(newest.minus(scene.lateness));
     }
     skip_idle(group, rule, &readings, scene);
     Judged { event, gone: false }
@@ -149,7 +149,7 @@ fn is_unknown(group: &Group, rule: &Rule, readings: &[Option<Reading>], at: Time
 
 fn closes_by_itself(group: &Group, rule: &Rule, at: Timestamp) -> bool {
     let (Some(after), Some(last), Some(_)) =
-        (rule.close_after, group.last_true, group.ladder.top())
+        (rule.close_after, group.last_true.get(), group.ladder.top())
     else {
         return false;
     };
@@ -183,12 +183,13 @@ fn skip_idle(group: &mut Group, rule: &Rule, readings: &[Option<Reading>], scene
 /// Judges a point by itself, for the rungs that are `over: each point`.
 pub(crate) fn each_point(
     group: &mut Group,
-    tags: &[(String, String)],
+    tags: &Tags,
     rule: &Rule,
     scene: &Scene<'_>,
     (at, series, cells): (Timestamp, SeriesKey, &[f64]),
 ) -> Judged {
-    if group.newest_point.is_some_and(|newest| at < newest) {
+    let newest = group.newest_point.get();
+    if newest.is_some_and(|newest| at < newest) {
         return Judged::default();
     }
     let before = Before::of(group);
@@ -197,17 +198,16 @@ pub(crate) fn each_point(
     if readings.iter().all(Option::is_none) {
         return Judged::default();
     }
-    let passed = group
-        .newest_point
-        .map_or(Span::ZERO, |newest| at.since(newest));
+    let passed = newest.map_or(Span::ZERO, |newest| at.since(newest));
     let moment = Moment {
         at,
         step: passed.min(rule.intervals(3)),
     };
-    group.newest_point = Some(at);
+    group.newest_point = Seldom::of(at);
     let truth = group.ladder.step(rule, &readings, moment);
     if truth == Truth::True {
-        group.last_true = group.last_true.max(Some(at));
+        let last = group.last_true.get().max(Some(at));
+        group.last_true = last.into();
     }
     count_change(group, rule, truth, &before);
     let event = change(group, tags, rule, scene, (at, &readings, &before, None));
@@ -248,19 +248,19 @@ fn point_reading(
 /// at its peak, and its openings and closings are held back.
 fn change(
     group: &mut Group,
-    tags: &[(String, String)],
+    tags: &Tags,
     rule: &Rule,
     scene: &Scene<'_>,
     (at, readings, before, cause): (Timestamp, &[Option<Reading>], &Before, Option<Cause>),
 ) -> Option<Box<AlertEvent>> {
     let limit = rule.limit(group.env.as_deref());
     let mut shown = group.top().map(|priority| priority.min(limit));
-    let peak = group.incident.as_ref().and_then(Incident::shown);
-    let holds = group.flaps.on && peak.is_some();
+    let peak = group.incident.as_deref().and_then(Incident::shown);
+    let holds = group.flaps.on() && peak.is_some();
     if holds {
         shown = shown.max(peak);
     }
-    let fingerprint = || Fingerprint::of(scene.tenant, &rule.template, tags);
+    let fingerprint = || Fingerprint::of(scene.tenant, &rule.template, &tags.to_vec());
     let changed = before.top.is_some() != group.top().is_some();
     let identity = (scene.clock_step, fingerprint);
     let mut kind = match advance(&mut group.incident, shown, at, identity) {
@@ -319,7 +319,7 @@ fn cause_of(
             rung,
             reading: reading_of(rung),
         },
-        None if before.flapping && !group.flaps.on => Cause::Calm,
+        None if before.flapping && !group.flaps.on() => Cause::Calm,
         None if before.missing.is_some() && group.missing.is_none() => Cause::DataBack,
         None => Cause::Edited,
     }
@@ -328,7 +328,7 @@ fn cause_of(
 /// Closes what is open without a recovery.
 pub(crate) fn expire(
     group: &mut Group,
-    tags: &[(String, String)],
+    tags: &Tags,
     rule: &Rule,
     scene: &Scene<'_>,
     at: Timestamp,
@@ -339,7 +339,7 @@ pub(crate) fn expire(
 /// Closes what is open because its template is gone.
 pub(crate) fn retire(
     group: &mut Group,
-    tags: &[(String, String)],
+    tags: &Tags,
     rule: &Rule,
     scene: &Scene<'_>,
 ) -> Option<Box<AlertEvent>> {
@@ -349,7 +349,7 @@ pub(crate) fn retire(
 
 fn close(
     group: &mut Group,
-    tags: &[(String, String)],
+    tags: &Tags,
     rule: &Rule,
     scene: &Scene<'_>,
     (at, cause): (Timestamp, Cause),

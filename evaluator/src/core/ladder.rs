@@ -26,11 +26,12 @@ pub(crate) enum Truth {
     Unknown,
 }
 
-/// The rungs of one group, by [`rung_slot`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Ladder {
-    rungs: [RungState; 3],
-}
+/// The rungs of one group. Boxed, and nothing while none of them says anything: so it is in most groups.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Ladder(Option<Box<Rungs>>);
+
+/// By [`rung_slot`].
+type Rungs = [RungState; 3];
 
 /// What a step of the ladder shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,11 +120,12 @@ impl Ladder {
     ) -> Truth {
         let mut seen = Truth::Unknown;
         let mut latched = None;
+        let mut rungs = self.rungs();
         for rung in &rule.rungs {
             let Some(reading) = readings[rung.signal] else {
                 continue;
             };
-            let state = &mut self.rungs[rung_slot(rung.priority)];
+            let state = &mut rungs[rung_slot(rung.priority)];
             let before = state.latched;
             match state.step(rung, reading, rule, moment) {
                 Truth::True => seen = Truth::True,
@@ -134,35 +136,21 @@ impl Ladder {
                 latched = latched.max(Some(rung.priority));
             }
         }
-        self.latch_below(rule, latched);
-        self.forget_others(rule);
+        latch_below(&mut rungs, rule, latched);
+        forget_others(&mut rungs, rule);
+        self.keep(rungs);
         seen
     }
 
-    /// Latching a rung latches those below.
-    fn latch_below(&mut self, rule: &Rule, latched: Option<Priority>) {
-        for rung in rule
-            .rungs
-            .iter()
-            .filter(|rung| Some(rung.priority) < latched)
-        {
-            let state = &mut self.rungs[rung_slot(rung.priority)];
-            if !state.latched || state.recovering.is_some() {
-                *state = RungState {
-                    latched: true,
-                    unknown_since: state.unknown_since,
-                    ..RungState::default()
-                };
-            }
-        }
+    fn rungs(&self) -> Rungs {
+        self.0.as_deref().copied().unwrap_or_default()
     }
 
-    /// A rung that an edit took away holds nothing.
-    fn forget_others(&mut self, rule: &Rule) {
-        for priority in Priority::ALL {
-            if rule.rungs.iter().all(|rung| rung.priority != priority) {
-                self.rungs[rung_slot(priority)] = RungState::default();
-            }
+    fn keep(&mut self, rungs: Rungs) {
+        match &mut self.0 {
+            _ if rungs == Rungs::default() => self.0 = None,
+            Some(known) => **known = rungs,
+            none => *none = Some(Box::new(rungs)),
         }
     }
 
@@ -175,42 +163,43 @@ impl Ladder {
 
     /// The state of a rung.
     pub(crate) fn rung(&self, priority: Priority) -> RungState {
-        self.rungs[rung_slot(priority)]
+        let known = self.0.as_ref();
+        known.map_or_else(RungState::default, |rungs| rungs[rung_slot(priority)])
     }
 
     pub(crate) fn is_latched(&self, priority: Priority) -> bool {
-        self.rungs[rung_slot(priority)].latched
+        self.rung(priority).latched
     }
 
     /// Whether a rung is latched, pending, or has counted Unknown for less than 3 intervals: grid
     /// points still matter.
     pub(crate) fn is_quiet(&self) -> bool {
-        self.rungs
-            .iter()
-            .all(|rung| !rung.latched && rung.held.is_none())
+        let mut rungs = self.0.iter().flat_map(|rungs| rungs.iter());
+        rungs.all(|rung| !rung.latched && rung.held.is_none())
     }
 
     /// Whether Unknown readings change nothing any more.
     pub(crate) fn is_settled_unknown(&self) -> bool {
-        self.rungs
-            .iter()
-            .all(|rung| rung.held.is_none() && rung.recovering.is_none())
+        let mut rungs = self.0.iter().flat_map(|rungs| rungs.iter());
+        rungs.all(|rung| rung.held.is_none() && rung.recovering.is_none())
     }
 
     /// The host's clock jumped: since when nothing is known begins again.
     pub(crate) fn step_clock(&mut self) {
-        for rung in &mut self.rungs {
+        let mut rungs = self.rungs();
+        for rung in &mut rungs {
             rung.unknown_since = None;
         }
+        self.keep(rungs);
     }
 
     /// Every latch is released and nothing is pending.
     pub(crate) fn clear(&mut self) {
-        self.rungs = [RungState::default(); 3];
+        self.0 = None;
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {
-        for rung in &self.rungs {
+        for rung in &self.rungs() {
             to.boolean(rung.latched);
             to.option(rung.held, |to, span| to.signed(span.as_nanos()));
             to.option(rung.recovering, |to, span| to.signed(span.as_nanos()));
@@ -219,13 +208,42 @@ impl Ladder {
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let mut ladder = Self::default();
-        for rung in &mut ladder.rungs {
+        let mut rungs = Rungs::default();
+        for rung in &mut rungs {
             rung.latched = from.boolean()?;
             rung.held = from.option(Reader::signed)?.map(Span::from_nanos);
             rung.recovering = from.option(Reader::signed)?.map(Span::from_nanos);
             rung.unknown_since = from.option(Reader::signed)?.map(Timestamp::from_nanos);
         }
+        let mut ladder = Self::default();
+        ladder.keep(rungs);
         Ok(ladder)
+    }
+}
+
+/// Latching a rung latches those below.
+fn latch_below(rungs: &mut Rungs, rule: &Rule, latched: Option<Priority>) {
+    for rung in rule
+        .rungs
+        .iter()
+        .filter(|rung| Some(rung.priority) < latched)
+    {
+        let state = &mut rungs[rung_slot(rung.priority)];
+        if !state.latched || state.recovering.is_some() {
+            *state = RungState {
+                latched: true,
+                unknown_since: state.unknown_since,
+                ..RungState::default()
+            };
+        }
+    }
+}
+
+/// A rung that an edit took away holds nothing.
+fn forget_others(rungs: &mut Rungs, rule: &Rule) {
+    for priority in Priority::ALL {
+        if rule.rungs.iter().all(|rung| rung.priority != priority) {
+            rungs[rung_slot(priority)] = RungState::default();
+        }
     }
 }

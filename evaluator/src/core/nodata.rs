@@ -1,7 +1,7 @@
 //! What missing data means for a group: the no-data policy, its life, its expiry.
 
 use super::clock::HostClock;
-use super::group::{Group, Life};
+use super::group::{Group, Life, Seldom};
 use super::plan::Rule;
 use model::{Span, Timestamp};
 use schemas::catalogue::WhenMissing;
@@ -30,12 +30,13 @@ pub(crate) fn judge(
         return Verdict::Expired;
     }
     if !unknown {
-        group.unknown_since = None;
+        group.unknown_since = Seldom::default();
         group.missing = None;
         group.life = Life::Live;
         return Verdict::Nothing;
     }
-    let since = *group.unknown_since.get_or_insert(at);
+    let since = group.unknown_since.get().unwrap_or(at);
+    group.unknown_since = Seldom::of(since);
     if group.life != Life::Live || !is_missing(group, rule, since, at, clock, log) {
         return Verdict::Nothing;
     }

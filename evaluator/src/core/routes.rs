@@ -4,9 +4,8 @@
 
 use super::groups::Place;
 use super::hosts::HostPlace;
+use hashbrown::HashTable;
 use model::SeriesKey;
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Below so many routes none is forgotten.
@@ -19,6 +18,11 @@ pub(crate) struct Head(u128);
 impl Head {
     pub(crate) fn of(bytes: &[u8]) -> Self {
         Self(xxh3_128(bytes))
+    }
+
+    /// It is a hash already.
+    fn hash(self) -> u64 {
+        self.0 as u64
     }
 }
 
@@ -63,9 +67,12 @@ impl Route {
 }
 
 /// The routes of a partition's series. Those that were not used for long are forgotten.
+///
+/// They lie one behind the other, and the table holds their numbers: of its places half are empty.
 #[derive(Debug)]
 pub(crate) struct Routes {
-    by_head: HashMap<Head, Route, BuildHasherDefault<AsItIs>>,
+    by_head: HashTable<u32>,
+    held: Vec<(Head, Route)>,
     /// At so many the unused are forgotten.
     most: usize,
 }
@@ -73,7 +80,8 @@ pub(crate) struct Routes {
 impl Default for Routes {
     fn default() -> Self {
         Self {
-            by_head: HashMap::default(),
+            by_head: HashTable::new(),
+            held: Vec::new(),
             most: FEW,
         }
     }
@@ -81,43 +89,55 @@ impl Default for Routes {
 
 impl Routes {
     pub(crate) fn get(&mut self, head: Head) -> Option<&mut Route> {
-        let route = self.by_head.get_mut(&head)?;
+        let number = self.number(head)?;
+        let (_, route) = &mut self.held[number];
         route.used = true;
         Some(route)
     }
 
     pub(crate) fn insert(&mut self, head: Head, route: Route) {
-        if self.by_head.len() >= self.most {
-            self.by_head
-                .retain(|_, route| std::mem::replace(&mut route.used, false));
-            self.most = FEW.max(2 * self.by_head.len());
+        if let Some(number) = self.number(head) {
+            self.held[number].1 = route;
+            return;
         }
-        self.by_head.insert(head, route);
+        if self.held.len() >= self.most {
+            self.forget_unused();
+        }
+        if self.held.len() == self.held.capacity() {
+            self.held.reserve_exact(64 + self.held.len() / 4);
+        }
+        let Ok(number) = u32::try_from(self.held.len()) else {
+            return;
+        };
+        self.held.push((head, route));
+        self.index(head, number);
     }
 
     /// Another plan holds.
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }
-}
 
-/// A head is a hash already.
-#[derive(Debug, Default)]
-struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
+    fn number(&self, head: Head) -> Option<usize> {
+        let is_it = |number: &u32| self.held[*number as usize].0 == head;
+        let number = self.by_head.find(head.hash(), is_it)?;
+        Some(*number as usize)
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+    fn index(&mut self, head: Head, number: u32) {
+        let held = &self.held;
+        let hash = |number: &u32| held[*number as usize].0.hash();
+        self.by_head.insert_unique(head.hash(), number, hash);
+    }
+
+    fn forget_unused(&mut self) {
+        self.held
+            .retain_mut(|(_, route)| std::mem::replace(&mut route.used, false));
+        self.most = FEW.max(2 * self.held.len());
+        self.by_head.clear();
+        for number in 0..self.held.len() {
+            self.index(self.held[number].0, number as u32);
         }
-    }
-
-    fn write_u128(&mut self, value: u128) {
-        self.0 = value as u64;
     }
 }
 
@@ -147,7 +167,11 @@ mod tests {
                 "it is used all the time: {n}"
             );
         }
-        assert!(routes.by_head.len() <= 3 * FEW, "{}", routes.by_head.len());
+        for number in (0..routes.held.len()).step_by(1_000) {
+            let head = routes.held[number].0;
+            assert_eq!(routes.number(head), Some(number));
+        }
+        assert!(routes.held.len() <= 3 * FEW, "{}", routes.held.len());
         assert_eq!(
             hosts
                 .at_mut(place)

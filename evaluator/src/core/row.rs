@@ -60,10 +60,11 @@ pub(crate) fn row_of(
         return None;
     }
     // Another line of the same point may have brought the other fields.
-    if rule.width() > checks.len()
-        && let Some(known) = group.samples.row(spot.at, spot.series)
+    let kept = usize::from(rule.width().fields);
+    if kept > 0
+        && let Some(known) = group.samples.fields(spot.at, spot.series)
     {
-        for (field, known) in point.fields.iter_mut().zip(known.skip(checks.len())) {
+        for (field, known) in point.fields.iter_mut().zip(known) {
             *field = field.or(Some(known).filter(|known| known.is_finite()));
         }
     }
@@ -94,7 +95,6 @@ pub(crate) fn row_of(
     run.outcome
         .tallies
         .add(Tally::Absent, u64::from(absent && point.is_whole()));
-    let kept = rule.width() - checks.len();
     cells.extend(
         point
             .fields

@@ -2,6 +2,7 @@
 
 use super::codec::{CodecError, Reader, Writer};
 use super::counter::Series;
+use super::fresh::Fresh;
 use model::{SeriesKey, Timestamp};
 use std::collections::BTreeMap;
 
@@ -15,13 +16,18 @@ const EXCLUDED: f64 = f64::NEG_INFINITY;
 /// Samples in the order of (time, series), each a row of cells: the values of the rule's checks,
 /// then the fields they were computed from. A cell without a value is NaN.
 ///
-/// All rows lie in one piece of memory, which is as large as it must be: there are as many of these
-/// as groups.
+/// There are as many of these as groups, so each is as small as it can be: all rows lie in one piece
+/// of memory that has no room to spare, a row names its series only where there is more than one,
+/// and fields are kept apart, as long as another line of their point may come.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples {
-    width: usize,
-    /// Row by row: its time, its series, and the bits of its cells.
-    rows: Vec<u64>,
+    /// Row by row: its time, its series where they are mixed, and the bits of its checks.
+    rows: Box<[u64]>,
+    /// The series of every row, where they are not mixed.
+    series: u64,
+    fresh: Fresh,
+    checks: u16,
+    mixed: bool,
 }
 
 /// What became of a sample.
@@ -73,21 +79,54 @@ impl Cell {
     }
 }
 
-impl Samples {
-    /// None yet, with rows of `width` cells.
-    pub(crate) fn new(width: usize) -> Self {
+/// How many cells a row has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Width {
+    /// Values of checks.
+    pub(crate) checks: u16,
+    /// Fields behind them.
+    pub(crate) fields: u16,
+}
+
+impl Width {
+    /// None where a rule has more than can be counted, which no template has.
+    pub(crate) fn new(checks: usize, fields: usize) -> Self {
+        let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         Self {
-            width,
+            checks: count(checks),
+            fields: count(fields),
+        }
+    }
+
+    fn cells(self) -> usize {
+        usize::from(self.checks) + usize::from(self.fields)
+    }
+}
+
+impl Samples {
+    /// None yet, with rows of so many cells.
+    pub(crate) fn new(width: Width) -> Self {
+        Self {
+            checks: width.checks,
+            fresh: Fresh::new(width.fields),
             ..Self::default()
         }
     }
 
-    pub(crate) fn width(&self) -> usize {
-        self.width
+    pub(crate) fn width(&self) -> Width {
+        Width {
+            checks: self.checks,
+            fields: self.fresh.fields(),
+        }
+    }
+
+    /// Words of a row before its cells.
+    fn head(&self) -> usize {
+        1 + usize::from(self.mixed)
     }
 
     fn stride(&self) -> usize {
-        self.width + 2
+        self.head() + usize::from(self.checks)
     }
 
     fn len(&self) -> usize {
@@ -99,19 +138,19 @@ impl Samples {
     }
 
     fn series(&self, row: usize) -> u64 {
-        self.rows[row * self.stride() + 1]
+        if self.mixed {
+            self.rows[row * self.stride() + 1]
+        } else {
+            self.series
+        }
     }
 
-    fn cells(&self, row: usize) -> impl Iterator<Item = f64> + use<'_> {
-        let from = row * self.stride() + 2;
-        self.rows[from..from + self.width]
-            .iter()
-            .map(|bits| f64::from_bits(*bits))
+    fn values(&self, row: usize) -> &[u64] {
+        &self.rows[row * self.stride() + self.head()..(row + 1) * self.stride()]
     }
 
     fn cell(&self, row: usize, check: usize) -> Cell {
-        debug_assert!(check < self.width, "a check has its cell");
-        Cell::of(f64::from_bits(self.rows[row * self.stride() + 2 + check]))
+        Cell::of(f64::from_bits(self.values(row)[check]))
     }
 
     /// How many rows have a time of which `holds` says yes; it says so of the first ones only.
@@ -133,52 +172,84 @@ impl Samples {
         self.len() == 0 || self.at(self.len() - 1) <= at.as_nanos()
     }
 
-    /// The row of a series at a time.
-    pub(crate) fn row(
+    /// The fields of a series at a time, as long as they are kept.
+    pub(crate) fn fields(
         &self,
         at: Timestamp,
         series: SeriesKey,
     ) -> Option<impl Iterator<Item = f64>> {
-        let row = self.position(at, series).ok()?;
-        Some(self.cells(row))
+        self.fresh.of((at.as_nanos(), series.as_u64()))
     }
 
     /// Adds a row, or replaces the one of the same series and time: the last one wins.
     pub(crate) fn put(&mut self, at: Timestamp, series: SeriesKey, cells: &[f64]) -> Added {
-        debug_assert_eq!(cells.len(), self.width, "rows are of one width");
-        let stride = self.stride();
-        match self.position(at, series) {
+        debug_assert_eq!(cells.len(), self.width().cells(), "rows are of one width");
+        let (at, series) = (at.as_nanos(), series.as_u64());
+        let (cells, fields) = cells.split_at(usize::from(self.checks));
+        let found = self.position(at, series);
+        if found.is_err() && self.len() >= MOST_SAMPLES {
+            return Added::Full;
+        }
+        self.fresh.put((at, series), fields);
+        match found {
             Ok(row) => {
-                let known = &mut self.rows[row * stride + 2..(row + 1) * stride];
-                for (known, cell) in known.iter_mut().zip(cells) {
+                let from = row * self.stride() + self.head();
+                for (known, cell) in self.rows[from..].iter_mut().zip(cells) {
                     *known = cell.to_bits();
                 }
                 Added::Replaced
             }
-            Err(_) if self.len() >= MOST_SAMPLES => Added::Full,
             Err(row) => {
-                let (at, series) = (at.as_nanos().cast_unsigned(), series.as_u64());
-                let new = [at, series].into_iter();
-                let new = new.chain(cells.iter().map(|cell| cell.to_bits()));
-                if self.rows.len() + stride > self.rows.capacity() {
-                    self.rows.reserve_exact(stride * (2 + self.len() / 4));
-                }
-                if row == self.len() {
-                    self.rows.extend(new);
-                } else {
-                    self.rows.splice(row * stride..row * stride, new);
-                }
+                self.insert(row, at, series, cells);
                 Added::New
             }
         }
     }
 
+    fn insert(&mut self, row: usize, at: i64, series: u64, cells: &[f64]) {
+        if self.rows.is_empty() {
+            (self.series, self.mixed) = (series, false);
+        } else if !self.mixed && series != self.series {
+            self.mix();
+        }
+        let (mixed, from) = (self.mixed, row * self.stride());
+        self.change(self.stride(), |rows| {
+            let new = [at.cast_unsigned()].into_iter();
+            let new = new.chain(mixed.then_some(series));
+            let new = new.chain(cells.iter().map(|cell| cell.to_bits()));
+            if from == rows.len() {
+                rows.extend(new);
+            } else {
+                rows.splice(from..from, new);
+            }
+        });
+    }
+
+    /// Changes the rows, which may become longer by so many words. What is left has no room to spare.
+    fn change(&mut self, more: usize, how: impl FnOnce(&mut Vec<u64>)) {
+        let mut rows = std::mem::take(&mut self.rows).into_vec();
+        rows.reserve_exact(more);
+        how(&mut rows);
+        self.rows = rows.into_boxed_slice();
+    }
+
+    /// From here on each row names its series.
+    fn mix(&mut self) {
+        let (stride, series) = (self.stride(), self.series);
+        let rows = self.rows.chunks_exact(stride);
+        let named =
+            rows.flat_map(|row| [row[0], series].into_iter().chain(row[1..].iter().copied()));
+        self.rows = named.collect();
+        self.mixed = true;
+    }
+
     /// Drops what is not after `at`.
     pub(crate) fn drop_until(&mut self, at: Timestamp) {
-        let n = self.rows_until(|t| t <= at.as_nanos());
-        if n > 0 {
-            self.rows.drain(..n * self.stride());
+        let words = self.rows_until(|t| t <= at.as_nanos()) * self.stride();
+        if words > 0 {
+            self.change(0, |rows| drop(rows.drain(..words)));
         }
+        self.fresh.drop_before(at.as_nanos().saturating_add(1));
     }
 
     /// The same, but the newest row of each series stays.
@@ -192,11 +263,18 @@ impl Samples {
             return;
         }
         let stride = self.stride();
-        for (to, from) in kept.iter().enumerate() {
-            self.rows
-                .copy_within(from * stride..(from + 1) * stride, to * stride);
-        }
-        self.rows.drain(kept.len() * stride..n * stride);
+        self.change(0, |rows| {
+            for (to, from) in kept.iter().enumerate() {
+                rows.copy_within(from * stride..(from + 1) * stride, to * stride);
+            }
+            drop(rows.drain(kept.len() * stride..n * stride));
+        });
+    }
+
+    /// No other line of a point before `at` will come: what it has said besides its checks is
+    /// forgotten.
+    pub(crate) fn settle_before(&mut self, at: Timestamp) {
+        self.fresh.drop_before(at.as_nanos());
     }
 
     /// The values of one check up to `until`, by series.
@@ -238,17 +316,17 @@ impl Samples {
     ) -> impl Iterator<Item = (Timestamp, Cell)> {
         let from = self.rows_until(|t| t <= after.as_nanos());
         let to = self.rows_until(|t| t <= until.as_nanos()).max(from);
-        let stride = self.stride();
+        let (stride, head) = (self.stride(), self.head());
         self.rows[from * stride..to * stride]
             .chunks_exact(stride)
             .map(move |row| {
                 let at = Timestamp::from_nanos(row[0].cast_signed());
-                (at, Cell::of(f64::from_bits(row[2 + check])))
+                (at, Cell::of(f64::from_bits(row[head + check])))
             })
     }
 
-    fn position(&self, at: Timestamp, series: SeriesKey) -> Result<usize, usize> {
-        let wanted = (at.as_nanos(), series.as_u64());
+    fn position(&self, at: i64, series: u64) -> Result<usize, usize> {
+        let wanted = (at, series);
         let len = self.len();
         // Points come in order, mostly.
         if len == 0 || self.at(len - 1) < wanted.0 {
@@ -266,7 +344,7 @@ impl Samples {
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {
-        to.unsigned(self.width as u64);
+        to.unsigned(self.width().cells() as u64);
         let mut before = 0_i64;
         to.list(0..self.len(), |to, row| {
             let at = self.at(row);
@@ -276,13 +354,24 @@ impl Samples {
         for row in 0..self.len() {
             to.fixed(self.series(row));
         }
-        for cell in (0..self.len()).flat_map(|row| self.cells(row)) {
-            to.float(cell);
+        for row in 0..self.len() {
+            for bits in self.values(row) {
+                to.fixed(*bits);
+            }
+            let known = self.fresh.of((self.at(row), self.series(row)));
+            let known = known
+                .into_iter()
+                .flatten()
+                .chain(std::iter::repeat(f64::NAN));
+            for field in known.take(self.fresh.fields().into()) {
+                to.float(field);
+            }
         }
     }
 
+    /// What comes back has a check in each cell, until [`Samples::split`] says better.
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
-        let width = from.count()?;
+        let width = u16::try_from(from.unsigned()?).map_err(|_| CodecError::Range("a width"))?;
         let mut before = 0_i64;
         let at: Vec<i64> = from.list(|from| {
             before = before.wrapping_add(from.signed()?);
@@ -292,25 +381,57 @@ impl Samples {
             return Err(CodecError::Range("a sample's time"));
         }
         let series: Vec<u64> = at.iter().map(|_| from.fixed()).collect::<Result<_, _>>()?;
-        if at.len().checked_mul(width).is_none() {
-            return Err(CodecError::Range("a width"));
-        }
+        let mut samples = Self::new(Width::new(width.into(), 0));
+        samples.series = series.first().copied().unwrap_or_default();
+        samples.mixed = series.iter().any(|one| *one != samples.series);
         let mut rows = Vec::new();
         for (at, series) in at.into_iter().zip(series) {
-            rows.extend([at.cast_unsigned(), series]);
+            rows.push(at.cast_unsigned());
+            rows.extend(samples.mixed.then_some(series));
             for _ in 0..width {
-                rows.push(from.float()?.to_bits());
+                rows.push(from.fixed()?);
             }
         }
-        rows.shrink_to_fit();
-        Ok(Self { width, rows })
+        samples.rows = rows.into_boxed_slice();
+        Ok(samples)
+    }
+
+    /// Of rows that were read back: the last cells of each are fields.
+    pub(crate) fn split(&mut self, width: Width) {
+        if self.width() == width
+            || self.width().cells() != width.cells()
+            || self.checks < width.checks
+        {
+            return;
+        }
+        let mut split = Self::new(width);
+        (split.series, split.mixed) = (self.series, self.mixed);
+        let mut rows = Vec::new();
+        for row in 0..self.len() {
+            let (at, series) = (self.at(row), self.series(row));
+            let (checks, fields) = self.values(row).split_at(width.checks.into());
+            rows.push(at.cast_unsigned());
+            rows.extend(self.mixed.then_some(series));
+            rows.extend_from_slice(checks);
+            let fields: Vec<f64> = fields.iter().map(|bits| f64::from_bits(*bits)).collect();
+            if fields.iter().any(|field| field.is_finite()) {
+                split.fresh.put((at, series), &fields);
+            }
+        }
+        split.rows = rows.into_boxed_slice();
+        *self = split;
     }
 }
 
 #[cfg(test)]
 impl PartialEq for Samples {
     fn eq(&self, other: &Self) -> bool {
-        (self.width, &self.rows) == (other.width, &other.rows)
+        let bytes = |samples: &Self| {
+            let mut to = Writer::default();
+            samples.encode(&mut to);
+            to.into_bytes()
+        };
+        bytes(self) == bytes(other)
     }
 }
 
@@ -335,7 +456,7 @@ mod tests {
 
     #[test]
     fn windows_are_open_at_their_start_and_closed_at_their_end() {
-        let mut samples = Samples::new(1);
+        let mut samples = Samples::new(Width::new(1, 0));
         for at in [30, 10, 20, 40] {
             assert_eq!(samples.put(s(at), key(1), &[at as f64]), Added::New);
         }
@@ -346,19 +467,23 @@ mod tests {
 
     #[test]
     fn the_last_of_the_same_series_and_time_wins() {
-        let mut samples = Samples::new(2);
+        let mut samples = Samples::new(Width::new(1, 1));
         samples.put(s(10), key(2), &[1.0, 5.0]);
         samples.put(s(10), key(1), &[2.0, 5.0]);
         assert_eq!(samples.put(s(10), key(2), &[3.0, 6.0]), Added::Replaced);
         assert_eq!(values(&samples, 0, 10), [(10, 2.0), (10, 3.0)]);
-        let row: Vec<f64> = samples.row(s(10), key(2)).unwrap().collect();
-        assert_eq!(row, [3.0, 6.0]);
-        assert!(samples.row(s(10), key(3)).is_none());
+        let fields: Vec<f64> = samples.fields(s(10), key(2)).unwrap().collect();
+        assert_eq!(fields, [6.0]);
+        assert!(samples.fields(s(10), key(3)).is_none());
+        samples.settle_before(s(10));
+        assert!(samples.fields(s(10), key(2)).is_some());
+        samples.settle_before(s(11));
+        assert!(samples.fields(s(10), key(2)).is_none());
     }
 
     #[test]
     fn samples_are_read_back_as_written() {
-        let mut samples = Samples::new(1);
+        let mut samples = Samples::new(Width::new(1, 0));
         samples.put(s(-5), key(1), &[Cell::Excluded.raw()]);
         samples.put(s(10), key(u64::MAX), &[1.5]);
         samples.put(Timestamp::from_nanos(i64::MAX), key(3), &[-0.0]);
@@ -372,5 +497,51 @@ mod tests {
                 "{n}"
             );
         }
+    }
+
+    #[test]
+    fn a_row_names_its_series_as_soon_as_there_are_two() {
+        let (mut one, mut two) = (
+            Samples::new(Width::new(2, 0)),
+            Samples::new(Width::new(2, 0)),
+        );
+        for at in 1..4 {
+            one.put(s(at), key(7), &[at as f64, 0.5]);
+            two.put(s(at), key(7), &[at as f64, 0.5]);
+        }
+        two.put(s(2), key(3), &[9.0, 0.5]);
+        let by_series = |samples: &Samples| -> Vec<usize> {
+            let all = samples.by_series(s(10), 0);
+            all.iter().map(Vec::len).collect()
+        };
+        assert_eq!((by_series(&one), by_series(&two)), (vec![3], vec![1, 3]));
+        assert_eq!(values(&two, 0, 2), [(1, 1.0), (2, 9.0), (2, 2.0)]);
+        assert_eq!(two.before(s(3), key(7), 0), Some((s(2), 2.0)));
+        two.drop_until(s(3));
+        two.put(s(4), key(1), &[1.0, 0.5]);
+        assert_eq!(by_series(&two), [1], "of the series that is left");
+    }
+
+    #[test]
+    fn fields_are_read_back_where_they_were_kept() {
+        let width = Width::new(1, 2);
+        let mut samples = Samples::new(width);
+        samples.put(s(10), key(1), &[1.0, 2.0, f64::NAN]);
+        samples.put(s(20), key(2), &[3.0, 4.0, 5.0]);
+        samples.settle_before(s(20));
+        let mut to = Writer::default();
+        samples.encode(&mut to);
+        let bytes = to.into_bytes();
+        let mut read = Samples::decode(&mut Reader::new(&bytes)).unwrap();
+        assert_eq!(read, samples, "the same bytes before it is split");
+        read.split(width);
+        assert_eq!(read, samples);
+        assert_eq!(read.width(), width);
+        assert!(read.fields(s(10), key(1)).is_none());
+        assert_eq!(
+            read.fields(s(20), key(2)).unwrap().collect::<Vec<_>>(),
+            [4.0, 5.0]
+        );
+        assert_eq!(values(&read, 0, 20), [(10, 1.0), (20, 3.0)]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::title::Title;
 use crate::core::expr::{Expr, Names};
+use crate::core::samples::Width;
 use model::{Priority, Span};
 use schemas::catalogue::{Function, WhenMissing};
 use std::collections::BTreeMap;
@@ -256,10 +257,10 @@ impl Rule {
 
     /// Cells of a row: a value per check, and the fields where a check may wait for another line of
     /// the same point.
-    pub(crate) fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> Width {
         match &self.source {
-            Source::Points { checks, names, .. } => checks.len() + kept_fields(names),
-            Source::Silence => 0,
+            Source::Points { checks, names, .. } => Width::new(checks.len(), kept_fields(names)),
+            Source::Silence => Width::new(0, 0),
         }
     }
 
