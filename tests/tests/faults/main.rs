@@ -7,7 +7,11 @@
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
 mod alarms;
+#[path = "../e2e/alerts.rs"]
+mod alerts;
 mod embedded;
+mod evaluators;
+mod flood;
 mod handoff;
 mod hostile;
 mod life;

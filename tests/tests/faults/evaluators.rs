@@ -1,0 +1,187 @@
+//! Row 13: evaluators that are killed inside of windows, over a real Kafka with real rebalances.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::Result;
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use tests::kafka::Plan;
+use tests::{Bongsu, wait};
+use tokio::task::JoinHandle;
+
+use super::alerts::Judge;
+use super::plane::{DRAINED, Plane, SOON, Setup};
+use super::{dice, figure, scale, turn};
+
+const TOPIC: &str = "metrics.t0";
+/// How long the group waits for a member that says nothing.
+const SESSION: Duration = Duration::from_secs(3);
+const MEMBER: &str =
+    "  session_timeout: 3s\n  drain: 2s\n  state_interval: 1s\n  caught_up_every: 1s\n";
+const HOSTS: u64 = 12;
+/// So much event time is in a record: two windows of the template.
+const MINUTE: u64 = 60;
+/// Between two records of each host.
+const PACE: Duration = Duration::from_millis(250);
+
+/// CPU above 90 for three grid points is P1, above 70 P2.
+const TEMPLATES: &str = "
+template: cpu-usage
+title: 'CPU usage on {host}'
+applies_to: {measurement: cpu}
+one_alert_per: [host]
+check: usage
+unit: percent
+over: average of 30s
+every: 10s
+interval: 10s
+levels:
+  P1: {above: 90, for: 20s, until_below: 85}
+  P2: {above: 70, for: 20s, until_below: 65}
+---
+template: host-down
+title: '{host} does not report'
+applies_to: {measurement: any}
+one_alert_per: [host]
+check: time_since_last_point
+unit: seconds
+every: 1s
+interval: 1s
+levels:
+  P1: {above: 7d}
+expire_after: 8d
+";
+
+/// A tenant with three partitions, and nobody who stores its points.
+async fn log() -> Plane {
+    let plane = Plane::start(Setup {
+        kafka: Plan {
+            settings: "group.min.session.timeout.ms=1000",
+            ..Plan::default()
+        },
+        partitions: 3,
+        routers: 0,
+        consumers: 0,
+        tenant: "evaluation: {tick: 1s, lateness: 2s}\n",
+        ..Setup::default()
+    })
+    .await;
+    plane.apply(TEMPLATES);
+    plane
+}
+
+async fn two_evaluators(plane: &Plane) -> Vec<Bongsu> {
+    let mut both = vec![
+        plane.process("evaluator", MEMBER),
+        plane.process("evaluator", MEMBER),
+    ];
+    for one in &mut both {
+        one.ready().await;
+    }
+    both
+}
+
+/// Sends a record of every host again and again: six points of a minute, of a usage that `usage` says of host and minute.
+struct Points {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<Result<u64>>,
+}
+
+impl Points {
+    fn start(plane: &Plane, mut usage: impl FnMut(u64, u64) -> u64 + Send + 'static) -> Self {
+        let config = plane.kafka.config();
+        let producer: FutureProducer = config.create().expect("a client can be made");
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("it is after 1970").as_secs();
+        // Event time runs faster than the clock, and must not come to be ahead of it.
+        let begin = (now - 28 * 86_400) / MINUTE * MINUTE;
+        let task = tokio::spawn(async move {
+            let mut minute = 0;
+            while !stopped.load(Ordering::Relaxed) {
+                for host in 0..HOSTS {
+                    let (name, usage) = (format!("web-{host}"), usage(host, minute));
+                    let lines: String = (0..6)
+                        .map(|n| {
+                            let at = begin + minute * MINUTE + n * 10;
+                            format!("cpu,host={name} usage={usage} {at}000000000\n")
+                        })
+                        .collect();
+                    let record = FutureRecord::to(TOPIC).key(&name).payload(&lines);
+                    let sent = producer.send(record, SOON).await;
+                    sent.map_err(|(error, _)| error)?;
+                }
+                minute += 1;
+                tokio::time::sleep(PACE).await;
+            }
+            Ok(minute)
+        });
+        Self { stop, task }
+    }
+
+    /// How many minutes of each host were sent.
+    async fn stop(self) -> u64 {
+        self.stop.store(true, Ordering::Relaxed);
+        let sent = self.task.await.expect("the sender does not panic");
+        sent.expect("Kafka takes what is sent")
+    }
+}
+
+/// Something was told; so evaluation has begun.
+async fn events_come(plane: &Plane, count: usize) {
+    wait::holds("events are told", DRAINED, async || {
+        plane
+            .kafka
+            .count("bongsu.alerts")
+            .is_ok_and(|told| told > count)
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_13_killed_inside_of_windows_the_events_are_those_of_a_fresh_evaluator() {
+    let _turn = turn().await;
+    let plane = log().await;
+    let mut evaluators = two_evaluators(&plane).await;
+    let mut dice = dice("13");
+    let mut usages = dice.clone();
+    let points = Points::start(&plane, move |_, _| {
+        [20, 75, 95, 95][usages.below(4) as usize]
+    });
+    events_come(&plane, 20).await;
+    let kills = scale(6, 100);
+    let mut taken_over = 0;
+    for _ in 0..kills {
+        // Where the kill falls shall differ; nothing waits for this.
+        tokio::time::sleep(Duration::from_millis(dice.below(1_500))).await;
+        let victim = &mut evaluators[usize::from(dice.below(2) == 0)];
+        victim.kill();
+        // Every other one stays away for so long that the other member is given what it had.
+        if dice.below(2) == 0 {
+            tokio::time::sleep(SESSION + Duration::from_millis(dice.below(1_500))).await;
+            taken_over += 1;
+        }
+        victim.start_again().await;
+    }
+    let minutes = points.stop().await;
+    let told = plane
+        .kafka
+        .count("bongsu.alerts")
+        .expect("the topic is there");
+    let distinct = Judge::of_kafka(&plane.kafka).agrees(DRAINED).await;
+    figure(
+        "13",
+        format_args!(
+            "{kills} kills, {taken_over} of them taken over by the other evaluator; {} minutes of points, {distinct} distinct \
+             events in {told} records, byte for byte those of a fresh evaluator",
+            minutes * HOSTS
+        ),
+    );
+    assert!(distinct > 50, "only {distinct} events prove little");
+    for one in &mut evaluators {
+        let ended = one.terminate(SOON).await.expect("it drains");
+        assert!(ended.success(), "{}", one.log());
+    }
+}
