@@ -2,7 +2,7 @@
 
 use super::clock::{HostClock, Verdict};
 use super::derived::STANDARD_TAGS;
-use super::group::{Group, GroupKey};
+use super::group::{Group, GroupKey, Note};
 use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
 use super::judge::each_point;
@@ -382,7 +382,7 @@ fn take(
         group.env = spot.env.as_deref().map(Box::from);
     }
     if spot.derived.is_some() {
-        group.note = spot.note().map(Box::new);
+        group.note = spot.note().map(|note| Box::new(Note(note)));
     }
     if row.says_something() {
         group.newest = group.newest.max(spot.at);

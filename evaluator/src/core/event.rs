@@ -101,8 +101,8 @@ impl EventOf<'_> {
 
     /// What the sum over partitions says besides numbers.
     fn note(&self) -> String {
-        let note = self.group.note.as_deref();
-        note.map_or_else(String::new, |note| format!(": {note}"))
+        let note = self.group.note.as_ref();
+        note.map_or_else(String::new, |note| format!(": {}", note.0))
     }
 
     fn numbers(&self, cause: Cause) -> (Option<f64>, Option<f64>) {

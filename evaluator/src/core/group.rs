@@ -33,6 +33,10 @@ pub(crate) enum Life {
     Silent,
 }
 
+/// What the latest point of a sum over partitions says besides numbers.
+#[derive(Debug, Clone)]
+pub(crate) struct Note(pub(crate) String);
+
 /// A time that most groups do not have, in the room of a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Seldom(i64);
@@ -99,7 +103,7 @@ pub(crate) struct Group {
     pub(crate) trend: Option<Box<Trend>>,
     pub(crate) season: Option<Box<Season>>,
     /// What its latest point says besides numbers, where it is a sum over partitions.
-    pub(crate) note: Option<Box<String>>,
+    pub(crate) note: Option<Box<Note>>,
 }
 
 impl Group {
@@ -197,7 +201,7 @@ impl Group {
         self.flaps.encode(to);
         to.option(self.trend.as_ref(), |to, trend| trend.encode(to));
         to.option(self.season.as_ref(), |to, season| season.encode(to));
-        to.option(self.note.as_ref(), |to, note| to.text(note));
+        to.option(self.note.as_ref(), |to, note| to.text(&note.0));
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -233,7 +237,7 @@ impl Group {
             1 | 2 => None,
             _ => from
                 .option(Reader::text)?
-                .map(|note| Box::new(note.to_owned())),
+                .map(|note| Box::new(Note(note.to_owned()))),
         };
         Ok(Self {
             rule: None,
