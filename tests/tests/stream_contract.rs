@@ -95,6 +95,7 @@ async fn the_contract_of_a_log_holds_over_kafka() {
         records_that_cannot_be_taken_are_refused
         groups_resume_at_their_commit_with_its_metadata
         nothing_is_read_before_start_nor_while_paused
+        a_pause_ends_with_the_assignment
         new_topics_are_found_by_their_prefix
         rebalances_hand_over_without_loss_or_repeat
         commits_of_a_partition_given_back_are_fenced

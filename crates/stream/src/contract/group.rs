@@ -101,6 +101,41 @@ pub async fn nothing_is_read_before_start_nor_while_paused(subject: &mut dyn Sub
     member.leave(&seen).await;
 }
 
+/// A pause ends when its partition is given back: who gains it next reads it, the same member too.
+pub async fn a_pause_ends_with_the_assignment(subject: &mut dyn Subject) {
+    let topic = Topic::make(subject, "contract.pause", 2).await;
+    let seen = Seen::default();
+    for partition in 0..2 {
+        topic.send_numbers(partition, 0..10).await;
+    }
+    let mut first = Member::join(&topic, "pause").await;
+    first.work(&seen, |_| seen.len() == 20).await;
+    for partition in 0..2 {
+        first.handle.pause(&topic.partition(partition), true);
+    }
+    let mut second = Member::join(&topic, "pause").await;
+    let (a, b) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let shared = || (a.get(), b.get()) == (1, 1);
+    tokio::join!(
+        first.work(&seen, |member| {
+            a.set(member.held.len());
+            shared()
+        }),
+        second.work(&seen, |member| {
+            b.set(member.held.len());
+            shared()
+        }),
+    );
+    let ((), ()) = tokio::join!(
+        first.work(&seen, |member| member.held.len() == 2),
+        second.leave(&seen),
+    );
+    let back = first.given_back[0].partition;
+    topic.send_numbers(back, 10..20).await;
+    first.work(&seen, |_| seen.len() == 30).await;
+    first.leave(&seen).await;
+}
+
 /// A topic made after the join is read from its beginning within seconds.
 pub async fn new_topics_are_found_by_their_prefix(subject: &mut dyn Subject) {
     let first = Topic::make(subject, "contractprefix.first", 1).await;

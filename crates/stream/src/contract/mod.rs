@@ -7,10 +7,10 @@ mod log;
 mod member;
 
 pub use group::{
-    commits_of_a_partition_given_back_are_fenced, groups_resume_at_their_commit_with_its_metadata,
-    new_topics_are_found_by_their_prefix, nothing_is_read_before_start_nor_while_paused,
-    offsets_out_of_range_are_said, rebalances_hand_over_without_loss_or_repeat,
-    slow_readers_bound_memory,
+    a_pause_ends_with_the_assignment, commits_of_a_partition_given_back_are_fenced,
+    groups_resume_at_their_commit_with_its_metadata, new_topics_are_found_by_their_prefix,
+    nothing_is_read_before_start_nor_while_paused, offsets_out_of_range_are_said,
+    rebalances_hand_over_without_loss_or_repeat, slow_readers_bound_memory,
 };
 pub use log::{
     acknowledged_records_are_durable, compaction_keeps_the_newest_of_each_key,

@@ -12,6 +12,7 @@ use super::gather::Admitted;
 use super::member::Shared;
 use super::reader::out_of_range;
 use super::state::{Answer, Held, State};
+use super::steer::steer;
 use super::watch::{Rebalance, Watch, give_back};
 use crate::pump::Control;
 use crate::{GroupEvent, StreamError, TopicPartition};
@@ -174,6 +175,12 @@ impl Polling {
     /// Gives partitions back to the group.
     fn release(&mut self, sources: &[TopicPartition]) {
         self.shared.disown(sources);
+        // The client keeps a pause for when the partition comes back, and nobody would end it then.
+        let State { held, choked, .. } = &self.state;
+        let stands = |held: &Held| held.assigned && (held.paused || *choked);
+        let paused = sources.iter();
+        let paused = paused.filter(|source| held.get(*source).is_some_and(stands));
+        steer(&self.consumer, paused, false);
         for source in sources {
             self.forget(source);
             self.state.held.remove(source);

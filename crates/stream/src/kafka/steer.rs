@@ -126,7 +126,7 @@ impl Polling {
     }
 }
 
-fn steer<'a>(
+pub(super) fn steer<'a>(
     consumer: &BaseConsumer<Watch>,
     sources: impl IntoIterator<Item = &'a TopicPartition>,
     paused: bool,
