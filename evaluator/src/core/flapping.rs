@@ -66,7 +66,8 @@ mod tests {
     /// Changes of these ages, in evaluations.
     fn changed(ages: &[u32], on: bool) -> Flaps {
         let changes = ages.iter().fold(0, |bits, age| bits | 1 << age);
-        Flaps { changes, on }
+        let bits = changes | if on { ON } else { 0 };
+        Flaps { bits }
     }
 
     #[test]
@@ -74,16 +75,16 @@ mod tests {
         // The newest change weighs 1.18, each older one 0.02 less: 6.00 and 5.00 of 20 behind these pushes.
         let mut at_thirty = changed(&[0, 1, 15, 16, 17], false);
         at_thirty.push(true);
-        assert_eq!((at_thirty.hundredths(), at_thirty.on), (600, false));
+        assert_eq!((at_thirty.hundredths(), at_thirty.on()), (600, false));
         let mut at_twenty_five = changed(&[0, 8, 16, 17], true);
         at_twenty_five.push(true);
         assert_eq!(
-            (at_twenty_five.hundredths(), at_twenty_five.on),
+            (at_twenty_five.hundredths(), at_twenty_five.on()),
             (500, false)
         );
         let mut above = changed(&[0, 7, 16, 17], true);
         above.push(true);
-        assert_eq!((above.hundredths(), above.on), (502, true));
+        assert_eq!((above.hundredths(), above.on()), (502, true));
     }
 
     #[test]

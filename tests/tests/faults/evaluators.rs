@@ -1,13 +1,16 @@
-//! Row 13: evaluators that are killed inside of windows, over a real Kafka with real rebalances.
+//! Rows 13 and 16: evaluators that are killed inside of windows, and that sleep through a take-over, over a real Kafka with
+//! real rebalances.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use serde_json::Value;
 use tests::kafka::Plan;
-use tests::{Bongsu, wait};
+use tests::{Bongsu, Dice, wait, web};
 use tokio::task::JoinHandle;
 
 use super::alerts::Judge;
@@ -85,6 +88,7 @@ async fn two_evaluators(plane: &Plane) -> Vec<Bongsu> {
 /// Sends a record of every host again and again: six points of a minute, of a usage that `usage` says of host and minute.
 struct Points {
     stop: Arc<AtomicBool>,
+    minute: Arc<AtomicU64>,
     task: JoinHandle<Result<u64>>,
 }
 
@@ -93,7 +97,8 @@ impl Points {
         let config = plane.kafka.config();
         let producer: FutureProducer = config.create().expect("a client can be made");
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = Arc::clone(&stop);
+        let minute = Arc::new(AtomicU64::new(0));
+        let (stopped, sent) = (Arc::clone(&stop), Arc::clone(&minute));
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = now.expect("it is after 1970").as_secs();
         // Event time runs faster than the clock, and must not come to be ahead of it.
@@ -114,11 +119,21 @@ impl Points {
                     sent.map_err(|(error, _)| error)?;
                 }
                 minute += 1;
+                sent.store(minute, Ordering::Relaxed);
                 tokio::time::sleep(PACE).await;
             }
             Ok(minute)
         });
-        Self { stop, task }
+        Self { stop, minute, task }
+    }
+
+    /// As [`Points::stop`], once there are a few more minutes than so many.
+    async fn reach(self, minutes: u64, within: Duration) -> u64 {
+        wait::holds("so many minutes are sent", within, async || {
+            self.task.is_finished() || self.minute.load(Ordering::Relaxed) > minutes + 5
+        })
+        .await;
+        self.stop().await
     }
 
     /// How many minutes of each host were sent.
@@ -184,4 +199,109 @@ async fn row_13_killed_inside_of_windows_the_events_are_those_of_a_fresh_evaluat
         let ended = one.terminate(SOON).await.expect("it drains");
         assert!(ended.success(), "{}", one.log());
     }
+}
+
+/// The incidents of the tenant with their deliveries.
+async fn incidents(notifier: &Bongsu) -> Result<Vec<Value>> {
+    let get = async |path: &str| -> Result<Value> {
+        let url = format!("{}/api/v1/incidents{path}", notifier.url());
+        let answer = web::client().get(url).send().await?.error_for_status()?;
+        Ok(serde_json::from_str(&answer.text().await?)?)
+    };
+    let list = get("?tenant=t0&limit=500").await?;
+    let mut incidents = Vec::new();
+    for one in list["incidents"].as_array().into_iter().flatten() {
+        let id = one["id"].as_str().unwrap_or_default();
+        incidents.push(get(&format!("/{id}")).await?);
+    }
+    Ok(incidents)
+}
+
+/// How often each destination was sent each message of an incident.
+fn pages(incident: &Value) -> BTreeMap<String, usize> {
+    let mut pages = BTreeMap::new();
+    for delivery in incident["deliveries"].as_array().into_iter().flatten() {
+        let field = |name: &str| delivery[name].to_string();
+        let page = format!(
+            "{} {} {}",
+            field("purpose"),
+            field("channel"),
+            field("recipient")
+        );
+        *pages.entry(page).or_default() += 1;
+    }
+    pages
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_16_an_evaluator_that_sleeps_through_a_take_over_pages_nobody_twice() {
+    let _turn = turn().await;
+    let plane = log().await;
+    let evaluators = two_evaluators(&plane).await;
+    let mut notifier = plane.process(
+        "notifier",
+        "  inbox: true\n  database: {sqlite: \"{dir}/incidents.db\"}\n",
+    );
+    notifier.ready().await;
+    let rounds = scale(2, 20);
+    let mut seed = dice("16");
+    let bad = bad_from(&mut seed);
+    let points = Points::start(&plane, move |host, minute| match bad.get(&host) {
+        Some(from) if minute >= *from => 95,
+        _ => 20,
+    });
+    wait::holds("a first incident is open", DRAINED, async || {
+        incidents(&notifier).await.is_ok_and(|all| !all.is_empty())
+    })
+    .await;
+    for round in 0..rounds {
+        let frozen = &evaluators[round % 2];
+        frozen.pause();
+        tokio::time::sleep(2 * SESSION).await;
+        frozen.resume();
+        tokio::time::sleep(SESSION).await;
+    }
+    let minutes = points.reach(span(), DRAINED).await;
+    let distinct = Judge::of_kafka(&plane.kafka).agrees(DRAINED).await;
+    let all_open = usize::try_from(HOSTS).expect("a small number");
+    wait::holds("every host has its incident", DRAINED, async || {
+        let all = incidents(&notifier).await;
+        all.is_ok_and(|all| all.len() == all_open && all.iter().all(|one| !pages(one).is_empty()))
+    })
+    .await;
+    let told = plane
+        .kafka
+        .count("bongsu.alerts")
+        .expect("the topic is there");
+    let incidents = incidents(&notifier).await.expect("the notifier answers");
+    let mut sent = 0;
+    for incident in &incidents {
+        for (page, times) in pages(incident) {
+            assert_eq!(times, 1, "{page}: {incident:#}");
+            sent += times;
+        }
+    }
+    assert_eq!(incidents.len(), all_open);
+    figure(
+        "16",
+        format_args!(
+            "{rounds} times an evaluator froze for twice its session of {} s; {} minutes of points, {distinct} distinct events \
+             in {told} records, {} incidents, {sent} pages, none twice",
+            SESSION.as_secs(),
+            minutes * HOSTS,
+            incidents.len()
+        ),
+    );
+}
+
+/// The minutes in which hosts come to be in trouble.
+fn span() -> u64 {
+    scale(18, 180) * 3
+}
+
+/// From which minute on each host is in trouble, and stays there: while one of the evaluators is frozen, mostly.
+fn bad_from(dice: &mut Dice) -> BTreeMap<u64, u64> {
+    let mut bad: BTreeMap<u64, u64> = (0..HOSTS).map(|host| (host, dice.below(span()))).collect();
+    bad.insert(0, 0);
+    bad
 }
