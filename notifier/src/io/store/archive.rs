@@ -173,6 +173,8 @@ mod tests {
             .unwrap();
         let mut there: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
         there.retain(|name| name != "_sqlx_migrations" && !name.starts_with("sqlite_"));
+        // The index of searches is made of the rows of incidents, which a restore writes.
+        there.retain(|name| !name.starts_with("incidents_search"));
         there.sort();
         let known = TABLES.into_iter().chain(PASSING).map(str::to_owned);
         let mut known: Vec<String> = known.collect();
