@@ -172,9 +172,12 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
     assert_eq!(again, closed, "the second start knows what the first did");
     let stored = async || {
         let metrics = get(&format!("{}/metrics", up.bongsu.url())).await;
-        metrics.contains("bongsu_consumer_points_stored_total{")
+        let mut stored = metrics
+            .lines()
+            .filter(|line| line.starts_with("bongsu_consumer_points_stored_total{"));
+        stored.any(|line| line.contains(&format!("tenant=\"{tenant}\"")))
     };
-    wait::holds("points are stored again", SOON, stored).await;
+    wait::holds("points of that tenant are stored again", SOON, stored).await;
     up.stop().await;
     let after = up.stored(tenant, &["cpu", "mem"]).await;
     assert!(
