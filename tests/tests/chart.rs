@@ -333,3 +333,72 @@ fn the_charts_readme_lists_every_value() {
         "write it anew: BLESS=1 cargo test -p tests --test chart"
     );
 }
+
+/// The paths of a section of docs/routes.md, and whether each is for whoever is inside alone.
+fn routes(section: &str) -> Vec<(String, bool)> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/routes.md");
+    let text = std::fs::read_to_string(file).expect("the routes are documented");
+    let section = text.split("\n## ").find(|each| each.starts_with(section));
+    let rows = section.expect("the section is there").lines();
+    let rows = rows.filter_map(|row| row.split('|').nth(2).zip(row.split('|').nth(3)));
+    rows.filter(|(path, _)| path.contains('/'))
+        .map(|(path, who)| {
+            let inside = ["whoever the network lets in", "same machine"];
+            (
+                path.trim_matches([' ', '`']).to_owned(),
+                inside.iter().any(|each| who.contains(each)),
+            )
+        })
+        .collect()
+}
+
+/// Whether a rule of an ingress or a route lets a path in, as Kubernetes compares them: by whole elements.
+fn lets_in(rules: &[(String, String)], path: &str) -> bool {
+    rules.iter().any(|(kind, value)| match kind.as_str() {
+        "Exact" => path == value,
+        _ => path == value || path.starts_with(&format!("{value}/")),
+    })
+}
+
+#[test]
+fn the_world_reaches_what_is_for_it_and_neither_metrics_nor_readiness_nor_reload() {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let rendered = render(&everything(), &[]).expect("it renders");
+    let mut seen = 0;
+    for document in documents(&rendered) {
+        let (kind, name) = (text(&document["kind"]), text(&document["metadata"]["name"]));
+        let mut rules: Vec<(String, Vec<(String, String)>)> = Vec::new();
+        for rule in document["spec"]["rules"].as_array().into_iter().flatten() {
+            match kind.as_str() {
+                "Ingress" => {
+                    let paths = rule["http"]["paths"].as_array().expect("it has paths");
+                    let to = text(&paths[0]["backend"]["service"]["name"]);
+                    let paths = paths.iter();
+                    let paths = paths.map(|each| (text(&each["pathType"]), text(&each["path"])));
+                    rules.push((to, paths.collect()));
+                }
+                "HTTPRoute" => {
+                    let paths = rule["matches"].as_array().expect("it has matches").iter();
+                    let paths = paths.map(|each| &each["path"]);
+                    let paths = paths.map(|path| (text(&path["type"]), text(&path["value"])));
+                    rules.push((name.clone(), paths.collect()));
+                }
+                _ => {}
+            }
+        }
+        for (to, rules) in rules {
+            seen += 1;
+            let section = match to.ends_with("-router") {
+                true => "Router",
+                false => "Notifier",
+            };
+            for (path, inside) in routes("Every service") {
+                assert!(!lets_in(&rules, &path), "{kind} to {to}: {path}, {inside}");
+            }
+            for (path, inside) in routes(section) {
+                assert_eq!(lets_in(&rules, &path), !inside, "{kind} to {to}: {path}");
+            }
+        }
+    }
+    assert_eq!(seen, 4, "two of an Ingress and two HTTPRoutes");
+}
