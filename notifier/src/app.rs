@@ -239,6 +239,8 @@ fn spawn(engine: &Arc<Engine>, clusters: &Clusters, ctx: &Context) {
     tasks.spawn("notifier reports", must_live, reports);
     let linker = timers::run_linker(Arc::clone(engine), order.clone());
     tasks.spawn("notifier audit log", must_live, linker);
+    let notices = crate::notices::run(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier hand-overs", must_live, notices);
     let auditor = timers::run_auditor(Arc::clone(engine), order.clone());
     tasks.spawn("notifier auditor", must_live, auditor);
     if engine.store.is_shared() {

@@ -10,6 +10,7 @@ pub mod engine;
 pub mod error;
 pub mod io;
 pub mod metrics;
+pub mod notices;
 pub mod pulse;
 pub mod reports;
 pub mod silences;

@@ -178,6 +178,10 @@ async fn a_role_may_what_the_table_says_and_no_more() {
         let token = site
             .token(&format!("t-{role}"), role.as_str(), &["acme"])
             .await;
+        // People are the company's, and no tenant's.
+        let everywhere = site
+            .token(&format!("all-{role}"), role.as_str(), &["*"])
+            .await;
         for route in notifier::io::http::table() {
             let Rule::Api(least) = route.rule else {
                 continue;
@@ -202,7 +206,11 @@ async fn a_role_may_what_the_table_says_and_no_more() {
                 Some("priority") => json!({"priority": "P2"}),
                 _ => json!({}),
             };
-            let mut request = site.request(route.method, &path).bearer_auth(&token);
+            let token = match path.starts_with("/api/v1/contacts") {
+                true => &everywhere,
+                false => &token,
+            };
+            let mut request = site.request(route.method, &path).bearer_auth(token);
             if route.method == "POST" {
                 request = request.json(&body);
             }
@@ -223,6 +231,9 @@ async fn a_role_may_what_the_table_says_and_no_more() {
                 );
             }
         }
+        let (status, said) = site.api("GET", "/api/v1/contacts", &token, None).await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{said}");
+        assert!(said.to_string().contains("every tenant"), "{said}");
         // An operator ended it.
         silence = site.silence(ADMIN, Some("acme")).await;
     }

@@ -34,7 +34,11 @@ impl Api {
         id: &str,
         body: Option<Value>,
     ) -> Value {
-        let url = format!("{}{}", self.console, path.replace("{id}", id));
+        let url = format!(
+            "{}{}",
+            self.console,
+            path.replace("{id}", id).replace("{contact}", id)
+        );
         let verb = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = self.client.request(verb, url);
         if let Some(token) = token {
@@ -105,6 +109,11 @@ async fn the_documents_are_openapi_and_describe_what_is_really_answered() {
     api.answers.clear();
     let incident = an_incident(&api, &data).await;
     walk(&mut api, &incident).await;
+    let person = folder.write(
+        "kim.yaml",
+        "contact: kim\nname: Kim\nphone: '+821012345678'\n",
+    );
+    a_person(&mut api, &data, &person).await;
     let mut lines = String::new();
     for answer in &api.answers {
         lines += &format!("{answer}\n");
@@ -158,6 +167,60 @@ async fn an_incident(api: &Api, data: &Path) -> String {
         Ok(list["incidents"][0]["id"].as_str().map(str::to_owned))
     });
     found.await.expect("the incident comes")
+}
+
+/// A contact with a phone: a test, and the code that came to it.
+async fn a_person(api: &mut Api, data: &Path, declared: &Path) {
+    let (data, file) = (data.display().to_string(), declared.display().to_string());
+    Bongsu::run(&["apply", "-f", &file, "--data-dir", &data], &[]).expect("a contact");
+    let known = wait::until(Duration::from_secs(60), async || {
+        let list = api.client.get(format!("{}/api/v1/contacts", api.console));
+        let list: Value = list.bearer_auth(TOKEN).send().await?.json().await?;
+        let contacts = list["contacts"].as_array().cloned().unwrap_or_default();
+        Ok(contacts
+            .iter()
+            .any(|one| one["contact"] == "kim")
+            .then_some(()))
+    });
+    known.await.expect("the contact is known");
+    let of = |what: &str| format!("/api/v1/contacts/{{contact}}/{what}");
+    api.ask("GET", "/api/v1/contacts", "", None).await;
+    for (what, body) in [("test", json!({"by": "lee"})), ("code", json!({}))] {
+        api.ask("POST", &of(what), "kim", Some(body.clone())).await;
+        api.ask("POST", &of(what), "nobody", Some(body)).await;
+        api.ask_as(None, "POST", &of(what), "kim", None).await;
+    }
+    let session = signed_in(api).await;
+    let code = wait::until(Duration::from_secs(60), async || {
+        let inbox = api.client.get(format!("{}/inbox", api.console));
+        let page = inbox
+            .header("cookie", &session)
+            .send()
+            .await?
+            .text()
+            .await?;
+        let said = page.split("Your code is ").nth(1);
+        Ok(said.and_then(|said| said.get(..6)).map(str::to_owned))
+    });
+    let code = code.await.expect("the inbox shows the code");
+    let wrong = if code == "000000" { "000001" } else { "000000" };
+    for code in [wrong, &code] {
+        let body = json!({"code": code});
+        api.ask("POST", &of("confirm"), "kim", Some(body)).await;
+    }
+}
+
+/// The cookie of a session of the console.
+async fn signed_in(api: &Api) -> String {
+    let client = Client::builder().no_proxy();
+    let client = client.redirect(reqwest::redirect::Policy::none());
+    let form = client.build().expect("a client");
+    let form = form.post(format!("{}/login", api.console));
+    let form = form.header("content-type", "application/x-www-form-urlencoded");
+    let answer = form.body(format!("token={TOKEN}&next=/")).send().await;
+    let answer = answer.expect("it answers");
+    let cookie = answer.headers()["set-cookie"].to_str().expect("plain text");
+    cookie.split(';').next().unwrap_or_default().to_owned()
 }
 
 /// Every route of the API, well and badly.

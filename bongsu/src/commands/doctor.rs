@@ -1,6 +1,7 @@
 //! `bongsu doctor`: asks every dependency whether it is well, and says what to do where it is not.
 
 mod account;
+mod contacts;
 mod handoff;
 mod rights;
 mod topics;
@@ -24,7 +25,7 @@ use stream::Clusters;
 const DUTY_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The codes of all checks: each is a chapter of docs/doctor.md.
-const CODES: [&str; 25] = [
+const CODES: [&str; 26] = [
     "config",
     "log",
     "login",
@@ -50,6 +51,7 @@ const CODES: [&str; 25] = [
     "shard",
     "handoff",
     "notifier",
+    "contacts",
 ];
 
 /// What was looked at, and what came out.
@@ -220,7 +222,9 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             "read the log of the broker",
         )),
     }
-    findings.push(notifier(settings).await);
+    let (base, answers) = notifier(settings).await;
+    findings.push(answers);
+    findings.extend(contacts::phones(settings, &base).await);
     findings
 }
 
@@ -416,7 +420,7 @@ async fn server(id: &ShardId, shard: &Shard) -> Finding {
 }
 
 /// Whether the notifier that the configuration names, or a running `up`, is ready.
-async fn notifier(settings: &Settings) -> Finding {
+async fn notifier(settings: &Settings) -> (String, Finding) {
     let running = super::access::running_process(settings)
         .await
         .ok()
@@ -428,27 +432,32 @@ async fn notifier(settings: &Settings) -> Finding {
     let watch = Clock::system().stopwatch();
     let answer = match crate::demo::client() {
         Ok(http) => http.get(format!("{base}/readyz")).send().await,
-        Err(error) => return Finding::bad("notifier", base, error, "see the check `config`"),
+        Err(error) => {
+            let finding = Finding::bad("notifier", &base, error, "see the check `config`");
+            return (base, finding);
+        }
     };
-    match answer {
+    let what = base.clone();
+    let finding = match answer {
         Ok(answer) if answer.status().is_success() => Finding::good(
             "notifier",
-            base,
+            what,
             format!("ready, answers in {} ms", watch.elapsed().as_millis()),
         ),
         Ok(answer) => Finding::bad(
             "notifier",
-            base,
+            what,
             answer.text().await.unwrap_or_default(),
             "its log says why; /readyz?verbose lists every condition",
         ),
         Err(_) => Finding::bad(
             "notifier",
-            base,
+            what,
             "does not answer",
             "start it, or name its address in `notifier.listen`",
         ),
-    }
+    };
+    (base, finding)
 }
 
 #[cfg(test)]
@@ -483,6 +492,7 @@ mod tests {
         let sources = [
             "src/commands/doctor.rs",
             "src/commands/doctor/account.rs",
+            "src/commands/doctor/contacts.rs",
             "src/commands/doctor/handoff.rs",
             "src/commands/doctor/rights.rs",
             "src/commands/doctor/topics.rs",

@@ -52,7 +52,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Silence(silence) => silence::run(&global, silence).await,
         Command::Token(token) => token::run(&global, token).await,
         Command::Audit(audit) => audit::run(&global, audit).await,
-        Command::Notify(notify) => notify::run(&global, &notify),
+        Command::Notify(notify) => notify::run(&global, &notify).await,
         Command::Oncall(oncall) => oncall::run(&global, oncall).await,
         Command::Import(asked) => import::run(&asked),
         Command::Template(template) => template::run(&global, template).await,

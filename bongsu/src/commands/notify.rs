@@ -1,4 +1,6 @@
-//! `bongsu notify preview`: what every channel would say.
+//! `bongsu notify`: what every channel would say, and what it says to a person.
+
+mod person;
 
 use crate::cli::{Global, Notify, Output, Tongue};
 use crate::failure::{Exit, Failure, Outcome};
@@ -7,21 +9,69 @@ use model::{Priority, Timestamp};
 use notifier::core::render::{Preview, Subject, previews, sample};
 use notifier::core::{ChannelKind, Language, Purpose};
 use serde_json::json;
+use std::time::Duration;
 
 /// Sunday, 2026-11-22, three in the morning in Korea.
 const NIGHT: Timestamp = Timestamp::from_millis(1_795_284_000_000);
 
-pub(super) fn run(global: &Global, notify: &Notify) -> Outcome {
-    let Notify::Preview {
+pub(super) async fn run(global: &Global, notify: &Notify) -> Outcome {
+    match notify {
+        Notify::Preview {
+            template,
+            priority,
+            purpose,
+            lang,
+            channel,
+        } => {
+            let asked = Asked {
+                template,
+                priority,
+                purpose,
+                lang: *lang,
+                channel: channel.as_deref(),
+            };
+            preview(global, &asked)
+        }
+        Notify::Test {
+            contact,
+            channel,
+            wait,
+        } => person::test(global, contact, channel, Duration::from_secs(*wait)).await,
+        Notify::Verify {
+            contact,
+            code: Some(code),
+            ..
+        } => person::confirm(global, contact, code).await,
+        Notify::Verify {
+            contact,
+            channel,
+            code: None,
+            wait,
+        } => person::send_code(global, contact, channel, Duration::from_secs(*wait)).await,
+        Notify::Contacts => person::contacts(global).await,
+    }
+}
+
+/// What is previewed.
+struct Asked<'a> {
+    template: &'a str,
+    priority: &'a str,
+    purpose: &'a str,
+    lang: Option<Tongue>,
+    channel: Option<&'a str>,
+}
+
+fn preview(global: &Global, asked: &Asked<'_>) -> Outcome {
+    let Asked {
         template,
         priority,
         purpose,
         lang,
         channel,
-    } = notify;
+    } = *asked;
     let usage = |error: &dyn std::fmt::Display| Failure::new(Exit::Usage, error.to_string());
     let shipped = schemas::catalogue::shipped_templates();
-    let found = shipped.iter().find(|one| one.template == *template);
+    let found = shipped.iter().find(|one| one.template == template);
     let found = found.ok_or_else(|| {
         Failure::new(
             Exit::Usage,
@@ -34,7 +84,7 @@ pub(super) fn run(global: &Global, notify: &Notify) -> Outcome {
         let words: Vec<_> = Purpose::ALL.iter().map(|one| one.as_str()).collect();
         usage(&error).hint(format!("purposes: {}", words.join(", ")))
     })?;
-    let channel = channel.as_deref().map(ChannelKind::parse).transpose();
+    let channel = channel.map(ChannelKind::parse).transpose();
     let channel = channel.map_err(|error| usage(&error))?;
     let subject = Subject {
         template,

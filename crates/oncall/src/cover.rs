@@ -12,17 +12,31 @@ pub fn uncovered(
     (from, to): (Timestamp, Timestamp),
     least: SignedDuration,
 ) -> Vec<(Timestamp, Timestamp)> {
+    let gaps = |name: &str| {
+        let schedule = Schedule::compile(catalogue.schedules.get(name)?).ok()?;
+        Some(schedule.gaps(from, to))
+    };
+    let targets = policy.steps.iter().flat_map(|step| &step.notify);
+    uncovered_by(targets, gaps, (from, to), least)
+}
+
+/// The same for the targets of all steps; `gaps` are those of a schedule between `from` and `to`, none where it is not known.
+pub fn uncovered_by<'a>(
+    targets: impl IntoIterator<Item = &'a StepTarget>,
+    gaps: impl Fn(&str) -> Option<Vec<(Timestamp, Timestamp)>>,
+    (from, to): (Timestamp, Timestamp),
+    least: SignedDuration,
+) -> Vec<(Timestamp, Timestamp)> {
     let mut open = vec![(from, to)];
-    for target in policy.steps.iter().flat_map(|step| &step.notify) {
+    for target in targets {
         match target {
             StepTarget::Contact(_) | StepTarget::Team(_) | StepTarget::OneOf(_) => {
                 return Vec::new();
             }
             StepTarget::AllBefore => {}
             StepTarget::Schedule(name) => {
-                let declared = catalogue.schedules.get(name);
-                if let Some(schedule) = declared.and_then(|s| Schedule::compile(s).ok()) {
-                    open = overlap(&open, &schedule.gaps(from, to));
+                if let Some(gaps) = gaps(name) {
+                    open = overlap(&open, &gaps);
                 }
             }
         }

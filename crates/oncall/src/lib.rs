@@ -23,7 +23,7 @@ mod spans;
 mod wall;
 
 pub use compile::{Schedule, ScheduleError};
-pub use cover::uncovered;
+pub use cover::{uncovered, uncovered_by};
 pub use holidays::{Holiday, korean};
 pub use ical::calendar;
 pub use overlaps::Overlap;

@@ -1,5 +1,6 @@
 //! Who is meant by a step of a policy at the time of the page, and whether a tenant's contract holds then.
 
+use super::words::ChannelKind;
 use jiff::Timestamp as Instant;
 use model::{TenantId, Timestamp};
 use oncall::Schedule;
@@ -15,6 +16,8 @@ const NEXT_HOURS_WITHIN: i64 = 30 * 86_400;
 pub struct Roster {
     /// Schedules by name.
     pub schedules: BTreeMap<String, Schedule>,
+    /// How schedules that tell of their hand-overs do so.
+    pub hand_over: BTreeMap<String, Vec<ChannelKind>>,
     /// Members by the name of their team.
     pub teams: BTreeMap<String, Vec<String>>,
     /// The hours of an 8x5 contract; none when there is no such tenant.
@@ -64,7 +67,14 @@ impl Roster {
         let office = (!office_tenants.is_empty())
             .then(|| Schedule::office_hours("Asia/Seoul", "office").ok())
             .flatten();
+        let hand_over = catalogue.schedules.iter();
+        let hand_over = hand_over.filter(|(_, schedule)| !schedule.hand_over.is_empty());
+        let hand_over = hand_over.map(|(name, schedule)| {
+            let by = schedule.hand_over.iter();
+            (name.clone(), by.map(|by| ChannelKind::from(*by)).collect())
+        });
         Self {
+            hand_over: hand_over.collect(),
             schedules: schedules.collect(),
             teams: teams
                 .map(|(name, team)| (name.clone(), team.members.clone()))
@@ -173,7 +183,7 @@ fn drawn(incident: &str, nth: u32, count: usize) -> usize {
 }
 
 /// The same instant for schedules; the ends of time where it lies beyond them.
-fn instant(at: Timestamp) -> Instant {
+pub(super) fn instant(at: Timestamp) -> Instant {
     Instant::from_nanosecond(i128::from(at.as_nanos())).unwrap_or(Instant::MAX)
 }
 

@@ -80,11 +80,13 @@ pub enum Purpose {
     Expired,
     /// A person wrote a comment; chat only.
     Comment,
+    /// Something for one person that is about no incident: a test, a code, a hand-over.
+    Notice,
 }
 
 impl Purpose {
     /// All, in the order of their declaration.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Firing,
         Self::Reopened,
         Self::Raised,
@@ -99,6 +101,7 @@ impl Purpose {
         Self::Resolved,
         Self::Expired,
         Self::Comment,
+        Self::Notice,
     ];
 
     /// The word in the store and on the screen.
@@ -118,6 +121,7 @@ impl Purpose {
             Self::Resolved => "resolved",
             Self::Expired => "expired",
             Self::Comment => "comment",
+            Self::Notice => "notice",
         }
     }
 
@@ -145,7 +149,8 @@ impl Purpose {
             | Self::Closed
             | Self::Resolved
             | Self::Expired
-            | Self::Comment => false,
+            | Self::Comment
+            | Self::Notice => false,
         }
     }
 }
@@ -262,6 +267,23 @@ pub struct Message {
     pub ack_url: String,
     /// The incident in the console.
     pub incident_url: String,
+}
+
+impl Message {
+    /// What it is about, in one line: the incident's title; of a notice, what is to be said.
+    pub fn title(&self) -> &str {
+        match (self.purpose, &self.note) {
+            (Purpose::Notice, Some(said)) => said,
+            _ => self.incident.title_in(self.recipient.language),
+        }
+    }
+
+    /// What a person wrote, or what happened, besides what it is about.
+    pub fn remark(&self) -> Option<&str> {
+        self.note
+            .as_deref()
+            .filter(|_| self.purpose != Purpose::Notice)
+    }
 }
 
 /// What became of an attempt to send.

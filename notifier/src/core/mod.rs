@@ -13,6 +13,7 @@ mod emergency;
 mod events;
 mod external;
 mod figures;
+mod hand_over;
 mod hands;
 mod hold;
 mod identity;
@@ -20,15 +21,18 @@ mod incident;
 mod mapping;
 mod matcher;
 mod message;
+mod notice;
 mod own_rules;
 mod pace;
 mod paging;
 mod people;
+mod readiness;
 pub mod render;
 mod silence;
 mod standard;
 mod step;
 mod times;
+mod verification;
 mod watch;
 mod who;
 mod words;
@@ -47,6 +51,8 @@ mod tests_events;
 mod tests_external;
 #[cfg(test)]
 mod tests_hands;
+#[cfg(test)]
+mod tests_notices;
 #[cfg(test)]
 mod tests_own_rules;
 #[cfg(test)]
@@ -72,6 +78,7 @@ pub use duty::Roster;
 pub use emergency::{Because, Emergencies, StoreSays, Verdict, Waiting, page, verdict};
 pub use external::{External, Facts, Report, Says, Taken, priority_of, take};
 pub use figures::{Figures, Moment, Times};
+pub use hand_over::{HandOver, NAMED, Open, hand_overs};
 pub use hold::{Hold, HoldKind};
 pub use identity::{Expected, Identity, Names, NotOurs, check as check_identity, identity};
 pub use incident::{Escalation, Incident, Target, Told};
@@ -80,6 +87,7 @@ pub use matcher::{BadMatcher, Labels, MatchOp, Matcher};
 pub use message::{
     Asked, DeliveryId, IncidentSummary, Message, Outcome, ProviderRef, Purpose, Recipient,
 };
+pub use notice::{NOTICE_TEMPLATE, Notice, Said, code_text, test_text};
 pub use own_rules::{FollowUp, OwnRule};
 pub use pace::{Pace, Rate};
 pub use silence::{
@@ -87,6 +95,7 @@ pub use silence::{
 };
 pub use standard::{StandardEvent, instant, listed};
 pub use step::{Input, Life, Seen, refusal, step};
+pub use verification::{CODE_AGAIN, CODE_HOLDS, NotVerified, Phone, Sent};
 pub use watch::{Blind, Found, Part, Sign, Watch, report as blind_report, service_of};
 pub use who::{Denied, Grant, GroupGrant, Proof, Tenants, Who, grants_of};
 pub use words::{Actor, ChannelKind, Fate, Language, Status, Via};

@@ -132,6 +132,7 @@ pub fn place(incident: &IncidentSummary) -> String {
 fn standing(message: &Message) -> Purpose {
     let incident = &message.incident;
     match (incident.status, message.purpose) {
+        (_, Purpose::Notice) => Purpose::Notice,
         (Status::Open, purpose) if purpose.is_page() => purpose,
         (Status::Open, _) => Purpose::Firing,
         (Status::Acknowledged, Purpose::Raised | Purpose::AckRanOut | Purpose::Assigned) => {

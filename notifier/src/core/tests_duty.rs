@@ -10,7 +10,7 @@ use oncall::Schedule;
 use schemas::catalogue::{self, Every, EveryUnit, HolidayCalendar, Layer, StepTarget, Turn};
 
 /// Kim, Lee and Park by turns of a day, handed over at nine in Seoul.
-fn schedule() -> Schedule {
+pub(super) fn schedule() -> Schedule {
     let turn = |name: &str| Turn(vec![name.to_owned()]);
     let layer = Layer {
         layer: "days".to_owned(),
@@ -29,6 +29,7 @@ fn schedule() -> Schedule {
         time_zone: "Asia/Seoul".to_owned(),
         holidays: HolidayCalendar::Kr,
         closed: Vec::new(),
+        hand_over: Vec::new(),
         layers: vec![layer],
         overrides: Vec::new(),
     })

@@ -30,6 +30,7 @@ fn schedule(zone: &str, people: &[&[&str]]) -> Schedule {
         time_zone: zone.to_owned(),
         holidays: HolidayCalendar::None,
         closed: Vec::new(),
+        hand_over: Vec::new(),
         layers: vec![layer],
         overrides: Vec::new(),
     })

@@ -134,6 +134,11 @@ pub struct Who {
 pub enum Denied {
     /// It does not exist for them.
     Hidden,
+    /// It is no tenant's, and wants a role in all of them.
+    Everywhere {
+        /// What it needs.
+        needs: Role,
+    },
     /// They see it; doing so needs more.
     Weak {
         /// What it needs.
@@ -147,6 +152,10 @@ impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Hidden => f.write_str("you have no role in this tenant"),
+            Self::Everywhere { needs } => write!(
+                f,
+                "this is no tenant's: it needs the role {needs} in every tenant (`*`)"
+            ),
             Self::Weak { needs, has } => {
                 write!(
                     f,
@@ -175,6 +184,7 @@ impl Who {
     pub fn may(&self, needs: Role, tenant: Option<&TenantId>) -> Result<(), Denied> {
         let there = self.grants.iter().filter(|grant| grant.tenants.has(tenant));
         match there.map(|grant| grant.role).max() {
+            None if tenant.is_none() => Err(Denied::Everywhere { needs }),
             None => Err(Denied::Hidden),
             Some(has) if has < needs => Err(Denied::Weak { needs, has }),
             Some(_) => Ok(()),
@@ -254,7 +264,13 @@ mod tests {
             ),
             (Role::Viewer, Some(&other), Err(Denied::Hidden)),
             // What is about every tenant is for those who have every tenant.
-            (Role::Viewer, None, Err(Denied::Hidden)),
+            (
+                Role::Viewer,
+                None,
+                Err(Denied::Everywhere {
+                    needs: Role::Viewer,
+                }),
+            ),
         ] {
             assert_eq!(kim.may(role, at), expected, "{role} {at:?}");
         }
@@ -266,7 +282,10 @@ mod tests {
     #[test]
     fn without_grants_nothing_is_allowed_and_a_star_is_everything() {
         let nobody = who(&[]);
-        assert_eq!(nobody.may(Role::Viewer, None), Err(Denied::Hidden));
+        let everywhere = Denied::Everywhere {
+            needs: Role::Viewer,
+        };
+        assert_eq!(nobody.may(Role::Viewer, None), Err(everywhere));
         assert_eq!(nobody.strongest(), None);
         let all = who(&[(Role::Admin, "*"), (Role::Viewer, "acme")]);
         assert_eq!(all.may(Role::Admin, None), Ok(()));

@@ -1,5 +1,6 @@
 //! `schedule:` and `team:` — who is on call when, and who belongs together.
 
+use super::ChannelKind;
 use super::text::text_form;
 use jiff::civil::{DateTime, Time};
 use schemars::JsonSchema;
@@ -29,6 +30,9 @@ pub struct Schedule {
     /// Rotations, the later ones above the earlier ones.
     #[schemars(length(min = 1, max = 50))]
     pub layers: Vec<Layer>,
+    /// By which channels those who go and those who come are told of each hand-over, and of what is open; left out: not at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hand_over: Vec<ChannelKind>,
     /// Who stands in when. Several at once are on call together.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<ScheduleOverride>,

@@ -181,6 +181,7 @@ impl Book {
             time_zone: zone.iana_name().unwrap_or("UTC").to_owned(),
             holidays: HolidayCalendar::None,
             closed: Vec::new(),
+            hand_over: Vec::new(),
             layers,
             overrides,
         });

@@ -189,6 +189,7 @@ pub(crate) fn random_schedule(random: &mut Random, zone: &str) -> Schedule {
             HolidayCalendar::None
         },
         closed,
+        hand_over: Vec::new(),
         layers,
         overrides,
     }

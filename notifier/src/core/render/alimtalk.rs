@@ -77,7 +77,7 @@ pub fn alimtalk(message: &Message, names: &AlimtalkNames<'_>, zone: &TimeZone) -
     }
     let values = [
         part(&head),
-        part(incident.title_in(message.recipient.language)),
+        part(message.title()),
         part(&place(incident)),
         part(&reading(incident, words).unwrap_or_default()),
         part(&clock(incident.started_at, zone)),

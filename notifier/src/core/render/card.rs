@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// The message as a card in its envelope.
 pub fn card(message: &Message) -> Value {
     let (incident, words) = (&message.incident, phrases(message.recipient.language));
-    let title = incident.title_in(message.recipient.language);
+    let title = message.title();
     let head = format!(
         "[{} {}] {title}",
         incident.priority,
@@ -25,7 +25,7 @@ pub fn card(message: &Message) -> Value {
     if message.possible_repeat {
         say(words.possible_repeat);
     }
-    if let Some(note) = &message.note {
+    if let Some(note) = message.remark() {
         say(note);
     }
     let mut facts = vec![(words.place, place(incident))];

@@ -45,7 +45,7 @@ pub fn root(message: &Message) -> ChatPost {
 pub fn reply(message: &Message) -> ChatPost {
     let words = phrases(message.recipient.language);
     let mut text = line(message, message.purpose, words);
-    if let Some(note) = &message.note {
+    if let Some(note) = message.remark() {
         text.push_str(&format!("\n> {}", escaped(&note.replace('\n', " "), 1_000)));
     }
     let mut blocks = vec![section(&text)];
@@ -66,7 +66,7 @@ fn head(message: &Message, purpose: Purpose, words: &Phrases) -> String {
 }
 
 fn title(message: &Message) -> &str {
-    message.incident.title_in(message.recipient.language)
+    message.title()
 }
 
 /// The whole message in one line.

@@ -77,7 +77,7 @@ pub fn opsgenie_calls(message: &Message) -> Vec<OpsgenieCall> {
     if let Some(who) = actor(incident) {
         said["user"] = json!(shortened(who, 100));
     }
-    let note = message.note.as_deref().unwrap_or_default();
+    let note = message.remark().unwrap_or_default();
     if !note.is_empty() {
         said["note"] = json!(shortened(note, 25_000));
     }
@@ -162,7 +162,10 @@ fn details(message: &Message) -> Map<String, Value> {
     say("where", place(incident));
     say("why", incident.why.clone());
     say("value", reading(incident, words).unwrap_or_default());
-    say("note", message.note.clone().unwrap_or_default());
+    say(
+        "note",
+        message.remark().map(str::to_owned).unwrap_or_default(),
+    );
     say(
         "incident",
         link(&message.incident_url).unwrap_or_default().to_owned(),

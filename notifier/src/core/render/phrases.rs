@@ -52,7 +52,7 @@ pub struct Phrases {
     pub sms_several: &'static str,
     /// By whom, behind a name or in front of it: `{}` is the name.
     by: &'static str,
-    purposes: [&'static str; 14],
+    purposes: [&'static str; 15],
 }
 
 /// English.
@@ -95,6 +95,7 @@ const EN: Phrases = Phrases {
         "RESOLVED",
         "EXPIRED",
         "COMMENT",
+        "NOTICE",
     ],
 };
 
@@ -138,6 +139,7 @@ const KO: Phrases = Phrases {
         "복구",
         "만료",
         "댓글",
+        "알림",
     ],
 };
 

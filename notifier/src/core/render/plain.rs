@@ -24,7 +24,7 @@ pub fn mail(message: &Message) -> Mail {
 /// `[P1 FIRING] CPU usage is critically high`.
 pub fn head(message: &Message) -> String {
     let (incident, words) = (&message.incident, phrases(message.recipient.language));
-    let title = incident.title_in(message.recipient.language);
+    let title = message.title();
     let text = format!(
         "[{} {}] {title}",
         incident.priority,
@@ -48,7 +48,7 @@ pub fn plain(message: &Message) -> String {
     let since = clock(incident.started_at, &korea());
     lines.push(format!("{}: {since}", words.since));
     lines.push(format!("{}: {}", words.why, part(&incident.why)));
-    lines.extend(message.note.as_deref().map(part));
+    lines.extend(message.remark().map(part));
     if let Some(next) = next_step(message, words) {
         lines.push(format!("{}: {next}", words.next));
     }

@@ -2,7 +2,7 @@
 
 use super::euckr::{bytes, cut, printable};
 use super::{clock, link, next_step, phrases, place, reading};
-use crate::core::message::Message;
+use crate::core::message::{Message, Purpose};
 use jiff::tz::TimeZone;
 
 /// Bytes of an SMS.
@@ -96,12 +96,15 @@ impl Parts {
             repeat: message
                 .possible_repeat
                 .then(|| format!("({})", words.possible_repeat)),
-            title: bounded(incident.title_in(message.recipient.language), 240),
+            title: bounded(message.title(), 240),
             place: bounded(&place(incident), 200),
             reading: reading(incident, words).map(|text| bounded(&text, 80)),
             since: clock(incident.started_at, zone),
-            note: message.note.as_deref().map(|text| bounded(text, 300)),
-            link: link(url).map(str::to_owned),
+            note: message.remark().map(|text| bounded(text, 300)),
+            // Of a notice everything is said.
+            link: link(url)
+                .filter(|_| message.purpose != Purpose::Notice)
+                .map(str::to_owned),
         }
     }
 
@@ -110,6 +113,9 @@ impl Parts {
         let words = phrases(message.recipient.language);
         let mut lines = vec![format!("{} {}", self.head, self.title)];
         lines.extend(self.repeat.clone());
+        if message.purpose == Purpose::Notice {
+            return lines.join("\n");
+        }
         lines.push(format!("{}: {}", words.place, self.place));
         if let Some(reading) = &self.reading {
             lines.push(format!("{}: {reading}", words.value));

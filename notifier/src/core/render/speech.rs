@@ -17,14 +17,14 @@ pub fn speech(message: &Message) -> String {
     if message.possible_repeat {
         sentences.push(words.possible_repeat.to_owned());
     }
-    sentences.push(part(incident.title_in(message.recipient.language)));
+    sentences.push(part(message.title()));
     sentences.push(part(&format!("{}, {}", words.place, place(incident))));
     if let Some(reading) = reading(incident, words) {
         sentences.push(part(&format!("{}, {reading}", words.value)));
     }
     let since = clock(incident.started_at, &korea());
     sentences.push(format!("{}, {since}", words.since));
-    if let Some(note) = &message.note {
+    if let Some(note) = message.remark() {
         sentences.push(part(note));
     }
     if message.purpose.is_page() {

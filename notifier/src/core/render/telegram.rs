@@ -63,7 +63,7 @@ pub fn telegram_reply(message: &Message) -> String {
             .then(|| format!("({})", words.possible_repeat)),
     );
     lines.extend(actor(&message.incident).map(|who| words.by(who)));
-    lines.extend(message.note.clone());
+    lines.extend(message.remark().map(str::to_owned));
     let whom: Vec<_> = message
         .mentions
         .iter()

@@ -118,6 +118,14 @@ impl Scoped<'_> {
         self.desk.deliveries_of(ids).await
     }
 
+    /// What should be mended, for who sees what is about no tenant alone.
+    pub(super) async fn warnings(&self) -> Result<Vec<String>, CommandError> {
+        match self.who.may(Role::Viewer, None) {
+            Ok(()) => self.desk.warnings().await,
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
     pub(super) async fn recent_messages(
         &self,
         limit: u32,

@@ -115,6 +115,7 @@ async fn incidents(
         open,
         closed,
         more,
+        warnings: site.desk().warnings().await?,
     })
 }
 

@@ -51,6 +51,10 @@ pub trait Desk: Send + Sync + 'static {
         since: Timestamp,
         until: Timestamp,
     ) -> Result<BTreeMap<(String, Priority), Times>, CommandError>;
+    /// See [`Commands::warnings`].
+    async fn warnings(&self) -> Result<Vec<String>, CommandError> {
+        Ok(Vec::new())
+    }
     /// See [`Commands::chat_actor`].
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor;
     /// See [`Commands::link_target`].
@@ -127,6 +131,10 @@ impl Desk for Commands {
         until: Timestamp,
     ) -> Result<BTreeMap<(String, Priority), Times>, CommandError> {
         Self::times(self, tenant, since, until).await
+    }
+
+    async fn warnings(&self) -> Result<Vec<String>, CommandError> {
+        Ok(Self::warnings(self).await?)
     }
 
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor {

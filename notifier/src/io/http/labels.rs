@@ -29,6 +29,7 @@ labels! {
     calm_title: "All quiet", "이상 없음";
     calm_text: "No incident is open. What fires next appears here by itself.",
         "열린 인시던트가 없습니다. 새로 발생하면 이 화면에 바로 나타납니다.";
+    warnings: "To be mended before it is needed", "미리 바로잡을 것";
     more: "There are more than are shown here. The API lists them all.",
         "더 있습니다. 전체 목록은 API로 볼 수 있습니다.";
     acknowledge: "Acknowledge", "확인";

@@ -9,6 +9,7 @@ mod assets;
 mod audit;
 mod buttons;
 mod console;
+mod contacts;
 mod desk;
 mod guard;
 mod hands;
@@ -221,6 +222,7 @@ pub fn all_routes(commands: Commands, settings: Settings, clock: Clock, tasks: T
     let incoming = incoming::routes(&site, commands.clone());
     let once = middleware::from_fn_with_state(site.clone(), idempotency::once);
     let silences = silences::routes()
+        .and(contacts::routes())
         .layer(once)
         .layer(axum::Extension(commands))
         .layer(patience())
@@ -263,6 +265,7 @@ pub fn table() -> Vec<Declared> {
     open_routes(Providers::ALL)
         .and(api_routes())
         .and(silences::routes())
+        .and(contacts::routes())
         .and(console_routes(true))
         .and(streams())
         .and(incoming::table())

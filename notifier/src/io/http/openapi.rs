@@ -1,7 +1,7 @@
 //! The OpenAPI document: what the handlers of the API say of themselves, and a line for every other route of the table.
 
 use super::problem::Problem;
-use super::{api, audit, hands, reports, silences, table, tokens};
+use super::{api, audit, contacts, hands, reports, silences, table, tokens};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use model::Role;
@@ -33,6 +33,10 @@ use utoipa::OpenApi;
         silences::preview,
         silences::show,
         silences::expire,
+        contacts::list,
+        contacts::test,
+        contacts::code,
+        contacts::confirm,
         tokens::list,
         tokens::create,
         tokens::revoke,

@@ -67,6 +67,8 @@ pub(super) struct IncidentsFragment {
     pub(super) open: Vec<Row>,
     pub(super) closed: Vec<Row>,
     pub(super) more: bool,
+    /// What should be mended before it is needed.
+    pub(super) warnings: Vec<String>,
 }
 
 /// One incident.

@@ -9,7 +9,8 @@ use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Column as _, Row as _, TypeInfo as _, ValueRef as _};
 
 /// All tables that are kept.
-pub const TABLES: [&str; 11] = [
+pub const TABLES: [&str; 12] = [
+    "contact_phones",
     "incidents",
     "events",
     "timeline",

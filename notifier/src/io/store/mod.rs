@@ -8,6 +8,7 @@ mod apply;
 mod archive;
 mod around;
 mod audit;
+mod contacts;
 mod external;
 mod figures;
 mod outbox;
