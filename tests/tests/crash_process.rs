@@ -254,11 +254,10 @@ async fn row_19_kill_9_at_each_point_misses_no_page_and_repeats_at_most_one_that
             "faults: row 19: kill -9 of the process, {point:?}: {times} times, 0 missed, {repeats} repeated and marked"
         );
     }
-    let ready = web::client().get(format!("{}/readyz", world.notifier.url()));
-    assert!(
-        ready
-            .send()
-            .await
-            .is_ok_and(|answer| answer.status().is_success())
-    );
+    wait::holds("the notifier is ready again", LONG, async || {
+        let ready = web::client().get(format!("{}/readyz", world.notifier.url()));
+        let answer = ready.send().await;
+        answer.is_ok_and(|answer| answer.status().is_success())
+    })
+    .await;
 }
