@@ -11,6 +11,7 @@ mod audit;
 mod contacts;
 mod external;
 mod figures;
+mod migrations;
 mod outbox;
 mod read;
 mod rows;
@@ -35,8 +36,6 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
-
-static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// How long a connection may be waited for.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -181,7 +180,7 @@ impl Store {
         let options = AnyConnectOptions::from_str(&url)?;
         // One writer: SQLite has no more, and waiting here is fairer than inside it.
         let writer = sqlite_pool(1).connect_with(options.clone()).await?;
-        MIGRATIONS.run(&writer).await?;
+        migrations::run(&writer).await?;
         search::prepare(&writer, &SQLITE).await?;
         let reader = sqlite_pool(4).connect_with(options).await?;
         Ok(Self {
@@ -206,7 +205,7 @@ impl Store {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .connect_with(options)
             .await?;
-        MIGRATIONS.run(&pool).await?;
+        migrations::run(&pool).await?;
         search::prepare(&pool, &POSTGRES).await?;
         Ok(Self {
             writer: pool.clone(),
