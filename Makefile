@@ -1,5 +1,5 @@
 # Two commands matter: `make demo` shows Bongsu at work, `make test` proves it. The rest are their parts.
-.PHONY: demo test faults build check deny real-systems fuzz mutants image build-packages
+.PHONY: demo test faults versions build check deny real-systems fuzz mutants image build-packages
 
 CARGO ?= cargo
 
@@ -46,6 +46,11 @@ fuzz:
 CORE ?= all
 mutants:
 	@scripts/mutants $(CORE)
+
+# Row 40 of the faults: this version and the one before, mixed, up and down. PREVIOUS=PATH of its program, such as one taken out of its image.
+versions: build
+	@tests/real/install kafka
+	BONGSU_PREVIOUS=$(abspath $(PREVIOUS)) $(CARGO) test --locked -p tests --test faults row_40 -- --ignored --nocapture
 
 # The full form of the fault tests: hours. Each row prints its figure and what repeats it.
 faults: build

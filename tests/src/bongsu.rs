@@ -1,6 +1,6 @@
 //! The product itself, as a process: what users run, not its libraries.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ pub struct Builder {
     environment: Vec<(String, String)>,
     files: Vec<(String, String)>,
     survives_full_disks: bool,
+    program: Option<PathBuf>,
 }
 
 impl Builder {
@@ -37,6 +38,13 @@ impl Builder {
     #[must_use]
     pub fn surviving_full_disks(mut self) -> Self {
         self.survives_full_disks = true;
+        self
+    }
+
+    /// Runs this program instead of the one under test, such as one of another version.
+    #[must_use]
+    pub fn program(mut self, program: &Path) -> Self {
+        self.program = Some(program.to_owned());
         self
     }
 
@@ -110,7 +118,10 @@ impl Builder {
                 Command::new("sh"),
                 &["-c", "trap '' XFSZ; exec \"$0\" \"$@\""],
             ),
-            false => bare(),
+            false => match &self.program {
+                Some(program) => without_settings(Command::new(program)),
+                None => bare(),
+            },
         };
         command
             .current_dir(folder.path())

@@ -23,6 +23,7 @@ mod partitions;
 mod plane;
 mod shards;
 mod strangers;
+mod versions;
 
 use tests::Dice;
 use tokio::sync::{Semaphore, SemaphorePermit};

@@ -1,6 +1,7 @@
 //! The data plane over a world of its own: Kafka, stores, tenants, routers and consumers as processes.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -91,13 +92,23 @@ impl Plane {
 
     /// One more process; it is not waited for.
     pub(crate) fn process(&self, service: &str, rest: &str) -> Bongsu {
+        self.process_by(None, service, rest)
+    }
+
+    /// The same by another program.
+    pub(crate) fn process_by(&self, program: Option<&Path>, service: &str, rest: &str) -> Bongsu {
         let brokers = self.kafka.brokers();
         let brokers: Vec<_> = brokers.split(',').map(|one| format!("{one:?}")).collect();
         let (brokers, client) = (brokers.join(", "), self.setup.client);
         let text = format!(
             "kafka: {{brokers: [{brokers}]{client}}}\n{service}:\n  listen: 127.0.0.1:{{port}}\n{rest}"
         );
-        Bongsu::service(service)
+        let service = Bongsu::service(service);
+        let service = match program {
+            Some(program) => service.program(program),
+            None => service,
+        };
+        service
             .file("bongsu.yaml", text)
             .arg("--config")
             .arg("{dir}/bongsu.yaml")
