@@ -7,12 +7,11 @@
 // The tests are the outside world: they have real clocks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod alert;
+
 use std::time::Duration;
 
-use model::{
-    AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, StreamEvent, TenantId, Timestamp,
-};
-use runtime::Clock;
+use model::{Priority, StreamEvent};
 use tests::fake::{Fault, Outcome};
 use tests::workdir::Workdir;
 use tests::{Bongsu, Kafka, Postgres, Sens, sens, wait, web};
@@ -184,32 +183,7 @@ impl World {
 
 /// Puts an alert into the log, as an evaluator does.
 async fn send(kafka: &Kafka, host: &str) {
-    let tenant = TenantId::parse("platform").expect("a name");
-    let group = vec![("host".to_owned(), host.to_owned())];
-    let now = Timestamp::from_nanos(Clock::system().now_nanos());
-    let id = IncidentId::of(Fingerprint::of(&tenant, "disk", &group), 0, now);
-    let event = AlertEvent {
-        event_id: id.event(1),
-        incident_id: id,
-        sequence: 1,
-        tenant,
-        partition: 0,
-        template: "disk".to_owned(),
-        group,
-        kind: AlertKind::Firing,
-        priority: Some(Priority::P1),
-        value: Some(97.2),
-        threshold: Some(90.0),
-        unit: "percent".to_owned(),
-        at: now,
-        started_at: now,
-        arrival: now,
-        env: None,
-        title: format!("The disk of {host} is full"),
-        title_ko: None,
-        why: "97.2 is above 90".to_owned(),
-        runbook: None,
-    };
+    let event = alert::disk_is_full("platform", host, Priority::P1);
     let event = schemas::alert::encode(&StreamEvent::Alert(Box::new(event)));
     let sent = kafka.send("bongsu.alerts", Some("platform/0"), &event, &[]);
     sent.await.expect("Kafka takes it");

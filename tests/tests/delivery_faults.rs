@@ -7,16 +7,15 @@
 // The tests are the outside world: they have real clocks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod alert;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use model::{
-    AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, StreamEvent, TenantId, Timestamp,
-    TopicName,
-};
+use model::{AlertEvent, Priority, StreamEvent, TopicName};
 use notifier::app::start_with;
 use notifier::commands::{Commands, Filter, Page};
 use notifier::config::{self, Config, Database};
@@ -184,32 +183,8 @@ fn catalogue() -> Catalogue {
 }
 
 fn firing(n: usize) -> AlertEvent {
-    let tenant = TenantId::parse(&format!("t{}", n % PEOPLE)).expect("a name");
-    let group = vec![("host".to_owned(), format!("page-{n:04}"))];
-    let now = Timestamp::from_nanos(Clock::system().now_nanos());
-    let id = IncidentId::of(Fingerprint::of(&tenant, "disk", &group), 0, now);
-    AlertEvent {
-        event_id: id.event(1),
-        incident_id: id,
-        sequence: 1,
-        tenant,
-        partition: 0,
-        template: "disk".to_owned(),
-        group,
-        kind: AlertKind::Firing,
-        priority: Some(Priority::P1),
-        value: Some(97.2),
-        threshold: Some(90.0),
-        unit: "percent".to_owned(),
-        at: now,
-        started_at: now,
-        arrival: now,
-        env: None,
-        title: format!("Disk of page-{n:04}"),
-        title_ko: None,
-        why: "97.2 is above 90".to_owned(),
-        runbook: None,
-    }
+    let (tenant, host) = (format!("t{}", n % PEOPLE), format!("page-{n:04}"));
+    alert::disk_is_full(&tenant, &host, Priority::P1)
 }
 
 /// Waits for all pages, holds them against the row, and says what was seen.

@@ -7,6 +7,7 @@
 // The tests are the outside world: they have real clocks of their own.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
 
+mod alert;
 mod e2e;
 
 use std::time::{Duration, Instant};
@@ -16,10 +17,7 @@ use e2e::console::Console;
 use e2e::oracle::{HOST, cpu, now_nanos};
 use e2e::world::World;
 use e2e::{LONG, SOON};
-use model::{
-    AlertEvent, AlertKind, Fingerprint, IncidentId, Priority, StreamEvent, TenantId, Timestamp,
-};
-use runtime::Clock;
+use model::{Priority, StreamEvent};
 use serde_json::Value;
 use tests::workdir::Workdir;
 use tests::{Bongsu, DeadMan, Postgres, Proxy, wait, web};
@@ -407,32 +405,7 @@ async fn is_committed(world: &World) {
 
 /// Puts an alert into the log, as an evaluator does.
 async fn send(world: &World, number: u32, priority: Priority) {
-    let tenant = TenantId::parse("platform").expect("a name");
-    let group = vec![("host".to_owned(), host(number))];
-    let now = Timestamp::from_nanos(Clock::system().now_nanos());
-    let id = IncidentId::of(Fingerprint::of(&tenant, "disk", &group), 0, now);
-    let event = AlertEvent {
-        event_id: id.event(1),
-        incident_id: id,
-        sequence: 1,
-        tenant,
-        partition: 0,
-        template: "disk".to_owned(),
-        group,
-        kind: AlertKind::Firing,
-        priority: Some(priority),
-        value: Some(97.2),
-        threshold: Some(90.0),
-        unit: "percent".to_owned(),
-        at: now,
-        started_at: now,
-        arrival: now,
-        env: None,
-        title: format!("The disk of {} is full", host(number)),
-        title_ko: None,
-        why: "average over 5m is 97.2 %, above 90 %".to_owned(),
-        runbook: None,
-    };
+    let event = alert::disk_is_full("platform", &host(number), priority);
     let event = schemas::alert::encode(&StreamEvent::Alert(Box::new(event)));
     let sent = world.kafka.send(ALERTS, Some("platform/0"), &event, &[]);
     sent.await.expect("Kafka takes it");
