@@ -59,21 +59,26 @@ impl Layers {
     }
 
     /// Adds a YAML file.
-    pub fn file(mut self, path: &Path) -> Result<Self, ConfigError> {
+    pub fn file(self, path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
             path: path.to_owned(),
             source,
         })?;
+        self.text(path, &text)
+    }
+
+    /// Adds the text of a YAML file; `path` is what origins and errors call it.
+    pub fn text(mut self, path: &Path, text: &str) -> Result<Self, ConfigError> {
         let syntax = |reason: String| ConfigError::Syntax {
             path: path.to_owned(),
             reason,
         };
         let value: Option<Value> =
-            serde_saphyr::from_str(&text).map_err(|error| syntax(error.to_string()))?;
+            serde_saphyr::from_str(text).map_err(|error| syntax(error.to_string()))?;
         match value {
             None | Some(Value::Null) => Ok(self),
             Some(Value::Object(map)) => {
-                let (lines, path) = (lines::lines_of(&text), path.display());
+                let (lines, path) = (lines::lines_of(text), path.display());
                 self.merge(map, &|key| match lines.get(key) {
                     Some(line) => format!("{path}:{line}"),
                     None => path.to_string(),
