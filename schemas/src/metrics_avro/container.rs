@@ -6,6 +6,7 @@ use crate::points::Undecodable;
 use apache_avro::Schema;
 use apache_avro::rabin::Rabin;
 use flate2::read::DeflateDecoder;
+use serde_json::{Map, Value};
 use std::io::Read as _;
 
 /// The longest schema that is looked at, in bytes.
@@ -71,9 +72,43 @@ fn shape_of_schema(avsc: &[u8]) -> Result<Shape, Undecodable> {
         .ok()
         .filter(|text| text.len() <= SCHEMA_BYTES)
         .ok_or_else(|| malformed("its schema is no text of at most 64 KiB"))?;
-    let schema = Schema::parse_str(text)
+    let said = serde_json::from_str(text)
+        .map_err(|error| malformed(format!("its schema is no JSON: {error}")))?;
+    let schema = Schema::parse(&plain(said))
         .map_err(|error| malformed(format!("its schema is none: {error}")))?;
     shape_of(&schema.fingerprint::<Rabin>().bytes)
+}
+
+/// A schema without the attributes that have no say in its canonical form (Avro 1.12, "Parsing Canonical Form", STRIP).
+///
+/// The library keeps all others, and panics on them where one bears a name that the canonical form knows from another
+/// type: `"symbols": null` in the field of a record.
+fn plain(schema: Value) -> Value {
+    match schema {
+        Value::Array(branches) => branches.into_iter().map(plain).collect(),
+        Value::Object(mut said) => {
+            let of = |kind: &str| said.get("type").is_some_and(|name| name == kind);
+            let (own, nested): (&[&str], _) = match () {
+                () if of("record") => (&["name", "namespace"], Some("fields")),
+                () if of("enum") => (&["name", "namespace", "symbols"], None),
+                () if of("fixed") => (&["name", "namespace", "size"], None),
+                () if of("array") => (&[], Some("items")),
+                () if of("map") => (&[], Some("values")),
+                // The field of a record, or a primitive type in its long form.
+                () => (&["name"], None),
+            };
+            let mut kept = Map::new();
+            for key in own {
+                kept.extend(said.remove_entry(*key));
+            }
+            for key in nested.into_iter().chain(["type"]) {
+                let entry = said.remove_entry(key);
+                kept.extend(entry.map(|(key, nested)| (key, plain(nested))));
+            }
+            Value::Object(kept)
+        }
+        name => name,
+    }
 }
 
 fn codec_of(name: &[u8]) -> Result<Codec, Undecodable> {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::points::Problem;
 use apache_avro::types::Value;
+use apache_avro::writer::datum::GenericDatumWriter;
 use apache_avro::{Codec, DeflateSettings, Writer};
 
 fn metric(name: &str, tags: &[(&str, &str)], fields: Vec<(&str, Value)>, at: Option<i64>) -> Value {
@@ -114,6 +115,41 @@ fn other_schemas_codecs_and_forms_are_refused_whole() {
 }
 
 #[test]
+fn what_a_writers_schema_says_beside_its_form_neither_matters_nor_hurts() {
+    let beside = r#"{"name": "name", "symbols": null, "order": "ignore", "items": 3, "x": [{}],"#;
+    let said = SCHEMAS[0].replacen(r#"{"name": "name","#, beside, 1);
+    let said = said.replacen(
+        r#""type": "record","#,
+        r#""type": "record", "values": null, "size": [],"#,
+        1,
+    );
+    assert!(said.contains("symbols") && said.contains("size"), "{said}");
+    let head = |schema: &str| {
+        let mut file = b"Obj\x01".to_vec();
+        let schema = Value::Map([("avro.schema".to_owned(), Value::Bytes(schema.into()))].into());
+        let shape = Schema::parse_str(r#"{"type": "map", "values": "bytes"}"#).unwrap();
+        let writer = GenericDatumWriter::builder(&shape).build().unwrap();
+        file.extend(writer.write_value_to_vec(schema).unwrap());
+        file.extend([7; 16]);
+        file
+    };
+    assert_eq!(read(&head(&said)).0.lines, 0);
+    for odd in [
+        "{}",
+        "[]",
+        "null",
+        "3",
+        r#"{"type": {"type": null}}"#,
+        r#"{"type": "record", "name": "x", "fields": 1}"#,
+    ] {
+        assert!(
+            decode(&head(odd), 1 << 20, &mut Vec::new()).is_err(),
+            "{odd}"
+        );
+    }
+}
+
+#[test]
 fn a_body_that_is_cut_anywhere_is_refused() {
     for whole in [file(Codec::Null, vec![one()]), single()] {
         for end in 1..whole.len() {
@@ -127,7 +163,7 @@ fn a_body_that_is_cut_anywhere_is_refused() {
 
 fn single() -> Vec<u8> {
     let schema = Schema::parse_str(SCHEMAS[0]).unwrap();
-    let datum = apache_avro::writer::datum::GenericDatumWriter::builder(&schema)
+    let datum = GenericDatumWriter::builder(&schema)
         .build()
         .and_then(|writer| writer.write_value_to_vec(one()))
         .unwrap();
