@@ -4,7 +4,7 @@ use crate::cli::{CatchupOptions, Compression, Manners, Output};
 use crate::load::Load;
 use crate::product::Product;
 use crate::sink::Sink;
-use crate::steady::{self, Made};
+use crate::steady::{self, Made, Pace};
 use anyhow::{Context, Result, ensure};
 use runtime::Clock;
 use serde::Serialize;
@@ -69,7 +69,7 @@ pub(crate) async fn run(options: &CatchupOptions) -> Result<ExitCode> {
     let longest = Duration::from_secs(options.outage) * TIMES + LEAST;
     let after = longest.as_secs() / 2;
     let seconds = BEFORE + options.outage + after;
-    let producing = steady::produce(&kafka, &topics, options.rate, seconds, &made);
+    let producing = steady::produce(&kafka, &topics, Pace::single(options.rate), seconds, &made);
     let watching = async {
         tokio::time::sleep(Duration::from_secs(BEFORE)).await;
         let before = steady::taken_away(&consumer)?;

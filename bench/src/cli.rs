@@ -30,6 +30,10 @@ pub(crate) enum Command {
     Memory(MemoryOptions),
     /// How long it takes to catch up when a store that was out takes writes again
     Catchup(CatchupOptions),
+    /// How old points are when they are stored, at a steady rate
+    Latency(LatencyOptions),
+    /// What one real InfluxDB takes from the consumer, and what it needs for that
+    Shard(ShardOptions),
     /// What a point costs the evaluator, and a series in memory
     Evaluator(EvaluatorOptions),
     /// From an event to the provider's request, and how long a question to a million incidents takes
@@ -145,6 +149,43 @@ pub(crate) struct CatchupOptions {
     /// Seconds for which the store takes nothing
     #[arg(long, default_value_t = 60)]
     pub(crate) outage: u64,
+    /// How the figures are printed
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// The program that is measured; by default the `bongsu` beside this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) bongsu: Option<PathBuf>,
+}
+
+/// The steady rate.
+#[derive(Debug, Args)]
+pub(crate) struct LatencyOptions {
+    /// Lines a second
+    #[arg(long, default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(50..))]
+    pub(crate) rate: u64,
+    /// Lines of a message
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) lines_per_message: u64,
+    /// Seconds of the run
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) seconds: u64,
+    /// How the figures are printed
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// The program that is measured; by default the `bongsu` beside this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) bongsu: Option<PathBuf>,
+}
+
+/// The backlog for a real InfluxDB.
+#[derive(Debug, Args)]
+pub(crate) struct ShardOptions {
+    /// Lines of the backlog
+    #[arg(long, default_value_t = 3_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) lines: u64,
+    /// Hosts; each is a series of four fields
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) hosts: u64,
     /// How the figures are printed
     #[arg(long, short = 'o', value_enum, default_value = "table")]
     pub(crate) output: Output,

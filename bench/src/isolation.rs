@@ -7,7 +7,7 @@ use crate::cli::{Compression, IsolationOptions, Manners, Output, ShardFault};
 use crate::load::Load;
 use crate::product::Product;
 use crate::sink::Sink;
-use crate::steady::{self, Made};
+use crate::steady::{self, Made, Pace};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -126,12 +126,19 @@ async fn once(options: &IsolationOptions, fault: bool) -> Result<Run> {
     let topics: Vec<_> = load.topics().into_iter().map(|(topic, _)| topic).collect();
     let made = Made::default();
     // Every partition is read, every bucket known, before the clock starts.
-    steady::produce(&kafka, &topics, options.rate, 5, &made).await?;
+    steady::produce(&kafka, &topics, Pace::single(options.rate), 5, &made).await?;
     for sink in &sinks {
         sink.forget().await?;
     }
     let before = steady::taken_away(&consumer)?;
-    steady::produce(&kafka, &topics, options.rate, options.seconds, &made).await?;
+    steady::produce(
+        &kafka,
+        &topics,
+        Pace::single(options.rate),
+        options.seconds,
+        &made,
+    )
+    .await?;
     tokio::time::sleep(SETTLE).await;
     consumer.look()?;
     let rebalances = steady::taken_away(&consumer)? - before;

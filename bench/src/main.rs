@@ -11,6 +11,7 @@ mod contender;
 mod evaluator;
 mod growth;
 mod isolation;
+mod latency;
 mod lines;
 mod load;
 mod memory;
@@ -20,6 +21,7 @@ mod product;
 mod report;
 mod router;
 mod scan;
+mod shard;
 mod sink;
 mod steady;
 mod tally;
@@ -49,6 +51,8 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Isolation(options) => Box::pin(isolation::run(&options)).await,
         Command::Memory(options) => Box::pin(memory::run(&options)).await,
         Command::Catchup(options) => Box::pin(catchup::run(&options)).await,
+        Command::Latency(options) => Box::pin(latency::run(&options)).await,
+        Command::Shard(options) => Box::pin(shard::run(&options)).await,
         Command::Evaluator(options) => evaluator::run(&options).map(|()| ExitCode::SUCCESS),
         Command::Notifier(options) => Box::pin(notifier::run(&options))
             .await

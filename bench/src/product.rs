@@ -15,6 +15,8 @@ pub(crate) const TENANT: &str = "bench";
 pub(crate) const TOPIC: &str = "metrics.bench";
 
 const START: Duration = Duration::from_secs(60);
+/// What a sink is asked with; it takes any.
+const SINK_TOKEN: &str = "bench-sink-token";
 
 /// The program: the one that was named, or the one beside this.
 ///
@@ -72,7 +74,21 @@ impl Product {
         tenants: &[(String, u32)],
         epoch: &str,
     ) -> Result<()> {
-        let token = self.catalogue.write("token", "bench-sink-token");
+        self.declare_stores(sinks, SINK_TOKEN, tenants, epoch)
+    }
+
+    /// The same with stores that want this token.
+    ///
+    /// # Errors
+    /// When the catalogue is refused.
+    pub(crate) fn declare_stores(
+        &self,
+        stores: &[String],
+        token: &str,
+        tenants: &[(String, u32)],
+        epoch: &str,
+    ) -> Result<()> {
+        let token = self.catalogue.write("token", token);
         let mut catalogue = "escalation_policy: default\nsteps:\n  - notify: [nobody]\n---\n\
              contact: nobody\nname: Nobody\nemail: nobody@example.org\n---\n"
             .to_owned();
@@ -82,14 +98,16 @@ impl Product {
                 "tenant: {tenant}\npartitions: {partitions}\n---\n"
             )?;
         }
-        for (n, sink) in sinks.iter().enumerate() {
+        for (n, store) in stores.iter().enumerate() {
             write!(
                 catalogue,
-                "shard: sink-{n}\nurl: {sink}\norg: bongsu\ntoken_file: {}\n---\n",
+                "shard: sink-{n}\nurl: {store}\norg: bongsu\ntoken_file: {}\n---\n",
                 token.display()
             )?;
         }
-        let weights: Vec<_> = (0..sinks.len()).map(|n| format!("sink-{n}: 1.0")).collect();
+        let weights: Vec<_> = (0..stores.len())
+            .map(|n| format!("sink-{n}: 1.0"))
+            .collect();
         write!(
             catalogue,
             "placement: default\nshards_per_tenant: 1\n\

@@ -43,6 +43,25 @@ pub(crate) fn taken_away(consumer: &Contender) -> Result<usize> {
     counts.into_iter().sum()
 }
 
+/// So many lines a second, in messages of at most so many.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pace {
+    /// Lines a second.
+    pub(crate) rate: u64,
+    /// Lines of a message; a message holds lines of one burst, a fiftieth of a second.
+    pub(crate) lines_per_message: u64,
+}
+
+impl Pace {
+    /// A message a line.
+    pub(crate) fn single(rate: u64) -> Self {
+        Self {
+            rate,
+            lines_per_message: 1,
+        }
+    }
+}
+
 /// Lines at a steady rate, spread evenly over the topics and their partitions.
 ///
 /// # Errors
@@ -50,7 +69,7 @@ pub(crate) fn taken_away(consumer: &Contender) -> Result<usize> {
 pub(crate) async fn produce(
     kafka: &Kafka,
     topics: &[String],
-    rate: u64,
+    pace: Pace,
     seconds: u64,
     made: &Made,
 ) -> Result<()> {
@@ -59,23 +78,42 @@ pub(crate) async fn produce(
     let producer: ThreadedProducer<DefaultProducerContext> = config.create()?;
     let partitions = lines::partitions(HOSTS, PARTITIONS);
     let mut ticks = tokio::time::interval(Duration::from_millis(1_000 / BURSTS));
-    let (mut line, mut text) = (0, Vec::new());
+    let mut line = 0;
+    // What waits for its message to be full, by topic and partition.
+    let mut messages = vec![(Vec::new(), 0_u64); topics.len() * PARTITIONS as usize];
+    let send = |place: usize, message: &mut (Vec<u8>, u64), burst: &mut Tally| -> Result<()> {
+        let (topic, partition) = (place / PARTITIONS as usize, place % PARTITIONS as usize);
+        burst.add(&message.0);
+        topic::send(
+            &producer,
+            &topics[topic],
+            u32::try_from(partition)?,
+            &message.0,
+        )?;
+        message.0.clear();
+        message.1 = 0;
+        Ok(())
+    };
     for _ in 0..seconds * BURSTS {
         ticks.tick().await;
         let mut burst = Tally::default();
-        for _ in 0..rate / BURSTS {
-            text.clear();
+        for _ in 0..pace.rate / BURSTS {
             let now = u64::try_from(Clock::system().now_nanos())?;
-            lines::write_at(line, HOSTS, now, &mut text);
-            burst.add(&text);
-            let topic = &topics[(line / HOSTS) as usize % topics.len()];
-            topic::send(
-                &producer,
-                topic,
-                partitions[lines::host(line, HOSTS)],
-                &text,
-            )?;
+            let topic = (line / HOSTS) as usize % topics.len();
+            let partition = partitions[lines::host(line, HOSTS)] as usize;
+            let place = topic * PARTITIONS as usize + partition;
+            let message = &mut messages[place];
+            lines::write_at(line, HOSTS, now, &mut message.0);
+            message.1 += 1;
+            if message.1 == pace.lines_per_message {
+                send(place, message, &mut burst)?;
+            }
             line += 1;
+        }
+        for (place, message) in messages.iter_mut().enumerate() {
+            if message.1 > 0 {
+                send(place, message, &mut burst)?;
+            }
         }
         made.add(burst);
     }

@@ -29,7 +29,7 @@ pub struct Influxdb {
     process: Process,
     client: reqwest::Client,
     url: String,
-    _folder: Workdir,
+    folder: Workdir,
 }
 
 impl Influxdb {
@@ -66,7 +66,7 @@ impl Influxdb {
             process,
             client: web::client(),
             url,
-            _folder: folder,
+            folder,
         };
         influxdb.ready().await;
         influxdb
@@ -79,6 +79,33 @@ impl Influxdb {
     /// The base URL, without a slash at its end.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The server's process, while it runs.
+    pub fn id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Bytes on the disk, log and shards together.
+    ///
+    /// # Errors
+    /// When its folder cannot be read.
+    pub fn disk_bytes(&self) -> std::io::Result<u64> {
+        let mut folders = vec![self.folder.path().to_owned()];
+        let mut bytes = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder)? {
+                let entry = entry?;
+                // A compaction may take a file away meanwhile.
+                match entry.metadata() {
+                    Ok(about) if about.is_dir() => folders.push(entry.path()),
+                    Ok(about) => bytes += about.len(),
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(bytes)
     }
 
     /// SIGKILL, as when the machine is lost.
