@@ -11,7 +11,7 @@ use crate::io::directory::{LivePeople, People};
 use crate::io::heartbeat::Heartbeat;
 use crate::io::http::{self, Settings};
 use crate::io::intake::{Intake, Reading};
-use crate::io::mail_in;
+use crate::io::mail_in::{self, Door};
 use crate::io::receipts;
 use crate::io::sender::Sender;
 use crate::io::store::Store;
@@ -21,7 +21,8 @@ use crate::metrics::Metrics;
 use crate::pulse::Pulse;
 use catalog::LiveCatalog;
 use model::Span;
-use runtime::{Clock, Context, HttpServer, OnEnd};
+use runtime::tls::TlsConfig;
+use runtime::{Clock, Context, Handshakes, HttpServer, OnEnd};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -172,10 +173,14 @@ async fn take_mail(config: &Config, commands: &Commands, ctx: &Context) -> Resul
         let at = mail.listen;
         StartError::Config(format!("`mail_in.listen`: cannot listen at {at}: {error}"))
     })?;
+    let follow = |tls: &TlsConfig| Handshakes::follow("notifier-mail", tls, ctx);
+    let tls = mail.tls.as_ref().map(follow).transpose();
+    let tls = tls.map_err(|error| StartError::Config(format!("`mail_in.tls`: {error}")))?;
     // Who may send without a key, may send without an address that holds one.
     let asks = config.api_token_file.is_some() || config.oidc.is_some();
     let open = !asks && mail.listen.ip().is_loopback();
-    let server = mail_in::run(listener, mail, commands.clone(), open, ctx.tasks.clone());
+    let door = Door::new(mail, commands.clone(), open, tls);
+    let server = mail_in::run(listener, door, ctx.tasks.clone());
     let must_live = OnEnd::StopsTheProcess;
     ctx.tasks.spawn("notifier mail server", must_live, server);
     Ok(())

@@ -5,7 +5,7 @@ mod providers;
 
 pub use providers::{
     MailIn, OpsgenieIntegration, PagerdutyService, SensAlimtalk, SensTemplate, SensTemplates,
-    Telegram,
+    ServiceWebhook, Telegram,
 };
 
 use model::Span;
@@ -58,6 +58,10 @@ pub struct Config {
     pub pagerduty: BTreeMap<String, PagerdutyService>,
     /// Integrations of Opsgenie, by the name that policies call them by (`rooms: ["opsgenie:ops"]`).
     pub opsgenie: BTreeMap<String, OpsgenieIntegration>,
+    /// Webhooks of those services of `pagerduty` that have one: what people do there is done here.
+    pub pagerduty_webhooks: BTreeMap<String, ServiceWebhook>,
+    /// Webhooks of those integrations of `opsgenie` that have one.
+    pub opsgenie_webhooks: BTreeMap<String, ServiceWebhook>,
     /// A mail server of the notifier's own, when alerts come as e-mail.
     pub mail_in: Option<MailIn>,
     /// Networks, such as `10.1.0.0/16`, that webhooks may reach though they are not public.
@@ -439,6 +443,7 @@ impl Config {
         if !self.public_url.starts_with("http://") && !self.public_url.starts_with("https://") {
             return refuse("`public_url` must begin with http:// or https://");
         }
+        self.check_services()?;
         self.check_vigil()
     }
 }
@@ -463,6 +468,8 @@ impl Default for Config {
             telegram: None,
             pagerduty: BTreeMap::new(),
             opsgenie: BTreeMap::new(),
+            pagerduty_webhooks: BTreeMap::new(),
+            opsgenie_webhooks: BTreeMap::new(),
             mail_in: None,
             outgoing_allow: Vec::new(),
             prefer: Vec::new(),

@@ -1,8 +1,9 @@
-//! A stand-in for PagerDuty's Events API v2: `POST /v2/enqueue`, and the alerts that come of the events.
+//! A stand-in for PagerDuty: its Events API v2 (`POST /v2/enqueue`), the alerts that come of the events, and the webhooks (v3)
+//! that tell what became of them.
 //!
 //! Written from "Send an event" and "Events API v2 overview" (developer.pagerduty.com): what is required of each
 //! action, the lengths, 512 kB, 202 with the `dedup_key`, 400 with `errors`. Where the reference cuts a text that is
-//! too long, the stand-in refuses it.
+//! too long, the stand-in refuses it. Webhooks are written from "Webhooks v3" and "Verifying Signatures".
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,12 +14,17 @@ use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
+use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::fake::{Journal, Outcome, Server, served_by};
 
 /// The integration key that it knows: 32 characters.
 pub const ROUTING_KEY: &str = "0123456789abcdef0123456789abcdef";
+
+/// What signs its webhooks.
+pub const WEBHOOK_SECRET: &str = "bongsu-tests-webhook-secret";
 
 /// An alert.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -59,6 +65,29 @@ impl Pagerduty {
         Self { server, shared }
     }
 
+    /// A person does this to an alert: `acknowledged` or `resolved`. What the webhook of it is: signature and body.
+    ///
+    /// # Panics
+    /// When there is no such alert.
+    pub fn person(&self, key: &str, deed: &str) -> (String, String) {
+        let mut alerts = self.shared.alerts();
+        let alert = alerts.get_mut(key).expect("there is such an alert");
+        deed.clone_into(&mut alert.state);
+        alert.events += 1;
+        let body = json!({"event": {
+            "id": format!("01{key}{}", alert.events), "event_type": format!("incident.{deed}"),
+            "resource_type": "incident", "occurred_at": jiff::Timestamp::now().to_string(),
+            "agent": {
+                "html_url": "https://acme.pagerduty.com/users/PLH1HKV", "id": "PLH1HKV",
+                "self": "https://api.pagerduty.com/users/PLH1HKV", "summary": "Tenex Engineer", "type": "user_reference",
+            },
+            "client": null,
+            "data": {"id": "PGR0VU2", "type": "incident", "status": deed, "incident_key": key, "title": alert.summary},
+        }})
+        .to_string();
+        (signature(WEBHOOK_SECRET, body.as_bytes()), body)
+    }
+
     /// The alerts by their `dedup_key`.
     pub fn alerts(&self) -> BTreeMap<String, Alert> {
         self.shared.alerts().clone()
@@ -72,6 +101,16 @@ impl Shared {
 }
 
 served_by!(Pagerduty);
+
+/// The value of `X-PagerDuty-Signature`.
+///
+/// # Panics
+/// Never: HMAC takes keys of any length.
+pub fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length");
+    mac.update(body);
+    format!("v1={}", hex::encode(mac.finalize().into_bytes()))
+}
 
 async fn enqueue(State(shared): State<Arc<Shared>>, uri: Uri, body: Bytes) -> Response {
     let event: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -166,5 +205,21 @@ fn keep(alerts: &mut BTreeMap<String, Alert>, key: &str, event: &Value) {
             };
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signature;
+
+    /// Secret, body and signature of the tests of PagerDuty's own client (go-pagerduty, `webhookv3`).
+    #[test]
+    fn a_signature_is_the_published_one() {
+        let body = include_bytes!("../../notifier/tests/fixtures/pagerduty_webhook.json");
+        let secret = "lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK";
+        assert_eq!(
+            signature(secret, body),
+            "v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd"
+        );
     }
 }

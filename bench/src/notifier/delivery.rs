@@ -2,7 +2,7 @@
 
 use super::events::Events;
 use super::provider::Provider;
-use super::{Cell, Database, NotifierOptions, Site};
+use super::{Cell, Database, NotifierOptions, Site, calm};
 use anyhow::{Context, Result, ensure};
 use model::Priority;
 use std::time::Duration;
@@ -86,7 +86,7 @@ async fn pages(
 ) -> Result<Vec<i64>> {
     let mut fired = Vec::new();
     for number in numbers {
-        fired.push((number, events.fire("calm", number, Priority::P1)?));
+        fired.push((number, events.fire(&calm(number), number, Priority::P1)?));
         tokio::time::sleep(BETWEEN).await;
     }
     block_in_place(|| events.flush())?;

@@ -167,7 +167,7 @@ impl Site {
     async fn start(options: &NotifierOptions, database: Database) -> Result<Self> {
         let kafka = Kafka::start().await;
         let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
-        block_in_place(|| product.apply(CATALOGUE))?;
+        block_in_place(|| product.apply(&catalogue()))?;
         let folder = Workdir::new("notifier-store");
         let (server, url) = match database {
             Database::Sqlite => {
@@ -209,30 +209,37 @@ impl Site {
     }
 }
 
-/// Two tenants with a policy and a room of their own: one that pages, one that has a storm.
-const CATALOGUE: &str = "
-contact: kim
-name: Kim
-slack: U0000000001
+/// Tenants that page in turn, each to a room of its own: a room takes one message a second, and what waits for that is no measure
+/// of the notifier.
+const CALM: u64 = 16;
+
+/// Who pages the n-th time.
+fn calm(n: u64) -> String {
+    format!("calm-{}", n % CALM)
+}
+
+/// Tenants with a policy and a room of their own: those that page, and one that has a storm.
+fn catalogue() -> String {
+    let tenant = |name: &str, room: u64| {
+        format!(
+            "---
+escalation_policy: {name}
+chat: C{room:010}
+channels: {{P1: [chat], P2: [chat], P3: [chat]}}
+steps: [{{notify: [kim]}}]
 ---
-escalation_policy: pages
-chat: C0000000001
-channels: {P1: [chat], P2: [chat], P3: [chat]}
-steps: [{notify: [kim]}]
----
-escalation_policy: storms
-chat: C0000000002
-channels: {P1: [chat], P2: [chat], P3: [chat]}
-steps: [{notify: [kim]}]
----
-tenant: calm
+tenant: {name}
 partitions: 1
-escalation_policy: pages
----
-tenant: stormy
-partitions: 1
-escalation_policy: storms
-";
+escalation_policy: {name}
+"
+        )
+    };
+    let calm: String = (0..CALM).map(|n| tenant(&calm(n), 100 + n)).collect();
+    format!(
+        "contact: kim\nname: Kim\nslack: U0000000001\n{calm}{}",
+        tenant("stormy", 2)
+    )
+}
 
 #[cfg(test)]
 mod tests {

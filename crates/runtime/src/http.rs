@@ -1,7 +1,8 @@
 //! The HTTP skeleton of every service: health, metrics, reload, TLS, and a drain.
 
 use crate::listen::{Listener, Peer};
-use crate::tls::{Certificates, Look, TlsConfig, TlsError};
+use crate::tls::{Certificates, TlsConfig, TlsError};
+use crate::tls_files::follow_files;
 use crate::{Context, Declared, OnEnd, Routes, Rule, Served, Shutdown};
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -11,12 +12,9 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 
-/// How often the files of certificates are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// What is answered to callers without a client certificate: probes have none.
 const PROBES: [&str; 4] = ["/livez", "/readyz", "/-/healthy", "/-/ready"];
 
@@ -185,54 +183,6 @@ async fn starting() -> Response {
         "the service is starting; /readyz?verbose says what it waits for\n",
     )
         .into_response()
-}
-
-/// Looks at the files of the certificates now and then, and at every reload.
-fn follow_files(name: &'static str, certificates: &Arc<Certificates>, ctx: &Context) {
-    ctx.reload.certificate(name, true);
-    let (own, reload) = (Arc::clone(certificates), ctx.reload.clone());
-    ctx.reload.add(format!("certificates of {name}"), move || {
-        match own.look(true) {
-            Ok(look) => {
-                reload.certificate(name, true);
-                Ok(match look {
-                    Look::Replaced => "new certificates are shown from now on".to_owned(),
-                    _ => "nothing has changed".to_owned(),
-                })
-            }
-            Err(error) => {
-                reload.certificate(name, false);
-                Err(error.to_string())
-            }
-        }
-    });
-    let (own, reload) = (Arc::clone(certificates), ctx.reload.clone());
-    let order = ctx.tasks.shutdown().clone();
-    ctx.tasks.spawn("certificates", OnEnd::Fine, async move {
-        let mut pace = tokio::time::interval(LOOK_EVERY);
-        pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                () = order.begun() => return Ok::<(), String>(()),
-                _ = pace.tick() => {}
-            }
-            match own.look(false) {
-                Ok(Look::StillRefused) => {}
-                Ok(Look::Same) => reload.certificate(name, true),
-                Ok(Look::Replaced) => {
-                    reload.certificate(name, true);
-                    tracing::info!(listener = name, "new certificates are shown from now on");
-                }
-                Err(error) => {
-                    reload.certificate(name, false);
-                    tracing::error!(
-                        listener = name, %error,
-                        "the new certificates are refused; the old ones are shown still"
-                    );
-                }
-            }
-        }
-    });
 }
 
 /// Tells handlers the address of the other side; turns away who has no certificate where one is asked for.

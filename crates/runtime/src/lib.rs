@@ -13,6 +13,7 @@ pub mod secret;
 pub mod tasks;
 pub mod telemetry;
 pub mod tls;
+mod tls_files;
 
 pub use clock::Clock;
 pub use health::{Condition, Health};
@@ -22,6 +23,7 @@ pub use routes::{Declared, Guard, Routes, Rule, Served};
 pub use secret::Secret;
 pub use tasks::{OnEnd, Shutdown, Tasks};
 pub use telemetry::Metrics;
+pub use tls_files::Handshakes;
 
 /// What a process hands to each service that it starts. A cheap handle.
 #[derive(Debug, Clone)]

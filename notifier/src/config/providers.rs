@@ -1,6 +1,7 @@
 //! Providers that were added after the first ones: Telegram, PagerDuty, Opsgenie, Alimtalk of SENS, mail that comes in.
 
 use super::Lms;
+use runtime::tls::TlsConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -45,6 +46,15 @@ pub struct OpsgenieIntegration {
     /// Where the API is; `https://api.eu.opsgenie.com` in Europe.
     #[serde(default = "opsgenie_api")]
     pub api_url: String,
+}
+
+/// The webhook by which a service tells what people did to its alerts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceWebhook {
+    /// File with its secret: the one that PagerDuty shows when a subscription is made, or what Opsgenie's webhook
+    /// integration was given to send as `Authorization: Bearer <secret>`.
+    pub secret_file: PathBuf,
 }
 
 /// Alimtalk of NAVER Cloud SENS.
@@ -98,10 +108,39 @@ pub struct SensTemplate {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MailIn {
-    /// Where it listens. It speaks no TLS: on a network a mail server belongs before it.
+    /// Where it listens.
     pub listen: SocketAddr,
     /// The domain that it calls itself by; integrations have the address `KEY@domain`.
     pub domain: String,
+    /// Certificate and key for STARTTLS: mails are taken after it only, since an address holds a key. Without it mails
+    /// are taken in the clear: on a network a mail server belongs before it.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+}
+
+impl super::Config {
+    /// What is wrong with these values, as a sentence.
+    pub(super) fn check_services(&self) -> Result<(), String> {
+        let known = |webhooks: &BTreeMap<String, ServiceWebhook>, key, names: Vec<&String>| {
+            let lost = webhooks.keys().find(|name| !names.contains(name));
+            match lost {
+                Some(name) => Err(format!(
+                    "`{key}_webhooks.{name}` is of no service: `{key}` names none that is called so"
+                )),
+                None => Ok(()),
+            }
+        };
+        known(
+            &self.pagerduty_webhooks,
+            "pagerduty",
+            self.pagerduty.keys().collect(),
+        )?;
+        known(
+            &self.opsgenie_webhooks,
+            "opsgenie",
+            self.opsgenie.keys().collect(),
+        )
+    }
 }
 
 fn telegram_api() -> String {

@@ -6,15 +6,23 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use notifier::Config;
+use notifier::config::ServiceWebhook;
 use notifier::io::http::{Settings, routes};
 use notifier::io::store::Store;
 use runtime::{Clock, Shutdown, Tasks};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use tower::ServiceExt;
 
 pub const TOKEN: &str = "a-token-of-the-api";
 pub const SIGNING_SECRET: &str = "8f742231b10e8888abcd99yyyzzz85a5";
+
+/// The webhook of the service `ops`.
+fn webhook(secret_file: PathBuf) -> BTreeMap<String, ServiceWebhook> {
+    BTreeMap::from([("ops".to_owned(), ServiceWebhook { secret_file })])
+}
 
 /// A site under test.
 pub struct Web {
@@ -28,6 +36,10 @@ pub struct Web {
 
 /// What Telegram's requests carry.
 pub const TELEGRAM_SECRET: &str = "telegram-secret_1";
+/// Signs what PagerDuty sends.
+pub const PAGERDUTY_SECRET: &str = "pagerduty-secret";
+/// What Opsgenie's webhook brings.
+pub const OPSGENIE_SECRET: &str = "opsgenie-secret";
 /// Signs what Twilio sends.
 pub const TWILIO_TOKEN: &str = "twilio-token";
 
@@ -103,9 +115,11 @@ impl Web {
             telegram: Some(notifier::config::Telegram {
                 bot_token_file: secret("telegram-bot", "123456:ABC"),
                 webhook_secret_file: Some(secret("telegram", TELEGRAM_SECRET)),
-                rooms: std::collections::BTreeMap::new(),
+                rooms: BTreeMap::new(),
                 api_url: "http://127.0.0.1:9".to_owned(),
             }),
+            pagerduty_webhooks: webhook(secret("pagerduty", PAGERDUTY_SECRET)),
+            opsgenie_webhooks: webhook(secret("opsgenie", OPSGENIE_SECRET)),
             ..Config::default()
         };
         let listen: SocketAddr = if guarded {

@@ -8,10 +8,12 @@ use std::time::Duration;
 use tests::installed;
 
 use super::Up;
+use tests::workdir::Workdir;
+use tests::{Authority, bongsu::Builder};
 
 /// Sends a mail; prints the code of the answer.
 const CLIENT: &str = r#"
-import json, smtplib, sys
+import json, smtplib, ssl, sys
 from email.message import EmailMessage
 job = json.load(sys.stdin)
 mail = EmailMessage()
@@ -21,8 +23,17 @@ if job.get("importance"):
 mail.set_content(job["text"], charset=job.get("charset", "utf-8"))
 try:
     with smtplib.SMTP("127.0.0.1", job["port"], timeout=30) as server:
+        if job.get("ca"):
+            context = ssl.create_default_context(cafile=job["ca"])
+            if job.get("shows"):
+                context.load_cert_chain(job["shows"])
+            server.starttls(context=context)
         server.send_message(mail)
     print(250)
+except ssl.SSLCertVerificationError:
+    print("not trusted")
+except (ssl.SSLError, smtplib.SMTPServerDisconnected, ConnectionError):
+    print("broken off")
 except smtplib.SMTPRecipientsRefused as error:
     print(list(error.recipients.values())[0][0])
 except smtplib.SMTPResponseException as error:
@@ -139,4 +150,108 @@ async fn mails_to_nobody_too_large_or_smuggled_are_refused() {
     for title in ["smuggled", "large", "loop"] {
         open.until(title, &[]).await;
     }
+}
+
+/// A certificate of this authority for the mail server.
+fn sign(folder: &Workdir, authority: &Authority) {
+    let signed = authority.sign(&["127.0.0.1"]);
+    folder.write("mail.pem", &signed.certificate);
+    folder.write("mail.key", &signed.key);
+}
+
+/// `bongsu` with a mail server that shows what stands in the folder.
+fn with_tls(folder: &Workdir, bongsu: Builder) -> Builder {
+    let file = |name: &str| folder.join(name).display().to_string();
+    bongsu
+        .env("BONGSU_NOTIFIER__MAIL_IN__TLS__CERT_FILE", file("mail.pem"))
+        .env("BONGSU_NOTIFIER__MAIL_IN__TLS__KEY_FILE", file("mail.key"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_a_certificate_mails_are_taken_after_starttls_only() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let up = Up::with(|folder, bongsu| {
+        sign(folder, &old);
+        with_tls(folder, bongsu)
+    })
+    .await;
+    let (old, new_ca) = (
+        up.file("old.pem", &old.pem()),
+        up.file("new.pem", &new.pem()),
+    );
+    let mail = |subject: &str, ca: Option<&str>| json!({"to": "a@example.com", "subject": subject, "text": "x", "ca": ca});
+    assert_eq!(send(up.mail, mail("in the clear", None)), "530");
+    assert_eq!(
+        send(up.mail, mail("to a stranger", Some(&new_ca))),
+        "not trusted"
+    );
+    assert_eq!(send(up.mail, mail("encrypted", Some(&old))), "250");
+    up.until("encrypted", &["default P2 open"]).await;
+    // What is said behind STARTTLS in the clear is not taken as if it had come encrypted.
+    let begin = "EHLO x\r\nSTARTTLS\r\n";
+    let heard = talk(
+        up.mail,
+        format!("{begin}MAIL FROM:<a@example.com>\r\nRCPT TO:<a@example.com>\r\nDATA\r\n")
+            .as_bytes(),
+    );
+    assert!(
+        heard.ends_with("421 5.5.1 nothing may follow STARTTLS before its answer\r\n"),
+        "{heard}"
+    );
+    assert_eq!(heard.matches("250-STARTTLS").count(), 1, "{heard}");
+
+    // The files change: what comes next is shown the new ones, and bad ones are refused.
+    let reload = async || {
+        let answer = up.client.post(format!("{}/-/reload", up.url)).send().await;
+        answer.expect("an answer").text().await.expect("a text")
+    };
+    up.file("mail.pem", "not a certificate\n");
+    let said = reload().await;
+    assert!(said.contains("[-] certificates of notifier-mail"), "{said}");
+    assert_eq!(send(up.mail, mail("the old one still", Some(&old))), "250");
+    sign(&up.folder, &new);
+    let said = reload().await;
+    assert!(said.contains("[+] certificates of notifier-mail"), "{said}");
+    assert_eq!(
+        send(up.mail, mail("to the old one", Some(&old))),
+        "not trusted"
+    );
+    assert_eq!(send(up.mail, mail("renewed", Some(&new_ca))), "250");
+    up.until("renewed", &["default P2 open"]).await;
+    for title in ["in the clear", "to a stranger", "to the old one"] {
+        up.until(title, &[]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_server_that_asks_for_certificates_takes_mails_of_its_authority_only() {
+    let (own, clients, strangers) = (
+        Authority::new("own"),
+        Authority::new("clients"),
+        Authority::new("strangers"),
+    );
+    let up = Up::with(|folder, bongsu| {
+        sign(folder, &own);
+        let authority = folder.write("clients.pem", &clients.pem());
+        with_tls(folder, bongsu).env(
+            "BONGSU_NOTIFIER__MAIL_IN__TLS__CLIENT_CA_FILE",
+            authority.display().to_string(),
+        )
+    })
+    .await;
+    let ca = up.file("own.pem", &own.pem());
+    let shown = |authority: &Authority, name: &str| {
+        let signed = authority.sign(&["mx.example.com"]);
+        up.file(name, &(signed.key + &signed.certificate))
+    };
+    let mail = |subject: &str, shows: Option<&str>| json!({"to": "a@example.com", "subject": subject, "text": "x", "ca": ca, "shows": shows});
+    assert_eq!(send(up.mail, mail("nameless", None)), "530");
+    let stranger = shown(&strangers, "stranger.pem");
+    assert_eq!(
+        send(up.mail, mail("strange", Some(&stranger))),
+        "broken off"
+    );
+    let known = shown(&clients, "known.pem");
+    assert_eq!(send(up.mail, mail("known", Some(&known))), "250");
+    up.until("known", &["default P2 open"]).await;
 }

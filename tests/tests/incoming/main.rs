@@ -6,6 +6,7 @@
 
 mod mail;
 mod mapped;
+mod services;
 
 use serde_json::{Value, json};
 use std::path::PathBuf;

@@ -24,6 +24,7 @@ mod page;
 mod problem;
 mod provider;
 mod reports;
+mod services;
 mod sign_in;
 mod silences;
 mod slack;
@@ -34,12 +35,14 @@ mod twilio_reply;
 mod view;
 
 pub use desk::Desk;
+pub use services::WebhookSecrets;
 pub use slack::SlackSignature;
 pub use telegram::{BadTelegramSecret, TelegramSecret};
 pub use twilio::TwilioSignature;
 
 use crate::Config;
 use crate::commands::Commands;
+use crate::config::ServiceWebhook;
 use crate::io::oidc::{Provider, ProviderError};
 use crate::io::store::Store;
 use access::Access;
@@ -51,6 +54,7 @@ use model::{Role, Timestamp};
 use runtime::routes::Guarded;
 use runtime::secret::SecretError;
 use runtime::{Clock, Declared, Routes, Rule, Secret, Served, Tasks};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,6 +73,8 @@ pub struct Settings {
     slack: Option<SlackSignature>,
     twilio: Option<TwilioSignature>,
     telegram: Option<TelegramSecret>,
+    pagerduty: WebhookSecrets,
+    opsgenie: WebhookSecrets,
     inbox: bool,
     provider: Option<Provider>,
 }
@@ -132,6 +138,15 @@ impl Settings {
             Some(path) => Some(TelegramSecret::new(Secret::from_file(path)?)?),
             None => None,
         };
+        let secrets = |webhooks: &BTreeMap<String, ServiceWebhook>| {
+            let read = |(name, webhook): (&String, &ServiceWebhook)| {
+                Ok((name.clone(), Secret::from_file(&webhook.secret_file)?))
+            };
+            let all: Result<_, SecretError> = webhooks.iter().map(read).collect();
+            all.map(WebhookSecrets::new)
+        };
+        let pagerduty = secrets(&config.pagerduty_webhooks)?;
+        let opsgenie = secrets(&config.opsgenie_webhooks)?;
         let provider = config.oidc.as_ref();
         let provider = provider.map(|oidc| Provider::new(oidc, &config.public_url));
         let provider = provider.transpose()?;
@@ -142,6 +157,8 @@ impl Settings {
             slack,
             twilio,
             telegram,
+            pagerduty,
+            opsgenie,
             inbox: config.inbox,
             provider,
         })
@@ -162,6 +179,8 @@ struct Inner {
     slack: slack::Presses,
     /// Text messages that came back.
     replies: slack::Presses,
+    /// Events of PagerDuty.
+    events: slack::Presses,
 }
 
 impl Site {
@@ -180,6 +199,7 @@ impl Site {
             streams: Arc::new(tokio::sync::Semaphore::new(live::STREAMS)),
             slack: slack::Presses::default(),
             replies: slack::Presses::default(),
+            events: slack::Presses::default(),
         }))
     }
 
@@ -247,6 +267,8 @@ struct Providers {
     slack: bool,
     telegram: bool,
     twilio: bool,
+    pagerduty: bool,
+    opsgenie: bool,
     /// An identity provider that people sign in by.
     people: bool,
 }
@@ -256,6 +278,8 @@ impl Providers {
         slack: true,
         telegram: true,
         twilio: true,
+        pagerduty: true,
+        opsgenie: true,
         people: true,
     };
 }
@@ -282,6 +306,8 @@ fn finished(site: &Site, more: Guarded<Site>) -> Served {
         slack: settings.slack.is_some(),
         telegram: settings.telegram.is_some(),
         twilio: settings.twilio.is_some(),
+        pagerduty: !settings.pagerduty.is_empty(),
+        opsgenie: !settings.opsgenie.is_empty(),
         people: settings.provider.is_some(),
     };
     let once = middleware::from_fn_with_state(site.clone(), idempotency::once);
@@ -336,6 +362,14 @@ fn open_routes(providers: Providers) -> Routes<Site> {
             .post("/twilio/call/{token}", rule, twilio::call)
             .post("/twilio/digit/{token}", rule, twilio::digit)
             .post("/twilio/reply", rule, twilio_reply::take);
+    }
+    if providers.pagerduty {
+        let rule = Rule::Signed("PagerDuty");
+        open = open.post("/pagerduty/webhooks", rule, services::pagerduty);
+    }
+    if providers.opsgenie {
+        let rule = Rule::Signed("Opsgenie (a secret in a header)");
+        open = open.post("/opsgenie/webhooks", rule, services::opsgenie);
     }
     open
 }

@@ -201,11 +201,14 @@ fn answers(route: Declared, role: Role) -> Vec<(&'static str, String)> {
     all
 }
 
+/// Where the addresses of providers begin.
+const PROVIDERS: [&str; 5] = ["/slack", "/telegram", "/twilio", "/pagerduty", "/opsgenie"];
+
 fn tag(path: &str) -> &'static str {
     match path {
         path if path.starts_with("/alertmanager") => "alertmanager",
         path if path.starts_with("/integration") || path == "/v2/enqueue" => "integrations",
-        path if path.starts_with("/slack") || path.starts_with("/twilio") => "providers",
+        path if PROVIDERS.iter().any(|provider| path.starts_with(provider)) => "providers",
         path if path.starts_with("/api") => "document",
         _ => "console",
     }
@@ -223,6 +226,9 @@ fn summary(route: Declared) -> String {
         "/events" => "the stream of changes",
         "/static/{name}" => "style sheet, script and icon",
         "/slack/interactions" => "a button that was pressed in Slack",
+        "/telegram/updates" => "a button that was pressed in Telegram",
+        "/pagerduty/webhooks" => "what people do to an alert in PagerDuty",
+        "/opsgenie/webhooks" => "what people do to an alert in Opsgenie",
         "/v2/enqueue" => "an event as PagerDuty's Events API v2 takes it",
         "/api/v1/openapi.json" => "this document",
         path if path.starts_with("/twilio") => "what Twilio tells of a message or call",

@@ -109,6 +109,12 @@ impl Presses {
         taken.push_back(signature.to_owned());
         true
     }
+
+    /// Takes one back that could not be carried out: it may come again.
+    pub(super) fn forget(&self, signature: &str) {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.retain(|known| known != signature);
+    }
 }
 
 #[derive(Deserialize)]

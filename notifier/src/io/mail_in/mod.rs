@@ -1,7 +1,7 @@
 //! E-mail in: a mail server that takes mails for the addresses of integrations, and nothing else.
 //!
 //! The address is the integration's key at any domain, so that whoever has it may send. A mail is answered 250 once its
-//! report stands in the store. Speaks plain SMTP: on a network a mail server that does TLS belongs before it.
+//! report stands in the store. With a certificate mails are taken after STARTTLS only, so that no key is said in the clear.
 
 mod read;
 mod session;
@@ -10,14 +10,14 @@ use crate::commands::Commands;
 use crate::config::MailIn;
 use crate::reports::ReportError;
 use model::TenantId;
-use runtime::{OnEnd, Shutdown, Tasks};
+use runtime::{Handshakes, OnEnd, Shutdown, Tasks};
 use schemas::catalogue::IntegrationFormat;
-use session::{COMMAND_BYTES, MAIL_BYTES, Mail, Session, Step};
+use session::{COMMAND_BYTES, MAIL_BYTES, Mail, Privacy, Session, Step};
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -31,13 +31,15 @@ const CONVERSATION: Duration = Duration::from_secs(600);
 /// Whose mails come to any address, where that is let in.
 const DEFAULT_TENANT: &str = "default";
 
-/// Who may send to an address.
-#[derive(Clone)]
-struct Door {
+/// Who may send to an address, and how it is reached.
+#[derive(Debug, Clone)]
+pub struct Door {
     commands: Commands,
     domain: Arc<str>,
     /// Any address is the tenant `default`'s: a listener on a loopback address of a notifier without a token.
     open: bool,
+    /// Makes the handshakes of STARTTLS.
+    tls: Option<Handshakes>,
 }
 
 /// Whose mail it is.
@@ -47,19 +49,8 @@ struct Whose {
     source: String,
 }
 
-/// Takes mails until the order to stop. `open` lets in any address, as the tenant `default`'s.
-pub async fn run(
-    listener: TcpListener,
-    config: MailIn,
-    commands: Commands,
-    open: bool,
-    tasks: Tasks,
-) -> Result<(), Infallible> {
-    let door = Door {
-        commands,
-        domain: config.domain.into(),
-        open,
-    };
+/// Takes mails until the order to stop.
+pub async fn run(listener: TcpListener, door: Door, tasks: Tasks) -> Result<(), Infallible> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     let order = tasks.shutdown();
     loop {
@@ -67,7 +58,7 @@ pub async fn run(
             accepted = listener.accept() => accepted,
             () = order.begun() => return Ok(()),
         };
-        let mut stream = match accepted {
+        let stream = match accepted {
             Ok((stream, _)) => stream,
             Err(error) => {
                 tracing::warn!(%error, "a connection with mail could not be taken");
@@ -81,7 +72,7 @@ pub async fn run(
         };
         let (door, order) = (door.clone(), order.clone());
         tasks.spawn("notifier mail", OnEnd::Fine, async move {
-            let talk = timeout(CONVERSATION, converse(&mut stream, &door, &order)).await;
+            let talk = timeout(CONVERSATION, converse(stream, &door, &order)).await;
             if !matches!(talk, Ok(Ok(()))) {
                 tracing::debug!(?talk, "a connection with mail broke off");
             }
@@ -91,47 +82,100 @@ pub async fn run(
     }
 }
 
-async fn converse(stream: &mut TcpStream, door: &Door, order: &Shutdown) -> io::Result<()> {
-    let (reader, mut writer) = stream.split();
-    let mut reader = BufReader::new(reader);
-    let mut session = Session::new(&door.domain);
-    writer.write_all(session.greeting().as_bytes()).await?;
+/// One connection, in the clear until STARTTLS where that is offered.
+async fn converse(mut stream: TcpStream, door: &Door, order: &Shutdown) -> io::Result<()> {
+    let privacy = match door.tls {
+        Some(_) => Privacy::Offered,
+        None => Privacy::None,
+    };
+    let mut session = Session::new(&door.domain, privacy);
+    stream.write_all(session.greeting().as_bytes()).await?;
+    let end = talk(&mut stream, &mut session, door, order).await?;
+    let (End::Encrypt, Some(tls)) = (end, &door.tls) else {
+        return Ok(());
+    };
+    let made = timeout(LINE, tls.accept(stream)).await;
+    let mut stream = made.map_err(|_| io::ErrorKind::TimedOut)??;
+    let privacy = match tls.is_welcome(&stream) {
+        true => Privacy::Begun,
+        false => Privacy::Nameless,
+    };
+    // Nothing that was said before counts.
+    let mut session = Session::new(&door.domain, privacy);
+    talk(&mut stream, &mut session, door, order).await?;
+    stream.shutdown().await
+}
+
+/// How a conversation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// It is over.
+    Over,
+    /// The handshake of TLS follows.
+    Encrypt,
+}
+
+async fn talk(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    session: &mut Session,
+    door: &Door,
+    order: &Shutdown,
+) -> io::Result<End> {
+    let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     loop {
-        let read = read_line(&mut reader, &mut line, COMMAND_BYTES);
+        let read = read_line(&mut stream, &mut line, COMMAND_BYTES);
         let got = tokio::select! {
             got = read => got?,
             () = order.begun() => {
-                return writer.write_all(b"421 4.3.2 going away\r\n").await;
+                say(&mut stream, "421 4.3.2 going away\r\n").await?;
+                return Ok(End::Over);
             }
         };
         let step = match got {
-            Got::End => return Ok(()),
+            Got::End => return Ok(End::Over),
             Got::Long => Step::Close("500 5.5.2 the line is too long\r\n".to_owned()),
             Got::Line => session.line(&line),
         };
         match step {
-            Step::Say(text) => writer.write_all(text.as_bytes()).await?,
-            Step::Close(text) => return writer.write_all(text.as_bytes()).await,
+            Step::Say(text) => say(&mut stream, &text).await?,
+            Step::Close(text) => {
+                say(&mut stream, &text).await?;
+                return Ok(End::Over);
+            }
             Step::Recipient(address) => {
                 let ours = door.whose(&address).is_some();
                 let text = session.recipient(address, ours);
-                writer.write_all(text.as_bytes()).await?;
+                say(&mut stream, &text).await?;
                 if session.is_hopeless() {
-                    return Ok(());
+                    return Ok(End::Over);
                 }
             }
             Step::Mail(to, text) => {
-                writer.write_all(text.as_bytes()).await?;
-                let mail = read_mail(&mut reader).await?;
-                let said = match mail {
+                say(&mut stream, &text).await?;
+                let said = match read_mail(&mut stream).await? {
                     Ok(bytes) => door.take(&to, &bytes).await,
                     Err(why) => why,
                 };
-                writer.write_all(said.as_bytes()).await?;
+                say(&mut stream, said).await?;
+            }
+            // What stands behind STARTTLS in the clear would be taken as if it had come encrypted.
+            Step::Encrypt(_) if !stream.buffer().is_empty() => {
+                let text = "421 5.5.1 nothing may follow STARTTLS before its answer\r\n";
+                say(&mut stream, text).await?;
+                return Ok(End::Over);
+            }
+            Step::Encrypt(text) => {
+                say(&mut stream, &text).await?;
+                return Ok(End::Encrypt);
             }
         }
     }
+}
+
+async fn say(stream: &mut (impl AsyncWrite + Unpin), text: &str) -> io::Result<()> {
+    stream.write_all(text.as_bytes()).await?;
+    stream.flush().await
 }
 
 /// What came.
@@ -197,6 +241,16 @@ async fn read_mail(
 }
 
 impl Door {
+    /// Of a mail server. `open` lets in any address, as the tenant `default`'s.
+    pub fn new(config: MailIn, commands: Commands, open: bool, tls: Option<Handshakes>) -> Self {
+        Self {
+            commands,
+            domain: config.domain.into(),
+            open,
+            tls,
+        }
+    }
+
     /// Whose an address is; none when nobody's.
     fn whose(&self, address: &str) -> Option<Whose> {
         let (local, _) = address.rsplit_once('@').unwrap_or((address, ""));

@@ -3,7 +3,8 @@
 //!
 //! Who may send is decided by the address alone, which holds the key of an integration. There is no relaying and no
 //! authentication by name. A line ends with CR LF and nothing else, so that no other reading of what is inside a mail can
-//! smuggle in a second one.
+//! smuggle in a second one. Where STARTTLS (RFC 3207) is offered, no mail is taken before it, and nothing that was said
+//! before it counts.
 
 /// The longest line of a command, with its end (RFC 5321, 4.5.3.1.4, with room for extensions).
 pub(super) const COMMAND_BYTES: usize = 2_048;
@@ -16,10 +17,24 @@ const MISTAKES: u32 = 10;
 /// Commands of one connection.
 const COMMANDS: u32 = 1_000;
 
+/// Whether a connection is encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Privacy {
+    /// It is in the clear, and stays so.
+    None,
+    /// It is in the clear until STARTTLS.
+    Offered,
+    /// It is encrypted.
+    Begun,
+    /// It is encrypted, and the other side has not shown the certificate that is asked for.
+    Nameless,
+}
+
 /// Where a connection stands.
 #[derive(Debug)]
 pub(super) struct Session {
     domain: String,
+    privacy: Privacy,
     greeted: bool,
     from: Option<String>,
     to: Vec<String>,
@@ -38,6 +53,8 @@ pub(super) enum Step {
     Recipient(String),
     /// Answer so, then read a mail for these addresses.
     Mail(Vec<String>, String),
+    /// Answer so, then make the handshake of TLS.
+    Encrypt(String),
 }
 
 fn say(text: &str) -> Step {
@@ -46,9 +63,10 @@ fn say(text: &str) -> Step {
 
 impl Session {
     /// A connection to the mail server of `domain`.
-    pub(super) fn new(domain: &str) -> Self {
+    pub(super) fn new(domain: &str, privacy: Privacy) -> Self {
         Self {
             domain: domain.to_owned(),
+            privacy,
             greeted: false,
             from: None,
             to: Vec::new(),
@@ -78,6 +96,13 @@ impl Session {
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" => self.hello(rest, true),
             "HELO" => self.hello(rest, false),
+            "STARTTLS" => self.encrypt(rest),
+            "MAIL" if self.privacy == Privacy::Offered => {
+                self.mistake("530 5.7.0 STARTTLS first: an address holds a key")
+            }
+            "MAIL" if self.privacy == Privacy::Nameless => self.mistake(
+                "530 5.7.0 show a client certificate of an authority that is trusted here",
+            ),
             "MAIL" => self.mail(rest),
             "RCPT" => self.rcpt(rest),
             "DATA" if self.to.is_empty() => self.mistake("503 5.5.1 RCPT first"),
@@ -121,10 +146,25 @@ impl Session {
         if !extended {
             return Step::Say(format!("250 {}\r\n", self.domain));
         }
+        let starttls = match self.privacy {
+            Privacy::Offered => "250-STARTTLS\r\n",
+            Privacy::None | Privacy::Begun | Privacy::Nameless => "",
+        };
         Step::Say(format!(
-            "250-{}\r\n250-SIZE {MAIL_BYTES}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n",
+            "250-{}\r\n{starttls}250-SIZE {MAIL_BYTES}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n250 ENHANCEDSTATUSCODES\r\n",
             self.domain
         ))
+    }
+
+    fn encrypt(&mut self, rest: &str) -> Step {
+        match self.privacy {
+            Privacy::None => self.mistake("502 5.5.1 this server has no certificate"),
+            Privacy::Begun | Privacy::Nameless => {
+                self.mistake("503 5.5.1 this connection is encrypted")
+            }
+            Privacy::Offered if !rest.is_empty() => self.mistake("501 5.5.4 STARTTLS stands alone"),
+            Privacy::Offered => Step::Encrypt("220 2.0.0 begin\r\n".to_owned()),
+        }
     }
 
     fn mail(&mut self, rest: &str) -> Step {
@@ -238,11 +278,17 @@ mod tests {
 
     /// A conversation: each line with how its answer begins.
     fn talk(lines: &[(&str, &str)]) {
-        let mut session = Session::new("alerts.example.com");
+        talk_as(Privacy::None, lines);
+    }
+
+    fn talk_as(privacy: Privacy, lines: &[(&str, &str)]) {
+        let mut session = Session::new("alerts.example.com", privacy);
         assert_eq!(session.greeting(), "220 alerts.example.com ESMTP\r\n");
         for (line, expected) in lines {
             let said = match session.line(line.as_bytes()) {
-                Step::Say(said) | Step::Close(said) | Step::Mail(_, said) => said,
+                Step::Say(said) | Step::Close(said) | Step::Mail(_, said) | Step::Encrypt(said) => {
+                    said
+                }
                 Step::Recipient(address) => {
                     let ours = address.starts_with("key");
                     session.recipient(address, ours)
@@ -290,10 +336,43 @@ mod tests {
             ("", "500"),
             ("MAIL FROM:<a\u{1}@example.com>", "500"),
             ("AUTH PLAIN AGEAYg==", "500"),
-            ("STARTTLS", "500"),
+            ("STARTTLS", "502"),
             ("EHLO", "501"),
             ("GET / HTTP/1.1", "421"),
         ]);
+    }
+
+    #[test]
+    fn where_starttls_is_offered_no_mail_is_taken_before_it() {
+        let offers = |privacy| {
+            let Step::Say(said) = Session::new("x", privacy).line(b"EHLO x") else {
+                panic!("EHLO is answered");
+            };
+            said.contains("250-STARTTLS\r\n")
+        };
+        assert!(offers(Privacy::Offered) && !offers(Privacy::None) && !offers(Privacy::Begun));
+        talk_as(
+            Privacy::Offered,
+            &[
+                ("HELO x", "250 "),
+                ("MAIL FROM:<a@example.com>", "530"),
+                ("RCPT TO:<key@alerts.example.com>", "503"),
+                ("STARTTLS now", "501"),
+                ("starttls", "220"),
+            ],
+        );
+        talk_as(
+            Privacy::Nameless,
+            &[("EHLO x", "250-"), ("MAIL FROM:<a@example.com>", "530")],
+        );
+        talk_as(
+            Privacy::Begun,
+            &[
+                ("EHLO x", "250-"),
+                ("STARTTLS", "503"),
+                ("MAIL FROM:<a@example.com>", "250"),
+            ],
+        );
     }
 
     #[test]
