@@ -144,7 +144,10 @@ fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
     {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            rust_files(&path, into);
+            // What a build makes is nobody's source.
+            if !path.ends_with("target") {
+                rust_files(&path, into);
+            }
         } else if path.extension().is_some_and(|ending| ending == "rs") {
             into.push(path);
         }
@@ -271,4 +274,45 @@ fn a_file_is_a_room_with_one_purpose() {
 fn no_main_is_longer_than_sixty_lines() {
     let main = std::fs::read_to_string(root().join("bongsu/src/main.rs")).expect("main.rs");
     assert!(main.lines().count() <= 60);
+}
+
+/// The tables of `docs/` name the test of each promise. A name is what stands in backticks, behind the last `::`, and has the length
+/// of a sentence; what is shorter is a module, a file or a command.
+#[test]
+fn every_test_that_a_table_names_exists() {
+    let mut files = Vec::new();
+    rust_files(&root(), &mut files);
+    let mut functions = BTreeSet::new();
+    for file in files {
+        let source = std::fs::read_to_string(&file).expect("a source file");
+        let names = source.split("fn ").skip(1);
+        functions.extend(names.map(|rest| {
+            let end = rest.find(|letter: char| !is_of_a_name(letter));
+            rest[..end.unwrap_or(rest.len())].to_owned()
+        }));
+    }
+    let (mut named, mut unknown) = (0, Vec::new());
+    for entry in std::fs::read_dir(root().join("docs")).expect("the docs") {
+        let path = entry.expect("a file of the docs").path();
+        if !path.to_string_lossy().ends_with("-tests.md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a table of tests");
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let name = quoted.rsplit("::").next().unwrap_or(quoted);
+            if !name.chars().all(is_of_a_name) || name.matches('_').count() < 3 {
+                continue;
+            }
+            named += 1;
+            if !functions.contains(name) {
+                unknown.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(named > 200, "the tables name {named} tests only");
+    assert!(unknown.is_empty(), "no such test:\n{}", unknown.join("\n"));
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_'
 }
