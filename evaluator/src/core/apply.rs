@@ -95,9 +95,10 @@ impl<'a> Spot<'a> {
 
     /// The key of its group of a template; none when it lacks a tag of it.
     fn key(&self, template: &TemplatePlan) -> Option<GroupKey> {
-        let keys = template.group_tags().iter();
+        let keys = template.member_tags().iter();
         let keys = keys.filter(|key| self.derived.is_none() || *key != "host");
-        let tags: Option<Vec<_>> = keys.map(|key| Some((key, self.tag(key)?))).collect();
+        let value = |key: &String| self.tag(key).or(template.implied(key).map(Cow::Borrowed));
+        let tags: Option<Vec<_>> = keys.map(|key| Some((key, value(key)?))).collect();
         Some(GroupKey {
             template: Arc::clone(template.name()),
             tags: together(&tags?),
@@ -200,9 +201,8 @@ pub(crate) fn apply(
         let template = plan.at(n);
         if own {
             sample(name, host, key, template, (spot, run));
-        } else if let Some((_, group)) = host.groups.place(&key).and_then(|p| host.groups.at_mut(p))
-        {
-            join(group, spot, run);
+        } else {
+            join_by_key(host, key, template, (spot, run));
         }
     }
     host.find_due_of_new(plan.lateness());
@@ -245,8 +245,8 @@ pub(crate) fn apply_by_route(
         stop.group = host.groups.place(&key);
         if stop.own {
             sample(name, host, key, template, (spot, run));
-        } else if let Some((_, group)) = stop.group.and_then(|place| host.groups.at_mut(place)) {
-            join(group, spot, run);
+        } else {
+            join_by_key(host, key, template, (spot, run));
         }
     }
     route.removals = host.groups.removals();
@@ -351,6 +351,25 @@ fn known(
     adopted
 }
 
+/// The same into the group that it belongs to. The hosts of a group that spans hosts need not send both
+/// measurements.
+fn join_by_key(
+    host: &mut Host,
+    key: GroupKey,
+    template: &TemplatePlan,
+    (spot, run): (&Spot<'_>, &mut Run<'_>),
+) {
+    if host.groups.place(&key).is_none() && template.spans() {
+        let mut group = Group::new(template.base(), spot.at, run.log);
+        adopt_rule(&mut group, &key, template, run);
+        host.groups.insert(key.clone(), group);
+    }
+    let place = host.groups.place(&key);
+    if let Some((_, group)) = place.and_then(|place| host.groups.at_mut(place)) {
+        join(group, spot, run);
+    }
+}
+
 /// Takes a point of another measurement, which a formula joins to the group's own.
 fn join(group: &mut Group, spot: &Spot<'_>, run: &mut Run<'_>) {
     let Some((_, rule)) = group.rule.clone() else {
@@ -358,6 +377,9 @@ fn join(group: &mut Group, spot: &Spot<'_>, run: &mut Run<'_>) {
     };
     let row = row_of(&rule, group, (spot, false), run);
     if let Some(row) = row.filter(Row::says_something) {
+        if rule.spans {
+            group.newest = group.newest.max(spot.at);
+        }
         put(group, spot, &row, run);
     }
 }

@@ -54,6 +54,15 @@ pub(crate) fn read(
     }
 }
 
+/// Whether the samples of a counter stayed away for too long: what happened then nobody knows.
+pub(crate) fn has_gap(function: Function, all: &[Series], (after, gap): (Timestamp, Span)) -> bool {
+    let counts = matches!(function, Function::Delta | Function::Rate);
+    let mut each = all
+        .iter()
+        .filter(|series| series.last().is_some_and(|(at, _)| *at > after));
+    counts && each.any(|series| matches!(increase(series, after, gap), Increase::Gap))
+}
+
 enum Increase {
     /// By so much, over so much time.
     Of(f64, Span),

@@ -3,6 +3,7 @@
 //! A report is a record without a value in the tenant's first partition, whose owner adds the
 //! partitions' reports of one grid point up and judges the sums like points.
 
+use super::across;
 use super::apply::{Spot, apply};
 use super::clock::{HostClock, Verdict};
 use super::host::{Host, Run};
@@ -16,7 +17,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The grid of reports.
-const EVERY: Span = Span::from_secs(60);
+pub(crate) const EVERY: Span = Span::from_secs(60);
+/// The line of a report that is of the report itself: the arrival of the record that led to it.
+const REPORT: &str = "bongsu_report";
 /// A grid point is judged without those that have not reported it by then.
 const WAIT: Span = Span::from_secs(30);
 /// An `example` names at most so many hosts.
@@ -48,6 +51,7 @@ pub(crate) fn report(partition: &mut Partition, run: &mut Run<'_>) {
     if due <= usage.reported {
         return;
     }
+    let arrival = usage.arrival;
     usage.reported = due;
     if first {
         return;
@@ -62,7 +66,13 @@ pub(crate) fn report(partition: &mut Partition, run: &mut Run<'_>) {
     let Some(total) = usage.map(|usage| usage.report(&tenant, due, &mut lines)) else {
         return;
     };
+    lines.push_str(&format!(
+        "{REPORT},tenant={tenant} arrival={}i {}\n",
+        arrival.as_nanos(),
+        due.as_nanos()
+    ));
     census(partition, run, (&tenant, due, total), &mut lines);
+    across::report(partition, run, due, &mut lines);
     if !said {
         run.outcome.actions.push(Action::Derive(Derived {
             at: due,
@@ -200,11 +210,28 @@ fn judge(partition: &mut Partition, name: &Arc<str>, run: &mut Run<'_>) {
         }
         let reports = first.remove();
         let came = reports.len();
+        let arrivals = reports.values().filter_map(|report| arrival_of(report));
+        let arrival = arrivals.max();
         usage.last.extend(reports);
         usage.judged = at;
         let sums = sum(usage.last.values().map(String::as_str), at);
         let missing = run.plan.partitions() as usize - came.min(run.plan.partitions() as usize);
+        // What it leads to has come when the last of what it was computed from has.
+        let read_at = run.arrival;
+        run.arrival = arrival.unwrap_or(read_at);
         take_sums(partition, name, (&sums, missing), run);
+        across::judge(partition, name, (at, missing), run);
+        run.arrival = read_at;
+    }
+}
+
+/// The arrival that a report says of itself; none in those of earlier versions.
+fn arrival_of(report: &str) -> Option<Timestamp> {
+    let mut lines = schemas::line::scan(report.as_bytes()).filter_map(Result::ok);
+    let own = lines.find(|line| line.measurement() == REPORT)?;
+    match own.field("arrival")? {
+        FieldValue::Integer(arrival) => Some(Timestamp::from_nanos(arrival)),
+        _ => None,
     }
 }
 
@@ -240,7 +267,9 @@ fn take_sums(
 fn sum<'a>(reports: impl Iterator<Item = &'a str>, at: Timestamp) -> String {
     let mut series: BTreeMap<String, BTreeMap<String, Sum>> = BTreeMap::new();
     for report in reports {
-        for line in schemas::line::scan(report.as_bytes()).filter_map(Result::ok) {
+        let lines = schemas::line::scan(report.as_bytes()).filter_map(Result::ok);
+        let is_sum = |line: &Line<'_>| line.measurement() != REPORT && !across::is_partial(line);
+        for line in lines.filter(is_sum) {
             let fields = series.entry(series_of(&line)).or_default();
             for (name, value) in line.fields() {
                 let sum = fields.entry(name.into_owned()).or_insert(Sum::Nothing);

@@ -1,5 +1,6 @@
 //! The state of a group now, for a person who asks why it fires or does not.
 
+use super::across::readings_now;
 use super::group::{Group, Life};
 use super::host::Host;
 use super::incident::State;
@@ -105,12 +106,19 @@ impl Partition {
         };
         for host in hosts {
             for (key, group) in host.groups.iter() {
+                // What a host keeps of a group that spans hosts is judged nowhere.
+                let part = of.spans() && host.usage.is_none();
                 let meant = key.template.as_ref() == template
+                    && !part
                     && tags.iter().all(|tag| key.tags.contains(tag));
                 if let (true, Some((_, rule))) = (meant, &group.rule) {
+                    let reported = of
+                        .spans()
+                        .then(|| readings_now(host, (key, rule), plan, group.judged));
                     let whole = Whole {
                         of,
                         host,
+                        reported,
                         group,
                         tags: &key.tags,
                         rule,
@@ -130,6 +138,8 @@ impl Partition {
 struct Whole<'a> {
     of: &'a TemplatePlan,
     host: &'a Host,
+    /// What the windows say by the last reports, where the group spans hosts.
+    reported: Option<Vec<Reading>>,
     group: &'a Group,
     tags: &'a Tags,
     rule: &'a Rule,
@@ -180,7 +190,7 @@ impl Whole<'_> {
 
     fn windows(&self, at: Timestamp) -> Vec<WindowNow> {
         let (rule, group) = (self.rule, self.group);
-        let each = rule.signals.iter().map(|signal| {
+        let each = rule.signals.iter().enumerate().map(|(n, signal)| {
             let span = match signal.gather {
                 Gather::Window { span, .. } => Some(span),
                 _ => None,
@@ -190,7 +200,10 @@ impl Whole<'_> {
                 (Some(after), Some(term)) => group.samples.window(after, at, term.check).count(),
                 _ => 0,
             };
-            let reading = read(signal, rule, &group.samples, &self.host.clock, at);
+            let reading = match &self.reported {
+                Some(readings) => readings[n],
+                None => read(signal, rule, &group.samples, &self.host.clock, at),
+            };
             let text = match reading {
                 Reading::Excluded => "the condition does not apply".to_owned(),
                 Reading::Nothing => "no sample, which is fine".to_owned(),

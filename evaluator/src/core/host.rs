@@ -1,5 +1,6 @@
 //! One host: its clock and its groups.
 
+use super::across::has_members_only;
 use super::clock::{HostClock, LogClock};
 use super::group::{Group, GroupKey};
 use super::groups::Groups;
@@ -181,7 +182,7 @@ impl Host {
 
     /// Whether nothing is known of it any more.
     pub(crate) fn is_forgotten(&self, log: Timestamp) -> bool {
-        self.usage.is_none() && self.groups.is_empty() && self.clock.silence(log) >= FORGET_AFTER
+        self.usage.is_none() && has_members_only(self) && self.clock.silence(log) >= FORGET_AFTER
     }
 
     /// Judges all grid points that the host's clock has closed.
@@ -222,6 +223,13 @@ impl Host {
                 }
                 return false;
             };
+            let open = group.incident.is_some() && name != TENANT;
+            if let Some((_, rule)) = group.rule.clone().filter(|_| template.spans() && open) {
+                // What was told of this host is told of its group from here on.
+                let event = retire(group, &key.tags, &rule, &run.scene(clock));
+                run.take(name, group, Judged { event, gone: true });
+                *group = Group::new(template.base(), group.newest, run.log);
+            }
             adopt_rule(group, key, template, run);
             true
         });
@@ -231,7 +239,8 @@ impl Host {
 
 /// What the host's clock shows when the group's next grid point closes.
 fn closes(group: &Group, lateness: Span) -> Option<Timestamp> {
-    let (_, rule) = group.rule.as_ref()?;
+    // A group without a host is judged when its reports are complete.
+    let (_, rule) = group.rule.as_ref().filter(|(_, rule)| !rule.spans)?;
     Some(group.next(rule.every).plus(lateness))
 }
 

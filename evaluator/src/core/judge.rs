@@ -62,18 +62,44 @@ impl Before {
 /// Judges the next grid point of a group.
 pub(crate) fn grid_point(group: &mut Group, tags: &Tags, rule: &Rule, scene: &Scene<'_>) -> Judged {
     let at = group.next(rule.every);
-    let before = Before::of(group);
     let readings = grid_readings(group, rule, scene, at);
+    let judged = judge_at(group, tags, rule, scene, (at, &readings));
+    if judged.gone {
+        return judged;
+    }
+    let old = at.plus(rule.every).minus(rule.reach());
+    if rule.keeps_newest() {
+        group.samples.drop_but_newest_until(old);
+    } else {
+        group.samples.drop_until(old);
+    }
+    // What is older is late from here on.
+    if let Some(newest) = scene.clock.newest {
+        group.samples.settle_before(newest.minus(scene.lateness));
+    }
+    skip_idle(group, rule, &readings, scene);
+    judged
+}
+
+/// Judges a group by what its signals say at a grid point.
+pub(crate) fn judge_at(
+    group: &mut Group,
+    tags: &Tags,
+    rule: &Rule,
+    scene: &Scene<'_>,
+    (at, readings): (Timestamp, &[Option<Reading>]),
+) -> Judged {
+    let before = Before::of(group);
     leave_shadow(group, rule, at);
     let moment = Moment {
         at,
         step: rule.every,
     };
-    let truth = group.ladder.step(rule, &readings, moment);
+    let truth = group.ladder.step(rule, readings, moment);
     if truth == Truth::True {
         group.last_true = Seldom::of(at);
     }
-    let unknown = is_unknown(group, rule, &readings, at);
+    let unknown = is_unknown(group, rule, readings, at);
     let mut cause = None;
     match nodata::judge(group, rule, unknown, at, &scene.clock, scene.log) {
         Verdict::Nothing => {}
@@ -94,19 +120,8 @@ pub(crate) fn grid_point(group: &mut Group, tags: &Tags, rule: &Rule, scene: &Sc
         cause = Some(Cause::ClosedByItself);
     }
     count_change(group, rule, truth, &before);
-    let event = change(group, tags, rule, scene, (at, &readings, &before, cause));
+    let event = change(group, tags, rule, scene, (at, readings, &before, cause));
     group.judged = at;
-    let old = at.plus(rule.every).minus(rule.reach());
-    if rule.keeps_newest() {
-        group.samples.drop_but_newest_until(old);
-    } else {
-        group.samples.drop_until(old);
-    }
-    // What is older is late from here on.
-    if let Some(newest) = scene.clock.newest {
-        group.samples.settle_before(newest.minus(scene.lateness));
-    }
-    skip_idle(group, rule, &readings, scene);
     Judged { event, gone: false }
 }
 

@@ -4,6 +4,7 @@
 //! or depends on the order of a hash table: the same log gives the same events, byte for byte, from
 //! its first record or from a checkpoint.
 
+mod across;
 mod apply;
 mod clock;
 mod codec;
@@ -27,6 +28,7 @@ mod ladder;
 mod ledger;
 mod nodata;
 mod part;
+mod partial;
 mod partition;
 mod past;
 mod plan;

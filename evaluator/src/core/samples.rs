@@ -167,9 +167,18 @@ impl Samples {
         least
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether there is a sample that is not after `at`.
+    pub(crate) fn begins_by(&self, at: Timestamp) -> bool {
+        !self.is_empty() && self.at(0) <= at.as_nanos()
+    }
+
     /// Whether there is no sample after `at`.
     pub(crate) fn ends_by(&self, at: Timestamp) -> bool {
-        self.len() == 0 || self.at(self.len() - 1) <= at.as_nanos()
+        self.is_empty() || self.at(self.len() - 1) <= at.as_nanos()
     }
 
     /// The fields of a series at a time, as long as they are kept.

@@ -1,6 +1,7 @@
 //! What a test of a template sends: phrases as lines of points.
 
 use super::given::{Phase, What, length, parse};
+use super::plan::spans;
 use super::template_test::{FIELD, START, is_silence};
 use model::{Span, Timestamp};
 use schemas::catalogue::{Given, GivenSeries, Template};
@@ -170,7 +171,10 @@ fn series(template: &Template) -> (String, String) {
                 .map(|value| (key.as_str(), value.as_str())),
         );
     }
-    let group = template.group_tags();
+    let mut group = template.group_tags();
+    if spans(template) {
+        group.push("host".to_owned());
+    }
     for key in &group {
         if tags.iter().all(|(known, _)| known != key) {
             tags.push((key, "test"));

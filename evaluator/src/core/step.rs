@@ -160,7 +160,7 @@ fn fire_timers(partition: &mut Partition, run: &mut Run<'_>) {
             continue;
         }
         partition.ledger.touch(&name, &run.position);
-        if host.is_forgotten(run.log) {
+        if &*name != TENANT && host.is_forgotten(run.log) {
             partition.forget(&name, run.offset);
             continue;
         }

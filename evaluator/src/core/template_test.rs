@@ -2,7 +2,7 @@
 
 use super::given::What;
 use super::input::Action;
-use super::plan::{DERIVED, Plan, PlanError};
+use super::plan::{Plan, PlanError, is_of_tenant};
 use super::replay::Replay;
 use super::script::Script;
 use super::timeline::describe_since;
@@ -153,12 +153,6 @@ pub(super) fn is_silence(template: &Template) -> bool {
         .check
         .as_deref()
         .is_some_and(|check| check.trim() == "time_since_last_point")
-}
-
-/// Whether it reads what is derived of the tenant's partitions.
-fn is_of_tenant(template: &Template) -> bool {
-    let applies_to = template.applies_to.as_ref();
-    applies_to.is_some_and(|to| DERIVED.contains(&to.measurement.as_str()))
 }
 
 /// The template with a check that reads the value that `given` names.

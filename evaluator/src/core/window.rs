@@ -3,7 +3,7 @@
 use super::clock::HostClock;
 use super::counter;
 use super::expr::Point;
-use super::plan::{Gather, JOIN_WITHIN, Rule, Signal, Source, Term};
+use super::plan::{Gather, JOIN_WITHIN, Rule, Signal, Term};
 use super::samples::{Cell, Samples};
 use model::{Span, Timestamp};
 use schemas::catalogue::{Function, WhenMissing};
@@ -39,7 +39,7 @@ impl Reading {
         }
     }
 
-    fn of(value: f64) -> Self {
+    pub(crate) fn of(value: f64) -> Self {
         if value.is_finite() {
             Self::Value(value)
         } else {
@@ -170,7 +170,7 @@ impl View<'_> {
             Function::Max => Reading::of(fold.max),
             Function::Last => fold.last.map_or(Reading::Unknown, |(_, v)| Reading::of(v)),
             Function::Sum => Reading::of(fold.sum),
-            Function::Count if self.is_truth(check) => Reading::of(fold.sum),
+            Function::Count if self.rule.gives_truth(check) => Reading::of(fold.sum),
             Function::Count => Reading::Value(f64::from(fold.values)),
             Function::Quantile(q) => {
                 let window = self.samples.window(after, self.at, check);
@@ -211,22 +211,9 @@ impl View<'_> {
         (covered < span && !self.fine()).then_some(Reading::Unknown)
     }
 
-    fn is_truth(&self, check: usize) -> bool {
-        match &self.rule.source {
-            Source::Points { checks, .. } => checks[check].truth,
-            Source::Silence => false,
-        }
-    }
-
     /// At most `samples` samples within twice as many intervals: true when `bad` of them are.
     fn of_the_last(&self, term: &Term) -> Reading {
-        let Gather::OfTheLast {
-            bad,
-            samples,
-            fires,
-            recovers,
-        } = term.gather
-        else {
+        let Gather::OfTheLast { samples, .. } = term.gather else {
             return Reading::Unknown;
         };
         let span = self.rule.intervals(2 * i64::from(samples));
@@ -245,29 +232,47 @@ impl View<'_> {
         }
         newest_first.reverse();
         newest_first.truncate(samples as usize);
-        let Some((newest, value)) = newest_first.first().copied() else {
-            return match (excluded, self.fine()) {
-                (Some(_), _) => Reading::Excluded,
-                (None, true) => Reading::Nothing,
-                (None, false) => Reading::Unknown,
-            };
+        counted(term.gather, &newest_first, excluded, self.fine())
+    }
+}
+
+/// What the newest samples say by their number; they are newest first.
+pub(crate) fn counted(
+    gather: Gather,
+    newest_first: &[(Timestamp, f64)],
+    excluded: Option<Timestamp>,
+    fine: bool,
+) -> Reading {
+    let Gather::OfTheLast {
+        bad,
+        samples,
+        fires,
+        recovers,
+    } = gather
+    else {
+        return Reading::Unknown;
+    };
+    let Some((newest, value)) = newest_first.first().copied() else {
+        return match (excluded, fine) {
+            (Some(_), _) => Reading::Excluded,
+            (None, true) => Reading::Nothing,
+            (None, false) => Reading::Unknown,
         };
-        if excluded.is_some_and(|at| at >= newest) {
-            return Reading::Excluded;
-        }
-        let count = |holds: &dyn Fn(f64) -> bool| {
-            newest_first.iter().filter(|(_, v)| holds(*v)).count() as u64
-        };
-        let fires = count(&|v| fires.holds(v)) >= u64::from(bad);
-        let half = 2 * newest_first.len() as u64 >= u64::from(samples);
-        if !fires && !half && !self.fine() {
-            return Reading::Unknown;
-        }
-        Reading::Counted {
-            value,
-            fires,
-            recovers: count(&|v| !recovers.holds(v)) < u64::from(bad),
-        }
+    };
+    if excluded.is_some_and(|at| at >= newest) {
+        return Reading::Excluded;
+    }
+    let count =
+        |holds: &dyn Fn(f64) -> bool| newest_first.iter().filter(|(_, v)| holds(*v)).count() as u64;
+    let fires = count(&|v| fires.holds(v)) >= u64::from(bad);
+    let half = 2 * newest_first.len() as u64 >= u64::from(samples);
+    if !fires && !half && !fine {
+        return Reading::Unknown;
+    }
+    Reading::Counted {
+        value,
+        fires,
+        recovers: count(&|v| !recovers.holds(v)) < u64::from(bad),
     }
 }
 

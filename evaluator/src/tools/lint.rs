@@ -28,7 +28,7 @@ pub fn warnings(rules: &Rules, seen: Option<&Seen>, in_force: &[Template]) -> Ve
         }
         if let (Some(seen), Some(to)) = (seen, &template.applies_to)
             && let Some((path, what)) =
-                seen.why_not(to, &all_fields(template), &template.group_tags())
+                seen.why_not(to, &all_fields(template), &sent_tags(template))
         {
             add(
                 path,
@@ -73,6 +73,13 @@ fn all_fields(template: &Template) -> Vec<String> {
     all.sort_unstable();
     all.dedup();
     all
+}
+
+/// Tags of the group that points must have: `tenant` they need not.
+fn sent_tags(template: &Template) -> Vec<String> {
+    let mut tags = template.group_tags();
+    tags.retain(|tag| tag != "tenant");
+    tags
 }
 
 type Add<'a> = dyn FnMut(&str, String, Option<&str>) + 'a;

@@ -81,6 +81,23 @@ over: sum of 10m
 levels: {P3: {above: 1}}
 when_missing: fine
 ---
+template: spans
+title: "{service}"
+applies_to: {measurement: cpu}
+one_alert_per: [service]
+check: rate(idle) + last(pair:a)
+over: average of 2m
+interval: 10s
+levels: {P1: {above: 1}}
+---
+template: all
+applies_to: {measurement: cpu}
+one_alert_per: [tenant]
+check: idle
+over: 2 of the last 3 samples
+interval: 10s
+levels: {P1: {above: 40}}
+---
 template: trend
 title: "{host}"
 applies_to: {measurement: cpu}

@@ -1,6 +1,8 @@
 //! Plans from YAML and logs from lines, for the tests of the core.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod fleet;
+
 use evaluator::core::{Action, Input, Partition, Payload, Plan, Plans, Replay, describe, step};
 use model::{AlertEvent, Span, TenantId, Timestamp};
 use schemas::catalogue::{Bundle, BundleContent, Entry, parse_yaml};

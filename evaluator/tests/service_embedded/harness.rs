@@ -75,8 +75,12 @@ pub(crate) async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
 
 impl World {
     pub(crate) async fn open(catalogue: &str) -> Self {
+        Self::open_by(Clock::system(), catalogue).await
+    }
+
+    /// The same, where the log stamps its records by that clock.
+    pub(crate) async fn open_by(clock: Clock, catalogue: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
         let log = Embedded::open(&folder.path().join("log"), clock.clone()).await;
         let world = Self {
             stream: log.unwrap().into_stream(),

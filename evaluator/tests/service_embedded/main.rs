@@ -4,4 +4,5 @@ mod harness;
 mod kills;
 mod line;
 mod owners;
+mod spans;
 mod stuck;

@@ -42,8 +42,13 @@ pub struct Template {
     /// Which points are meant. Required, unless inherited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applies_to: Option<AppliesTo>,
-    /// Tags that make a group; `host` is always one of them.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Tags that make a group; left out: `[host]`. Without `host` a group spans all hosts of the tenant;
+    /// `[tenant]` is one group of all of them.
+    #[serde(
+        default,
+        deserialize_with = "some_tags",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub one_alert_per: Vec<String>,
     /// Arithmetic over fields, or `time_since_last_point`. Required, unless inherited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -286,10 +291,12 @@ impl Template {
         self.title.as_deref().unwrap_or(&self.template)
     }
 
-    /// Tags that make a group: those of `one_alert_per` and `host`, sorted.
+    /// Tags that make a group: those of `one_alert_per`, sorted, or `host` where none is named.
     pub fn group_tags(&self) -> Vec<String> {
         let mut tags = self.one_alert_per.clone();
-        tags.push("host".to_owned());
+        if tags.is_empty() {
+            tags.push("host".to_owned());
+        }
         tags.sort_unstable();
         tags.dedup();
         tags
@@ -309,6 +316,17 @@ impl Template {
         env.and_then(|env| self.limits().get(env).copied())
             .unwrap_or(Priority::P1)
     }
+}
+
+/// A list without a tag could mean each host or all of them, so it must say which.
+fn some_tags<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let tags = Vec::<String>::deserialize(from)?;
+    if tags.is_empty() {
+        return Err(de::Error::custom(
+            "name at least one tag: `[host]` is an alert for each host, `[tenant]` one for all of them",
+        ));
+    }
+    Ok(tags)
 }
 
 /// What holds where a template says nothing, so that setting one environment keeps the others.

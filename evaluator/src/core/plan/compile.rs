@@ -3,7 +3,7 @@
 
 use super::rule::{Check, kept_fields};
 use super::whole::unit;
-use super::{Condition, PlanError, Rule, Rung, Signal, Source, place};
+use super::{Condition, PlanError, Rule, Rung, Signal, Source, place, spans};
 use crate::core::expr::{Expr, Names, Shape};
 use model::{Priority, Span};
 use schemas::catalogue::{Level, Over, Template, Threshold};
@@ -65,6 +65,7 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
         title_ko,
         runbook: template.runbook.clone(),
         shape,
+        spans: spans(template),
     })
 }
 

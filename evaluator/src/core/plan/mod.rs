@@ -16,7 +16,7 @@ pub(crate) use template::{Resolved, TemplatePlan};
 pub(crate) use title::Facts;
 
 use model::{Span, TenantId};
-use schemas::catalogue::Bundle;
+use schemas::catalogue::{Bundle, Template};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -61,8 +61,10 @@ pub struct Plan {
     host_down_after: Span,
     partitions: u32,
     inventory: Vec<String>,
-    /// A template reads what is derived of the tenant.
+    /// A template reads what is derived of the tenant, or judges what is reported of its hosts.
     reads_derived: bool,
+    /// A template has groups without a host.
+    spans: bool,
 }
 
 impl Plan {
@@ -105,7 +107,8 @@ impl Plan {
             host_down_after: silent.min().unwrap_or(HOST_DOWN_AFTER),
             partitions: content.partitions.max(1),
             inventory: content.inventory.clone(),
-            reads_derived: templates.iter().any(TemplatePlan::of_tenant),
+            reads_derived: templates.iter().any(|t| t.of_tenant() || t.spans()),
+            spans: templates.iter().any(TemplatePlan::spans),
             by_measurement,
             of_any,
             templates,
@@ -147,9 +150,15 @@ impl Plan {
         &self.inventory
     }
 
-    /// Whether a template reads what is derived of the tenant; else nothing is counted for it.
+    /// Whether a template reads what is derived of the tenant or of its hosts together; else nothing is
+    /// counted for it.
     pub(crate) fn reads_derived(&self) -> bool {
         self.reads_derived
+    }
+
+    /// Whether a template has groups without a host.
+    pub(crate) fn spans(&self) -> bool {
+        self.spans
     }
 
     /// The host-down templates.
@@ -239,6 +248,17 @@ impl Plans {
     pub fn newest(&self) -> Option<&Arc<Plan>> {
         self.by_revision.values().next_back()
     }
+}
+
+/// Whether it reads what is derived of the tenant's partitions, and nothing of hosts.
+pub(crate) fn is_of_tenant(template: &Template) -> bool {
+    let to = template.applies_to.as_ref();
+    to.is_some_and(|to| DERIVED.contains(&to.measurement.as_str()))
+}
+
+/// Whether it judges what hosts send, and its groups have no host.
+pub(crate) fn spans(template: &Template) -> bool {
+    !is_of_tenant(template) && template.group_tags().iter().all(|tag| tag != "host")
 }
 
 /// Where an error of a template stands.

@@ -32,6 +32,9 @@ pub(crate) struct Rule {
     pub(crate) runbook: Option<String>,
     /// Changes when rows of samples mean something else.
     pub(crate) shape: u64,
+    /// Its groups have no host: what each host says is reported, and judged in the tenant's first
+    /// partition.
+    pub(crate) spans: bool,
 }
 
 /// What is judged.
@@ -237,6 +240,29 @@ impl Rule {
                     }
             )
         })
+    }
+
+    /// Whether a check gives truth values.
+    pub(crate) fn gives_truth(&self, check: usize) -> bool {
+        match &self.source {
+            Source::Points { checks, .. } => checks[check].truth,
+            Source::Silence => false,
+        }
+    }
+
+    /// Each term of each signal.
+    pub(crate) fn terms(&self) -> impl Iterator<Item = (&Signal, &Term)> {
+        let all = self.signals.iter();
+        all.flat_map(|signal| signal.terms.iter().map(move |term| (signal, term)))
+    }
+
+    /// Changes when what is reported of its terms means something else.
+    pub(crate) fn meaning(&self) -> u64 {
+        let mut text = self.shape.to_string();
+        for (signal, term) in self.terms() {
+            text.push_str(&format!("\0{} {}", signal.text, term.gather));
+        }
+        xxhash_rust::xxh3::xxh3_64(text.as_bytes())
     }
 
     /// Whether points are judged when they arrive.

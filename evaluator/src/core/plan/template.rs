@@ -1,7 +1,7 @@
 //! A template of a plan: to which points it applies, and which rule holds for a group.
 
 use super::compile::compile_rule;
-use super::{Chosen, DERIVED, PlanError, Rule, place};
+use super::{Chosen, PlanError, Rule, is_of_tenant, place};
 use model::TenantId;
 use schemas::catalogue::{AppliesTo, Override, Target, Template, changed_fields, merged_template};
 use std::collections::BTreeMap;
@@ -15,8 +15,11 @@ pub(crate) struct TemplatePlan {
     applies_to: AppliesTo,
     /// It reads what is derived of the tenant's partitions, not what hosts send.
     of_tenant: bool,
-    /// Tags of a group's key, sorted; `host` is one of them.
+    /// Tags of a group's key, sorted.
     group_tags: Vec<String>,
+    /// Tags of the key under which its samples are kept, sorted: those of the group, and the host.
+    member_tags: Vec<String>,
+    tenant: TenantId,
     overrides: Vec<Override>,
     /// Tags that overrides look at and that are not of the group's key, sorted.
     context_keys: Vec<String>,
@@ -60,13 +63,18 @@ impl TemplatePlan {
             )]
         })?;
         let group_tags = template.group_tags();
+        if base.spans {
+            chosen_by_group(&overrides, &group_tags)?;
+        }
         Ok(Self {
             name: template.template.as_str().into(),
             context_keys: context_keys(&overrides, &group_tags),
             template: template.clone(),
-            of_tenant: DERIVED.contains(&applies_to.measurement.as_str()),
+            of_tenant: is_of_tenant(template),
             applies_to,
+            member_tags: with_host(&group_tags),
             group_tags,
+            tenant: tenant.clone(),
             overrides,
             base,
             others,
@@ -112,6 +120,25 @@ impl TemplatePlan {
     /// Whether points of that measurement are joined to those that are meant.
     pub(crate) fn joins(&self, measurement: &str) -> bool {
         self.others.iter().any(|name| name == measurement)
+    }
+
+    /// Whether its groups have no host, though it judges what hosts send.
+    pub(crate) fn spans(&self) -> bool {
+        self.base.spans
+    }
+
+    /// Tags of the key under which its samples are kept: those of the group, and the host of what hosts
+    /// send.
+    pub(crate) fn member_tags(&self) -> &[String] {
+        match self.of_tenant {
+            true => &self.group_tags,
+            false => &self.member_tags,
+        }
+    }
+
+    /// The value of a tag that no point has to have: `tenant` of a group that spans hosts.
+    pub(crate) fn implied(&self, tag: &str) -> Option<&str> {
+        (tag == "tenant" && self.spans()).then(|| self.tenant.as_str())
     }
 
     pub(crate) fn group_tags(&self) -> &[String] {
@@ -207,6 +234,34 @@ fn check_alone(
             |error: PlanError| PlanError::new(format!("{place}, {}", error.place), error.what);
         errors.into_iter().map(inside).collect()
     })
+}
+
+fn with_host(group_tags: &[String]) -> Vec<String> {
+    let mut tags = group_tags.to_vec();
+    tags.push("host".to_owned());
+    tags.sort_unstable();
+    tags.dedup();
+    tags
+}
+
+/// One rule holds for all hosts of a group, so that no tag of a single host can choose it.
+fn chosen_by_group(overrides: &[Override], group_tags: &[String]) -> Result<(), Vec<PlanError>> {
+    let wrong = overrides.iter().filter_map(|each| {
+        let tags = context_keys(std::slice::from_ref(each), group_tags);
+        let tags: Vec<&str> = match each.for_.host.is_some() {
+            true => vec!["host"],
+            false => tags.iter().map(String::as_str).collect(),
+        };
+        let what = format!(
+            "a group of template {} spans hosts, so that an override of it is chosen by its tags ({}), not by {}",
+            each.template,
+            group_tags.join(", "),
+            tags.first()?
+        );
+        Some(PlanError::new(format!("override {}", each.override_), what))
+    });
+    let wrong: Vec<PlanError> = wrong.collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }
 
 fn context_keys(overrides: &[Override], group_tags: &[String]) -> Vec<String> {

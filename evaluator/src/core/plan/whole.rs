@@ -2,7 +2,8 @@
 
 use super::compile::{Draft, SILENCE};
 use super::title::Title;
-use super::{Against, Gather, PlanError, place};
+use super::{Against, Gather, PlanError, place, spans};
+use crate::core::derived::EVERY;
 use model::{Priority, Span};
 use schemas::catalogue::{Over, Template};
 
@@ -95,6 +96,24 @@ impl Draft<'_> {
             .check
             .as_deref()
             .is_some_and(|check| check.trim() == SILENCE);
+        let mut overs = template
+            .levels
+            .iter()
+            .map(|(_, level)| level.over.or(template.over));
+        let windows_only =
+            overs.all(|over| !matches!(over, Some(Over::EachPoint | Over::TimeUntilZero)));
+        let spans = spans(template);
+        refuse(
+            spans && !windows_only,
+            "over",
+            "a group that spans hosts has a window, such as `average of 5m`; what is judged point by \
+             point, or by its trend, has a host",
+        );
+        refuse(
+            spans && template.every().as_nanos() % EVERY.as_nanos() != 0,
+            "every",
+            "a group that spans hosts is judged at full minutes: 60s, 2m, 5m",
+        );
         refuse(
             template.extends.is_some(),
             "extends",

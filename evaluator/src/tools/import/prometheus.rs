@@ -15,6 +15,7 @@ use words::{kebab, keep_known, one_line, title};
 const FIELD: &str = "value";
 /// How far back Prometheus looks for a sample (`query.lookback-delta`).
 const LOOKBACK: Span = Span::from_secs(300);
+const MINUTE: Span = Span::from_secs(60);
 
 #[derive(Deserialize)]
 struct File {
@@ -131,7 +132,8 @@ fn draft(
         .get("summary")
         .or_else(|| rule.annotations.get("description"));
     let (title, mut labels) = title(summary.map_or(name, String::as_str));
-    draft.group = group(value.aggregate.map(|(_, by)| by), &mut labels, name, drafts)?;
+    draft.group = group(value.aggregate.map(|(_, by)| by), &mut labels, name, drafts);
+    draft.every = every_of(&draft, name, drafts);
     draft.title = Some(keep_known(&title, &draft.group));
     let priority = priority(
         rule.labels.get("severity").map(String::as_str),
@@ -373,6 +375,10 @@ fn over(
         (None, Some(op @ ("min" | "max"))) => (op, Span::from_secs(60)),
         (Some((name, span)), None) => (name.as_str(), *span),
         (Some((name, span)), Some("avg")) if name == "average" => (name.as_str(), *span),
+        // Increases of the series of a group are added up.
+        (Some((name, span)), Some("sum")) if matches!(name.as_str(), "rate" | "delta") => {
+            (name.as_str(), *span)
+        }
         (Some((name, span)), Some(op)) if name == op => (name.as_str(), *span),
         (_, Some(op)) => {
             return Err(format!(
@@ -438,15 +444,13 @@ fn group(
     labels: &mut Vec<String>,
     name: &str,
     drafts: &mut Drafts,
-) -> Result<Vec<String>, String> {
+) -> Vec<String> {
     let is_host =
         |label: &String| matches!(label.as_str(), "instance" | "host" | "node" | "nodename");
     let mut tags = match by {
-        Some(by) if !by.iter().any(is_host) => {
-            return Err(
-                "it aggregates over hosts: a template judges each host by itself".to_owned(),
-            );
-        }
+        // One alert for all hosts.
+        Some(by) if by.is_empty() => return vec!["tenant".to_owned()],
+        Some(by) if !by.iter().any(is_host) => return by,
         Some(by) => by,
         None => {
             drafts.note(
@@ -459,7 +463,19 @@ fn group(
     tags.retain(|tag| !is_host(tag));
     tags.insert(0, "host".to_owned());
     tags.dedup();
-    Ok(tags)
+    tags
+}
+
+/// The grid; a group that spans hosts is judged at full minutes.
+fn every_of(draft: &Draft, name: &str, drafts: &mut Drafts) -> Option<String> {
+    let every = draft.every.clone()?;
+    let minutes = Span::parse(&every).is_ok_and(|span| span.as_nanos() % MINUTE.as_nanos() == 0);
+    if minutes || draft.group.iter().any(|tag| tag == "host") {
+        return Some(every);
+    }
+    let what = format!("judged every minute, not every {every}: it spans hosts");
+    drafts.note(name, &what);
+    None
 }
 
 fn priority(severity: Option<&str>, name: &str, drafts: &mut Drafts) -> Priority {

@@ -87,6 +87,42 @@ fn comparisons_become_levels() {
 }
 
 #[test]
+fn what_is_aggregated_over_hosts_spans_them() {
+    for (expr, group, over) in [
+        ("avg by (job) (busy) > 5", "[job]", "average of 1m"),
+        ("max(busy) > 5", "[tenant]", "max of 1m"),
+        (
+            "sum by (job, zone) (rate(errors[5m])) > 5",
+            "[job, zone]",
+            "rate of 5m",
+        ),
+        ("sum(increase(errors[5m])) > 5", "[tenant]", "delta of 5m"),
+        (
+            "sum by (instance) (rate(errors[5m])) > 5",
+            "[host]",
+            "rate of 5m",
+        ),
+    ] {
+        let text = rule(expr, "critical").replace("- name: g\n", "- name: g\n  interval: 30s\n");
+        let imported = from_prometheus(&text).unwrap();
+        let yaml = &imported.yaml;
+        assert_eq!(imported.refused, [], "{expr}");
+        assert_eq!(
+            line(yaml, "one_alert_per"),
+            format!("one_alert_per: {group}"),
+            "{expr}"
+        );
+        assert_eq!(line(yaml, "over"), format!("over: {over}"), "{expr}");
+        let every = if group == "[host]" { "every: 30s" } else { "-" };
+        assert_eq!(line(yaml, "every"), every, "{expr}");
+        let rules = Rules::read(&[("i.yaml".to_owned(), yaml.clone())], None).unwrap();
+        rules
+            .plan()
+            .unwrap_or_else(|errors| panic!("{errors:?}\n{yaml}"));
+    }
+}
+
+#[test]
 fn at_least_one_is_above_the_number_next_below_one() {
     let text = rule("max_over_time(waiting[5m]) >= 1", "warning");
     let yaml = from_prometheus(&text).unwrap().yaml;
@@ -147,7 +183,7 @@ fn what_cannot_be_said_is_told_with_the_reason() {
         ),
         ("a / b / c > 1", "more than two metrics"),
         ("sum by (instance) (a) > 1", "pooled"),
-        ("avg by (job) (a) > 1", "aggregates over hosts"),
+        ("sum by (job) (a) > 1", "pooled"),
         ("a > 1 and b > 2", "joined by `and`"),
         ("a > on(instance) b", "`on` is not imported"),
         ("a{path=~\"/.*\"} > 1", "no list of texts"),
