@@ -5,6 +5,7 @@ use crate::load::Load;
 use crate::product::Product;
 use crate::sink::Sink;
 use crate::steady::{self, Made, Pace};
+use crate::usage;
 use anyhow::{Context, Result, ensure};
 use runtime::Clock;
 use serde::Serialize;
@@ -46,13 +47,9 @@ struct Catchup {
 /// # Errors
 /// When one of the systems fails, it does not catch up, or a line is missing in the end.
 pub(crate) async fn run(options: &CatchupOptions) -> Result<ExitCode> {
-    let load_before = std::fs::read_to_string("/proc/loadavg")?;
-    let load_before = load_before
-        .split(' ')
-        .next()
-        .and_then(|text| text.parse().ok());
+    let load_before = usage::load_average()?;
     let kafka = Kafka::start().await;
-    let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
+    let product = Product::find(options.run.bongsu.as_deref(), kafka.brokers())?;
     let manners = Manners {
         remember: true,
         ..Manners::default()
@@ -106,7 +103,7 @@ pub(crate) async fn run(options: &CatchupOptions) -> Result<ExitCode> {
         .with_context(|| format!("{all} were produced, and did not all arrive"))?;
     let result = Catchup {
         bench: "catchup",
-        load_before: load_before.unwrap_or(0.0),
+        load_before,
         rate: options.rate,
         outage_s: options.outage,
         backlog,
@@ -116,7 +113,7 @@ pub(crate) async fn run(options: &CatchupOptions) -> Result<ExitCode> {
         rebalances: steady::taken_away(&consumer)? - before,
     };
     consumer.stop().await?;
-    match options.output {
+    match options.run.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&result)?),
         Output::Table => println!(
             "{} lines waited after {} s; caught up in {:.1} s at {:.0} points/s; {} repeated, 0 lost, {} rebalances, \

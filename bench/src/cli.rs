@@ -100,6 +100,17 @@ pub(crate) struct ConsumerOptions {
     pub(crate) manners: Manners,
 }
 
+/// What is measured, and how its figures are printed.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// How the figures are printed
+    #[arg(long, short = 'o', value_enum, default_value = "table")]
+    pub(crate) output: Output,
+    /// The program that is measured; by default the `bongsu` beside this one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) bongsu: Option<PathBuf>,
+}
+
 /// The isolation's load.
 #[derive(Debug, Args)]
 pub(crate) struct IsolationOptions {
@@ -115,12 +126,8 @@ pub(crate) struct IsolationOptions {
     /// What is wrong with the first shard
     #[arg(long, value_enum, default_value = "dead")]
     pub(crate) fault: ShardFault,
-    /// How the figures are printed
-    #[arg(long, short = 'o', value_enum, default_value = "table")]
-    pub(crate) output: Output,
-    /// The program that is measured; by default the `bongsu` beside this one
-    #[arg(long, value_name = "PATH")]
-    pub(crate) bongsu: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// The lines of the memory's run: 40 tenants, 4 shards.
@@ -132,12 +139,8 @@ pub(crate) struct MemoryOptions {
     /// So many minutes' worth of them
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) minutes: u64,
-    /// How the figures are printed
-    #[arg(long, short = 'o', value_enum, default_value = "table")]
-    pub(crate) output: Output,
-    /// The program that is measured; by default the `bongsu` beside this one
-    #[arg(long, value_name = "PATH")]
-    pub(crate) bongsu: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// The outage, and the load over it.
@@ -149,12 +152,8 @@ pub(crate) struct CatchupOptions {
     /// Seconds for which the store takes nothing
     #[arg(long, default_value_t = 60)]
     pub(crate) outage: u64,
-    /// How the figures are printed
-    #[arg(long, short = 'o', value_enum, default_value = "table")]
-    pub(crate) output: Output,
-    /// The program that is measured; by default the `bongsu` beside this one
-    #[arg(long, value_name = "PATH")]
-    pub(crate) bongsu: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// The steady rate.
@@ -169,12 +168,8 @@ pub(crate) struct LatencyOptions {
     /// Seconds of the run
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) seconds: u64,
-    /// How the figures are printed
-    #[arg(long, short = 'o', value_enum, default_value = "table")]
-    pub(crate) output: Output,
-    /// The program that is measured; by default the `bongsu` beside this one
-    #[arg(long, value_name = "PATH")]
-    pub(crate) bongsu: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// The backlog for a real InfluxDB.
@@ -186,12 +181,8 @@ pub(crate) struct ShardOptions {
     /// Hosts; each is a series of four fields
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) hosts: u64,
-    /// How the figures are printed
-    #[arg(long, short = 'o', value_enum, default_value = "table")]
-    pub(crate) output: Output,
-    /// The program that is measured; by default the `bongsu` beside this one
-    #[arg(long, value_name = "PATH")]
-    pub(crate) bongsu: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) run: Run,
 }
 
 /// What is wrong with a shard.

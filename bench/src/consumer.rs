@@ -40,7 +40,7 @@ pub(crate) struct Backlog {
 /// When the systems around the contenders fail. What a contender does wrong is in the report.
 pub(crate) async fn run(options: &ConsumerOptions) -> Result<Report> {
     let lines = options.common.lines();
-    let mut report = Report::begin("consumer", lines);
+    let mut report = Report::begin("consumer", lines)?;
     let rows = &options.lines_per_message;
     for lines_per_message in rows.iter().copied() {
         let load = Load {

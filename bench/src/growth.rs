@@ -23,7 +23,7 @@ const STEPS: [(u32, u32, u64); 6] = [
 /// # Errors
 /// When the systems around the consumer fail.
 pub(crate) async fn run(options: &Options) -> Result<Report> {
-    let mut report = Report::begin("growth", options.lines());
+    let mut report = Report::begin("growth", options.lines())?;
     for (tenants, partitions, series) in STEPS {
         let load = Load {
             tenants,

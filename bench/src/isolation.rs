@@ -8,6 +8,7 @@ use crate::load::Load;
 use crate::product::Product;
 use crate::sink::Sink;
 use crate::steady::{self, Made, Pace};
+use crate::usage;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -50,8 +51,7 @@ struct Isolation {
 /// # Errors
 /// When one of the systems fails.
 pub(crate) async fn run(options: &IsolationOptions) -> Result<ExitCode> {
-    let load = std::fs::read_to_string("/proc/loadavg")?;
-    let load_before = load.split(' ').next().and_then(|text| text.parse().ok());
+    let load_before = usage::load_average()?;
     let mut runs = Vec::new();
     for _ in 0..options.runs {
         for fault in [false, true] {
@@ -71,14 +71,14 @@ pub(crate) async fn run(options: &IsolationOptions) -> Result<ExitCode> {
     let (without, with) = (median(false), median(true));
     let result = Isolation {
         bench: "isolation",
-        load_before: load_before.unwrap_or(0.0),
+        load_before,
         p99_ms_without: without,
         p99_ms_with: with,
         ratio: with as f64 / without.max(1) as f64,
         rebalances: runs.iter().map(|run| run.rebalances).sum(),
         runs,
     };
-    match options.output {
+    match options.run.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&result)?),
         Output::Table => println!(
             "p99 of the other shards: {without} ms without, {with} ms with the fault ({:.2}x), \
@@ -91,7 +91,7 @@ pub(crate) async fn run(options: &IsolationOptions) -> Result<ExitCode> {
 
 async fn once(options: &IsolationOptions, fault: bool) -> Result<Run> {
     let kafka = Kafka::start().await;
-    let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
+    let product = Product::find(options.run.bongsu.as_deref(), kafka.brokers())?;
     let (mut sinks, mut urls) = (Vec::new(), Vec::new());
     for n in 0..SHARDS {
         let faulty = fault && n == 0;

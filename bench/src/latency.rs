@@ -8,6 +8,7 @@ use crate::load::Load;
 use crate::product::Product;
 use crate::sink::Sink;
 use crate::steady::{self, Made, Pace};
+use crate::usage;
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -40,13 +41,9 @@ struct Latency {
 /// # Errors
 /// When one of the systems fails, or a line is missing in the end.
 pub(crate) async fn run(options: &LatencyOptions) -> Result<ExitCode> {
-    let load_before = std::fs::read_to_string("/proc/loadavg")?;
-    let load_before = load_before
-        .split(' ')
-        .next()
-        .and_then(|text| text.parse().ok());
+    let load_before = usage::load_average()?;
     let kafka = Kafka::start().await;
-    let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
+    let product = Product::find(options.run.bongsu.as_deref(), kafka.brokers())?;
     let sink = Sink::start(&Manners::default()).await?;
     let load = Load {
         compression: Compression::None,
@@ -72,7 +69,7 @@ pub(crate) async fn run(options: &LatencyOptions) -> Result<ExitCode> {
     consumer.stop().await?;
     let result = Latency {
         bench: "latency",
-        load_before: load_before.unwrap_or(0.0),
+        load_before,
         rate: options.rate,
         lines_per_message: options.lines_per_message,
         seconds: options.seconds,
@@ -87,7 +84,7 @@ pub(crate) async fn run(options: &LatencyOptions) -> Result<ExitCode> {
         "the producer made {} lines a second only: ask for less with --rate",
         result.produced_per_s
     );
-    match options.output {
+    match options.run.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&result)?),
         Output::Table => println!(
             "{} points/s for {} s, {} lines a message: p99 {} ms from the making to the 204; {} CPU-s a million points, \

@@ -5,6 +5,7 @@ use crate::consumer::Backlog;
 use crate::contender::Who;
 use crate::load::Load;
 use crate::report::{Figures, TENTHS};
+use crate::usage;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -32,8 +33,7 @@ struct Memory {
 /// # Errors
 /// When one of the systems fails, or a line does not arrive.
 pub(crate) async fn run(options: &MemoryOptions) -> Result<ExitCode> {
-    let load = std::fs::read_to_string("/proc/loadavg")?;
-    let load_before = load.split(' ').next().and_then(|text| text.parse().ok());
+    let load_before = usage::load_average()?;
     let lines = options.rate * options.minutes * 60;
     let load = Load {
         tenants: TENANTS,
@@ -41,7 +41,7 @@ pub(crate) async fn run(options: &MemoryOptions) -> Result<ExitCode> {
         ..Load::new(lines, LINES_PER_MESSAGE)
     };
     let manners = Manners::default();
-    let backlog = Backlog::fill(options.bongsu.as_deref(), load, SHARDS, &manners).await?;
+    let backlog = Backlog::fill(options.run.bongsu.as_deref(), load, SHARDS, &manners).await?;
     let figures = Box::pin(backlog.measure(Who::Bongsu, "gzip")).await?;
     let tenths = figures
         .rss_mb_by_tenth
@@ -50,14 +50,14 @@ pub(crate) async fn run(options: &MemoryOptions) -> Result<ExitCode> {
     let (first, second) = tenths.split_at(TENTHS / 2);
     let memory = Memory {
         bench: "memory",
-        load_before: load_before.unwrap_or(0.0),
+        load_before,
         rate: options.rate,
         minutes: options.minutes,
         lines,
         figures,
         second_half: (peak(second) / peak(first) * 100.0).round() / 100.0,
     };
-    match options.output {
+    match options.run.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&memory)?),
         Output::Table => println!(
             "{lines} lines, {} minutes of {} points/s, {TENANTS} tenants, {SHARDS} shards, gzip: {} CPU-s a million \

@@ -1,6 +1,7 @@
 //! The figures, as a table and as JSON.
 
 use crate::cli::Output;
+use crate::usage;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
 use std::fmt::{self, Write as _};
@@ -137,20 +138,18 @@ impl From<Result<Figures>> for Outcome {
 
 impl Report {
     /// A report without cells yet. The machine is looked at now, before there is work.
-    pub(crate) fn begin(bench: &'static str, lines: u64) -> Self {
-        let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        Self {
+    ///
+    /// # Errors
+    /// When the kernel does not tell its load.
+    pub(crate) fn begin(bench: &'static str, lines: u64) -> Result<Self> {
+        Ok(Self {
             bench,
             lines,
             cores: std::thread::available_parallelism().map_or(1, usize::from),
-            load_before: load
-                .split(' ')
-                .next()
-                .and_then(|text| text.parse().ok())
-                .unwrap_or(0.0),
+            load_before: usage::load_average()?,
             ceilings: Vec::new(),
             cells: Vec::new(),
-        }
+        })
     }
 
     /// Prints it, and writes the plot that was asked for. The run has failed where a contender's run does not count.

@@ -58,7 +58,7 @@ struct Posting {
 /// # Errors
 /// When the systems around the contenders fail. What a contender does wrong is in the report.
 pub(crate) async fn run(options: &Options) -> Result<Report> {
-    let mut report = Report::begin("router", options.lines());
+    let mut report = Report::begin("router", options.lines())?;
     let load = Arc::new(Load::prepare(options).await?);
     let mut cell = Cell::new(LINES_PER_BODY, "gzip");
     for who in Who::all(&options.against) {

@@ -37,15 +37,11 @@ struct Shard {
 /// # Errors
 /// When one of the systems fails, or a point is missing in the end.
 pub(crate) async fn run(options: &ShardOptions) -> Result<ExitCode> {
-    let load_before = std::fs::read_to_string("/proc/loadavg")?;
-    let load_before = load_before
-        .split(' ')
-        .next()
-        .and_then(|text| text.parse().ok());
+    let load_before = usage::load_average()?;
     let kafka = Kafka::start().await;
     let influx = Influxdb::start().await;
     let id = influx.id().context("InfluxDB has no process id")?;
-    let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
+    let product = Product::find(options.run.bongsu.as_deref(), kafka.brokers())?;
     let load = Load {
         compression: Compression::Lz4,
         hosts: options.hosts,
@@ -80,7 +76,7 @@ pub(crate) async fn run(options: &ShardOptions) -> Result<ExitCode> {
     let rounded = |figure: f64| (figure * 100.0).round() / 100.0;
     let result = Shard {
         bench: "shard",
-        load_before: load_before.unwrap_or(0.0),
+        load_before,
         lines: options.lines,
         hosts: options.hosts,
         points_per_s: (options.lines as f64 / took).round(),
@@ -89,7 +85,7 @@ pub(crate) async fn run(options: &ShardOptions) -> Result<ExitCode> {
         influxdb_peak_rss_mb: rounded(usage::peak_rss(id)? as f64 / 1e6),
         influxdb_bytes_a_point: rounded(influx.disk_bytes()? as f64 / options.lines as f64),
     };
-    match options.output {
+    match options.run.output {
         Output::Json => println!("{}", serde_json::to_string_pretty(&result)?),
         Output::Table => println!(
             "{} points of {} hosts into one InfluxDB: {} points/s; CPU-s a million points: InfluxDB {}, consumer {}; \

@@ -31,6 +31,16 @@ pub(crate) fn rss(id: u32) -> Result<u64> {
     size(id, "VmRSS:")
 }
 
+/// The machine's load in the last minute.
+///
+/// # Errors
+/// When the kernel does not tell it.
+pub(crate) fn load_average() -> Result<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    let first = text.split(' ').next().and_then(|text| text.parse().ok());
+    first.with_context(|| format!("/proc/loadavg reads {text}"))
+}
+
 fn size(id: u32, name: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
     let size = status.lines().find_map(|line| line.strip_prefix(name));

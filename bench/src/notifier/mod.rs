@@ -10,9 +10,10 @@ mod questions;
 use crate::cli::Output;
 use crate::contender::Contender;
 use crate::product::Product;
+use crate::usage;
 use ::tests::workdir::Workdir;
 use ::tests::{Kafka, Postgres};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -131,7 +132,7 @@ pub(crate) async fn run(options: &NotifierOptions) -> Result<()> {
     };
     for kind in kinds {
         for database in databases {
-            let load = load()?;
+            let load = usage::load_average()?;
             let cells = match kind {
                 Kind::Idle => Box::pin(delivery::idle(options, *database)).await?,
                 Kind::Storm => Box::pin(delivery::storm(options, *database)).await?,
@@ -143,13 +144,6 @@ pub(crate) async fn run(options: &NotifierOptions) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The machine's load over the last minute.
-fn load() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/loadavg")?;
-    let first = text.split(' ').next().context("a load")?;
-    Ok(first.parse()?)
 }
 
 /// The systems around the notifier.
