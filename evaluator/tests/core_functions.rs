@@ -369,3 +369,26 @@ fn what_a_formula_cannot_say_is_refused_by_name() {
         assert!(errors[0].what.contains(error), "{check}: {}", errors[0]);
     }
 }
+
+#[test]
+fn what_a_rule_shows_beside_its_value_is_told_and_decides_nothing() {
+    let yaml = include_str!("../../templates/load.yaml");
+    let line = |load1: i64| format!("system,host=a,env=prod load1={load1},n_cpus=2i,load15");
+    let growing = Points::default().every(10, (0, 1_200), &line(9), 6.5);
+    let events = run(yaml, &growing.body(), 40);
+    assert_eq!(short(&events), ["firing P2 @780"]);
+    let why = &events[0].why;
+    assert!(why.ends_with(": P2; load15 - load1 is -2.5"), "{why}");
+    let passing = Points::default().every(10, (0, 1_200), &line(1), 6.5);
+    let events = run(yaml, &passing.body(), 40);
+    assert!(
+        events[0].why.ends_with("; load15 - load1 is 5.5"),
+        "{}",
+        events[0].why
+    );
+    // An agent that does not send it is judged all the same.
+    let without = passing.body().replace("load1=1,", "");
+    let events = run(yaml, &without, 40);
+    assert_eq!(short(&events), ["firing P2 @780"]);
+    assert!(!events[0].why.contains("load1 is"), "{}", events[0].why);
+}

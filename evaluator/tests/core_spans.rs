@@ -483,6 +483,10 @@ fn what_cannot_be_judged_over_hosts_is_refused_by_name() {
             "at full minutes",
         ),
         (
+            rule("ms", "average of 5m", "above: 1") + "shows: ms\n",
+            "host by host",
+        ),
+        (
             rule("ms", "average of 5m", "above: 1")
                 + "---\noverride: one\ntemplate: service\nfor: {host: h1}\nset: {levels: {P1: {above: 2}}}\n",
             "chosen by its tags (service), not by host",

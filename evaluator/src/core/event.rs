@@ -5,7 +5,7 @@ use super::judge::Scene;
 use super::plan::{Condition, Facts, Gather, Rule};
 use super::tags::Tags;
 use super::text::{number, quantity};
-use super::window::Reading;
+use super::window::{Reading, read};
 use model::{AlertEvent, AlertKind, Priority, Span, Timestamp};
 
 /// What led to an event.
@@ -161,12 +161,26 @@ impl EventOf<'_> {
                 None => "the rule has no such level any more: over".to_owned(),
             },
         };
+        if let Some(beside) = self.beside(cause) {
+            text.push_str(&beside);
+        }
         if let (Some(shown), Some(top), Some(env)) = (shown, self.group.top(), &self.group.env)
             && shown < top
         {
             text.push_str(&format!("; shown as {shown}, the most for env {env}"));
         }
         text
+    }
+
+    /// `; load15 - load1 is -2.5`: what the rule shows beside a value that it tells.
+    fn beside(&self, cause: Cause) -> Option<String> {
+        let shown = self.rule.shown.as_ref()?;
+        let (Cause::Fires { .. } | Cause::Recovers { .. }) = cause else {
+            return None;
+        };
+        let (group, clock) = (self.group, &self.scene.clock);
+        let value = read(shown, self.rule, &group.samples, clock, self.at).value()?;
+        Some(format!("; {} is {}", shown.text, number(value)))
     }
 
     fn recovered(&self, rung: usize, reading: Reading) -> String {

@@ -190,7 +190,8 @@ impl Whole<'_> {
 
     fn windows(&self, at: Timestamp) -> Vec<WindowNow> {
         let (rule, group) = (self.rule, self.group);
-        let each = rule.signals.iter().enumerate().map(|(n, signal)| {
+        let all = rule.signals.iter().chain(&rule.shown);
+        let each = all.enumerate().map(|(n, signal)| {
             let span = match signal.gather {
                 Gather::Window { span, .. } => Some(span),
                 _ => None,

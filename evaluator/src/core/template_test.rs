@@ -159,6 +159,7 @@ pub(super) fn is_silence(template: &Template) -> bool {
 fn with_plain_check(template: &Template) -> Template {
     let mut plain = template.clone();
     plain.only_when = None;
+    plain.shows = None;
     if !is_silence(template) {
         plain.check = Some(FIELD.to_owned());
     }

@@ -108,6 +108,13 @@ fn section(page: &mut String, template: &Template, file: &str, text: &str, langu
                 .map_or(String::new(), |when| format!("`{when}`")),
         ),
         (
+            language.pick("also shown", "함께 표시"),
+            template
+                .shows
+                .as_ref()
+                .map_or(String::new(), |shows| format!("`{shows}`")),
+        ),
+        (
             language.pick("missing data", "데이터 누락"),
             missing(template, language),
         ),

@@ -68,6 +68,7 @@ fn all_fields(template: &Template) -> Vec<String> {
     let texts = template.check.as_deref().into_iter().chain(own);
     let mut all: Vec<String> = texts
         .chain(template.only_when.as_deref())
+        .chain(template.shows.as_deref())
         .flat_map(fields)
         .collect();
     all.sort_unstable();

@@ -109,7 +109,7 @@ pub fn extended_template(template: &Template, base: &Template) -> Template {
             }
         )*};
     }
-    take!(owner, runbook, applies_to, unit);
+    take!(owner, runbook, applies_to, unit, shows);
     if !template.one_alert_per.is_empty() {
         merged.one_alert_per.clone_from(&template.one_alert_per);
     }

@@ -78,6 +78,9 @@ pub struct Template {
     /// A condition over fields of the same point, without which it is no sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only_when: Option<String>,
+    /// Arithmetic over fields that an event tells beside the value, gathered like it; it decides nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shows: Option<String>,
     /// The rungs. At least one, unless inherited.
     #[serde(default, skip_serializing_if = "PerPriority::is_empty")]
     pub levels: PerPriority<Level>,

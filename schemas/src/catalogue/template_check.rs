@@ -37,6 +37,7 @@ pub(super) fn check_template(template: &Template, flaws: &mut Flaws) {
         ("check", &template.check),
         ("unit", &template.unit),
         ("only_when", &template.only_when),
+        ("shows", &template.shows),
     ] {
         let fits = text.as_ref().is_none_or(|text| {
             !text.trim().is_empty() && text.len() <= 500 && !text.contains(char::is_control)

@@ -22,6 +22,7 @@ pub(super) type Compiled<T> = Result<T, PlanError>;
 pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> {
     let mut draft = Draft::new(template);
     let rungs = draft.rungs();
+    let shown = draft.shown();
     let only_when = draft.only_when();
     let (title, title_ko) = draft.titles();
     draft.check_rest();
@@ -52,6 +53,7 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
         interval: template.interval(),
         source,
         signals: draft.signals,
+        shown,
         rungs,
         when_missing: template.when_missing(),
         missing_after: template.missing_after,
@@ -148,6 +150,28 @@ impl<'a> Draft<'a> {
             for_: level.for_span(),
             recover_for: level.recover_span(),
         })
+    }
+
+    /// What an event tells beside the value; errors are added.
+    fn shown(&mut self) -> Option<Signal> {
+        let text = self.template.shows.clone()?;
+        let windowed = matches!(self.template.over, Some(Over::Window { .. }));
+        if !windowed || self.is_silence() || spans(self.template) {
+            let what =
+                "what is shown beside a value is gathered by the window of `over`, host by host";
+            let error = self.refuse::<()>("shows", what);
+            self.errors.extend(error.err());
+            return None;
+        }
+        let level = Level {
+            check: Some(text),
+            ..Level::default()
+        };
+        let any = Condition::Above(f64::INFINITY);
+        let signal = self.signal("shows", &level, (any, any));
+        let error =
+            |error: PlanError| PlanError::new(place(&self.template.template, "shows"), error.what);
+        signal.map_err(|e| self.errors.push(error(e))).ok()
     }
 
     fn fires(&self, key: &str, level: &Level) -> Compiled<Condition> {

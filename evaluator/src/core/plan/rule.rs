@@ -16,6 +16,8 @@ pub(crate) struct Rule {
     pub(crate) interval: Span,
     pub(crate) source: Source,
     pub(crate) signals: Vec<Signal>,
+    /// What an event tells beside the value.
+    pub(crate) shown: Option<Signal>,
     /// The most urgent first.
     pub(crate) rungs: Vec<Rung>,
     pub(crate) when_missing: WhenMissing,
@@ -207,7 +209,8 @@ impl Rule {
 
     /// How far back samples are needed at a grid point.
     pub(crate) fn reach(&self) -> Span {
-        let terms = self.signals.iter().flat_map(|signal| {
+        let all = self.signals.iter().chain(&self.shown);
+        let terms = all.flat_map(|signal| {
             let joined = if signal.joined { JOIN_WITHIN } else { 0 };
             let terms = signal.terms.iter();
             terms.map(move |term| self.reach_of(term.gather).max(self.intervals(joined)))
