@@ -1,5 +1,5 @@
-//! docs/guide.md: every command of it, in its order, against a real API server and a real `bongsu up`; and its Korean twin has the
-//! same commands.
+//! docs/guide.md: every command of it, in its order, with the real kubectl and Helm against a real API server, and a real `bongsu up`;
+//! and its Korean twin has the same commands.
 
 // The tests are the outside world: they have real clocks and tasks of their own, and show what the guide printed.
 #![allow(clippy::disallowed_methods, clippy::print_stderr)]
@@ -91,8 +91,7 @@ async fn every_command_of_the_guide_works() {
         .current_dir(root())
         .env("PATH", path)
         .env("KUBECONFIG", kubernetes.kubeconfig())
-        .env("KUBE_URL", kubernetes.url())
-        .env("KUBE_TOKEN", tests::kubernetes::TOKEN)
+        .env("KUBECTL", installed::folder("kubectl").join("kubectl"))
         .env("PORTS", format!("{router} {console}"))
         .env("BONGSU", tests::bongsu::binary())
         .env("DATA", &data)
