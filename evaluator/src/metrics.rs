@@ -1,9 +1,9 @@
 //! What the evaluator counts. Every name is here and nowhere else.
 
-use crate::core::Action;
+use crate::core::{Action, TagCompliance};
 use model::Timestamp;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
 };
 use stream::NewRecord;
 
@@ -23,6 +23,7 @@ pub(crate) struct Metrics {
     fenced: IntCounter,
     lost: IntCounter,
     refused_bundles: IntGauge,
+    tag_compliance: GaugeVec,
 }
 
 impl Metrics {
@@ -89,6 +90,14 @@ impl Metrics {
                 "bongsu_eval_refused_bundles",
                 "Bundles of the catalogue that do not compile.",
             ),
+            tag_compliance: metrics.add(GaugeVec::new(
+                Opts::new(
+                    "bongsu_tag_compliance_ratio",
+                    "Share of the tenant's known hosts, 0 to 1, that lack none of the tags `env`, `service` and `os`; \
+                     said by the evaluator that has the tenant's first partition, each minute.",
+                ),
+                &["tenant"],
+            )),
         }
     }
 
@@ -109,7 +118,7 @@ impl Metrics {
     /// What a step counted or found; events are counted when they are acknowledged.
     pub(crate) fn action(&self, action: &Action) {
         match action {
-            Action::Emit(_) | Action::Derive(_) => {}
+            Action::Emit(_) | Action::Derive(_) | Action::Tags(_) => {}
             Action::Find(finding) => self
                 .findings
                 .with_label_values(&[finding.kind.as_str()])
@@ -155,11 +164,40 @@ impl Metrics {
         Owned(self.owned.clone())
     }
 
+    /// How a tenant keeps to the standard of tags; nothing is told of it any more when what is handed out is dropped.
+    pub(crate) fn tag_compliance(&self, tenant: &str) -> Compliance {
+        Compliance {
+            all: self.tag_compliance.clone(),
+            tenant: tenant.to_owned(),
+        }
+    }
+
     /// Counts a partition as stopped until the guard is dropped.
     pub(crate) fn stopped(&self, reason: &str) -> Owned {
         let gauge = self.stopped.with_label_values(&[reason]);
         gauge.inc();
         Owned(gauge)
+    }
+}
+
+/// A tenant's compliance while this evaluator has its first partition.
+pub(crate) struct Compliance {
+    all: GaugeVec,
+    tenant: String,
+}
+
+impl Compliance {
+    /// What was summed up last.
+    pub(crate) fn set(&self, seen: TagCompliance) {
+        let gauge = self.all.with_label_values(&[&self.tenant]);
+        gauge.set(seen.ratio());
+    }
+}
+
+impl Drop for Compliance {
+    fn drop(&mut self) {
+        // Other partitions than the first have never set it.
+        self.all.remove_label_values(&[&self.tenant]).ok();
     }
 }
 
@@ -169,5 +207,24 @@ pub(crate) struct Owned(IntGauge);
 impl Drop for Owned {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenants_compliance_is_told_while_its_first_partition_is_here() {
+        let all = runtime::Metrics::new();
+        let told = Metrics::register(&all).tag_compliance("acme");
+        let line = "bongsu_tag_compliance_ratio{tenant=\"acme\"} 0.75\n";
+        told.set(TagCompliance {
+            hosts: 8,
+            lacking: 2,
+        });
+        assert!(all.render().contains(line), "{}", all.render());
+        drop(told);
+        assert!(!all.render().contains("acme"), "{}", all.render());
     }
 }

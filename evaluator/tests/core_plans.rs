@@ -117,7 +117,7 @@ fn a_mark_is_followed_only_if_the_catalogue_holds_what_it_says() {
         let actions = log.take(0, Payload::BundleMark { revision, hash });
         let forged = |action: &Action| match action {
             Action::Find(finding) => finding.kind == FindingKind::ForgedMark,
-            Action::Emit(_) | Action::Count(_) | Action::Derive(_) => false,
+            Action::Emit(_) | Action::Count(_) | Action::Derive(_) | Action::Tags(_) => false,
         };
         assert!(actions.iter().any(forged));
         assert!(
@@ -239,7 +239,7 @@ fn what_cannot_be_used_is_counted_and_never_a_panic() {
         .iter()
         .filter_map(|action| match action {
             Action::Count(counter) => Some((counter.what.as_str(), counter.n)),
-            Action::Emit(_) | Action::Find(_) | Action::Derive(_) => None,
+            Action::Emit(_) | Action::Find(_) | Action::Derive(_) | Action::Tags(_) => None,
         })
         .collect();
     assert_eq!(

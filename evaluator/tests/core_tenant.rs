@@ -2,9 +2,9 @@
 
 mod core_support;
 
-use core_support::{Log, Points, bundle, run, s, short, tenant};
-use evaluator::core::{Action, Derived, Input, Partition, Payload, Plan, Plans, step};
-use model::{AlertEvent, host_partition};
+use core_support::{Log, Points, bundle, plan, run, s, short, tenant};
+use evaluator::core::{Action, Derived, Input, Partition, Payload, Plan, Plans, Replay, step};
+use model::{AlertEvent, Span, host_partition};
 use schemas::catalogue::Bundle;
 
 const DOWN: &str = include_str!("../../templates/host-down.yaml");
@@ -55,6 +55,39 @@ fn hosts_without_the_tags_of_the_standard_are_listed_in_one_event() {
     assert_eq!(events[0].value, Some(2.0));
     let why = &events[0].why;
     assert!(why.ends_with(": b (service os), c (env service)"), "{why}");
+}
+
+#[test]
+fn how_many_hosts_keep_to_the_standard_is_told_each_minute() {
+    let yaml = include_str!("../../templates/tag-compliance.yaml");
+    let points = Points::default()
+        .every(
+            10,
+            (0, 600),
+            "cpu,host=a,env=prod,service=s,os=linux v",
+            1.0,
+        )
+        .every(
+            10,
+            (0, 600),
+            "cpu,host=b,env=prod,service=s,os=linux v",
+            1.0,
+        )
+        .every(10, (0, 600), "cpu,host=c,env=prod v", 1.0)
+        .every(10, (300, 600), "mem,host=c,service=s,os=linux v", 1.0);
+    let mut replay = Replay::new(tenant(), plan(yaml));
+    let mut actions = replay.take(points.body().as_bytes());
+    actions.extend(replay.pass(Span::from_secs(120)));
+    let seen: Vec<(u64, u64)> = actions
+        .iter()
+        .filter_map(|action| match action {
+            Action::Tags(seen) => Some((seen.hosts, seen.lacking)),
+            _ => None,
+        })
+        .collect();
+    assert!(seen.len() >= 9, "{seen:?}");
+    assert_eq!(seen[0], (3, 1), "{seen:?}");
+    assert_eq!(seen.last(), Some(&(3, 0)), "{seen:?}");
 }
 
 #[test]

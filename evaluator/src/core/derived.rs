@@ -7,7 +7,7 @@ use super::across;
 use super::apply::{Spot, apply};
 use super::clock::{HostClock, Verdict};
 use super::host::{Host, Run};
-use super::input::{Action, Derived};
+use super::input::{Action, Derived, TagCompliance};
 use super::partition::Partition;
 use super::skew::Skew;
 use super::usage::{TENANT, Total, Usage, escape};
@@ -242,7 +242,10 @@ fn take_sums(
     (sums, missing): (&str, usize),
     run: &mut Run<'_>,
 ) {
+    let (mut hosts, mut lacking) = (0, 0);
     for line in schemas::line::scan(sums.as_bytes()).filter_map(Result::ok) {
+        hosts += count_in(&line, "bongsu_census", None, "hosts_known");
+        lacking += count_in(&line, "bongsu_findings", Some("missing-tag"), "hosts");
         let spot = Spot::of_tenant(&line, run.arrival, missing);
         if let Some(host) = partition.hosts.get_mut(name) {
             host.clock = HostClock {
@@ -260,7 +263,25 @@ fn take_sums(
             );
         }
     }
+    if hosts > 0 {
+        let compliance = TagCompliance { hosts, lacking };
+        run.outcome.actions.push(Action::Tags(compliance));
+    }
     partition.schedule(name);
+}
+
+/// The number in a field, where the line is of that measurement and kind; else 0.
+fn count_in(line: &Line<'_>, measurement: &str, kind: Option<&str>, field: &str) -> u64 {
+    let mut tags = line.tags();
+    let meant = line.measurement() == measurement
+        && kind.is_none_or(|kind| tags.any(|(key, value)| key == "kind" && value == kind));
+    let mut fields = line.fields().filter(|(name, _)| meant && name == field);
+    match fields.next() {
+        // A sum has no suffix of an integer, and is read as a float.
+        Some((_, FieldValue::Float(n))) if n > 0.0 => n as u64,
+        Some((_, FieldValue::Integer(n))) => u64::try_from(n).unwrap_or(0),
+        _ => 0,
+    }
 }
 
 /// Adds reports up: numbers by series, of `first_seen` the smallest, texts one after another.

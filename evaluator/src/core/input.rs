@@ -54,6 +54,28 @@ pub enum Action {
     Find(Finding),
     /// Add to a counter.
     Count(Counter),
+    /// How much of the tenant keeps to the standard of tags; said by its first partition, each minute.
+    Tags(TagCompliance),
+}
+
+/// How many of a tenant's hosts have the tags of the standard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TagCompliance {
+    /// Hosts that are known; at least 1.
+    pub hosts: u64,
+    /// Those of them whose points lack a tag.
+    pub lacking: u64,
+}
+
+impl TagCompliance {
+    /// The share of hosts that lack none, 0 to 1.
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "hosts of a tenant are far fewer than 2^53"
+    )]
+    pub fn ratio(self) -> f64 {
+        self.hosts.saturating_sub(self.lacking) as f64 / self.hosts as f64
+    }
 }
 
 /// What a partition reports of a grid point, for rules that span the tenant's partitions.

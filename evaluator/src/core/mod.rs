@@ -51,7 +51,9 @@ mod usage;
 mod window;
 
 pub use explain::{Explained, RungNow, WindowNow};
-pub use input::{Action, Counter, Derived, Finding, FindingKind, Input, Payload, Tally};
+pub use input::{
+    Action, Counter, Derived, Finding, FindingKind, Input, Payload, TagCompliance, Tally,
+};
 pub use ledger::PartKey;
 pub use partition::Partition;
 pub(crate) use plan::DERIVED;

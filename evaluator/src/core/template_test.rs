@@ -75,7 +75,7 @@ fn run(
         .iter()
         .filter_map(|action| match action {
             Action::Emit(event) => Some(event.as_ref()),
-            Action::Find(_) | Action::Count(_) | Action::Derive(_) => None,
+            Action::Find(_) | Action::Count(_) | Action::Derive(_) | Action::Tags(_) => None,
         })
         .collect();
     Ok(TestReport {

@@ -81,7 +81,7 @@ pub fn events(actions: Vec<Action>) -> Vec<AlertEvent> {
         .into_iter()
         .filter_map(|action| match action {
             Action::Emit(event) => Some(*event),
-            Action::Find(_) | Action::Count(_) | Action::Derive(_) => None,
+            Action::Find(_) | Action::Count(_) | Action::Derive(_) | Action::Tags(_) => None,
         })
         .collect()
 }

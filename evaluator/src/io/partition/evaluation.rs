@@ -12,6 +12,7 @@ use crate::io::questions::{Question, Seat};
 use crate::io::queue::BatchReceiver;
 use crate::io::record::{derived, payload};
 use crate::io::state::{Rounds, SaveError, Saver, StateKey, Watched};
+use crate::metrics::Compliance;
 use bytes::Bytes;
 use model::{StreamEvent, Timestamp, TopicName};
 use std::future::Future;
@@ -39,6 +40,8 @@ pub(super) struct Evaluation<'a> {
     duties: Duties,
     seat: Seat,
     finding_logged: Option<Instant>,
+    /// Of the tenant's first partition alone, which sums the others up.
+    compliance: Option<Compliance>,
 }
 
 type Saving = Pin<Box<dyn Future<Output = Result<i64, SaveError>> + Send>>;
@@ -94,6 +97,9 @@ impl<'a> Evaluation<'a> {
             log.end,
             now,
         );
+        let tenant = input.tenant().as_str();
+        let first = source.partition == 0;
+        let compliance = first.then(|| services.metrics.tag_compliance(tenant));
         let saver = Saver {
             stream: services.stream.clone(),
             group: services.group.clone(),
@@ -120,6 +126,7 @@ impl<'a> Evaluation<'a> {
             duties,
             seat: services.desk.seat(&gained.source),
             finding_logged: None,
+            compliance,
         }
     }
 
@@ -259,6 +266,7 @@ impl<'a> Evaluation<'a> {
         let bound = self.services.config.events_in_flight;
         let metrics = &self.services.metrics;
         let (core, outbox, duties) = (&mut self.core, &mut self.outbox, &mut self.duties);
+        let compliance = self.compliance.as_ref();
         let source = &self.source;
         let mut finding = None;
         self.intake.feed(|record| {
@@ -278,6 +286,11 @@ impl<'a> Evaluation<'a> {
                     Action::Find(found) => finding = Some(found),
                     Action::Derive(report) => {
                         outbox.push_record(derived(source, &report), None);
+                    }
+                    Action::Tags(seen) => {
+                        if let Some(compliance) = compliance {
+                            compliance.set(seen);
+                        }
                     }
                     Action::Count(_) => {}
                 }
