@@ -127,6 +127,63 @@ fn every_pod_keeps_the_restricted_pod_security_standard_and_can_be_probed_and_dr
     }
 }
 
+/// The spec of an object of a render.
+fn spec<'a>(documents: &'a [Value], kind: &str, name: &str) -> &'a Value {
+    let found = documents
+        .iter()
+        .find(|each| each["kind"] == kind && each["metadata"]["name"] == name);
+    &found.unwrap_or_else(|| panic!("no {kind} {name}"))["spec"]
+}
+
+#[test]
+fn what_scales_by_load_has_no_replicas_of_its_own_and_never_ends_at_none() {
+    let on = documents(&render(&everything(), &[]).expect("it renders"));
+    let off = ["router", "consumer", "evaluator"];
+    let off = off.map(|part| format!("autoscaling.{part}.enabled=false"));
+    let off = documents(&render(&everything(), &off).expect("it renders"));
+    for (kind, part, scaler, fewest) in [
+        (
+            "Deployment",
+            "router",
+            "HorizontalPodAutoscaler",
+            "minReplicas",
+        ),
+        ("StatefulSet", "consumer", "ScaledObject", "minReplicaCount"),
+        (
+            "StatefulSet",
+            "evaluator",
+            "ScaledObject",
+            "minReplicaCount",
+        ),
+    ] {
+        let name = format!("bongsu-{part}");
+        assert!(spec(&on, kind, &name).get("replicas").is_none(), "{name}");
+        let fewest = spec(&on, scaler, &name)[fewest].as_u64();
+        assert!(
+            fewest.is_some_and(|fewest| fewest >= 1),
+            "{name}: {fewest:?}"
+        );
+        assert_eq!(spec(&off, kind, &name)["replicas"], 3, "{name}");
+    }
+    assert_eq!(spec(&on, "Deployment", "bongsu-notifier")["replicas"], 2);
+    let told = render(&everything(), &["autoscaling.consumer.min=0".to_owned()]);
+    assert!(
+        told.expect_err("zero")
+            .contains("/autoscaling/consumer/min")
+    );
+}
+
+#[test]
+fn an_image_that_is_named_by_its_digest_is_pulled_by_it() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let set = format!("image={}", json!({"digest": digest, "tag": "9"}));
+    let documents = documents(&render(&everything(), &[set]).expect("it renders"));
+    for ((_, name), pod) in pods(&documents) {
+        let image = pod["containers"][0]["image"].as_str().expect("an image");
+        assert!(image.ends_with(&format!("@{digest}")), "{name}: {image}");
+    }
+}
+
 #[test]
 fn a_change_of_the_configuration_rolls_the_pods() {
     let sums = |set: &[String]| {

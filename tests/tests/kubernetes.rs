@@ -212,6 +212,16 @@ async fn helm(kubernetes: &Kubernetes, arguments: &[&str]) {
     });
     let told = told.await.expect("it does not panic");
     let told = told.unwrap_or_else(|told| panic!("helm {name}: {told}"));
+    if arguments[0] == "install" {
+        let next = told.split("The next three commands:\n").nth(1);
+        let next =
+            next.unwrap_or_else(|| panic!("helm {name} says nothing of what is next: {told}"));
+        let commands: Vec<&str> = next
+            .lines()
+            .filter(|line| line.contains("bongsu"))
+            .collect();
+        assert_eq!(commands.len(), 3, "{next}");
+    }
     // The API server warns of what it would refuse elsewhere, and Helm passes that on.
     assert!(!told.contains("Warning"), "helm {name}: {told}");
     eprintln!("$ helm {name}\n{told}");

@@ -185,6 +185,7 @@ async fn queries_reach_the_shards_that_hold_their_time() {
     nobody_reads_what_is_anothers(&world).await;
     nothing_writes_and_nothing_leaves(&world).await;
     the_endpoint_says_where_points_are(&world).await;
+    the_dashboard_of_hosts_shows_them(&world).await;
     a_replica_answers_for_a_dead_shard(&mut world).await;
 }
 
@@ -368,6 +369,67 @@ async fn the_endpoint_says_where_points_are(world: &World) {
     assert_eq!(found["tenant"], "acme");
     assert_eq!(found["read"], json!(["s1", "s2"]), "{found}");
     assert_eq!(found["spans"][1]["from"], "2026-01-01T00:00:00Z", "{found}");
+}
+
+/// What the inputs of a real Telegraf say of a host, of those fields that the dashboard asks for.
+fn host_reports(host: &str) -> String {
+    let mut text = String::new();
+    for n in 1..=6 {
+        let at = (MOVE + 100 + n * 10) * 1_000_000_000;
+        let all = [
+            format!("cpu,cpu=cpu-total,host={host} usage_idle=90,usage_iowait=1"),
+            format!("system,host={host} load1=0.5,n_cpus=4i,uptime={}i", n * 10),
+            format!("mem,host={host} used_percent=40"),
+            format!("swap,host={host} used_percent=1"),
+            format!("disk,host={host},path=/ used_percent=50,inodes_used={n}i,inodes_total=100i"),
+            format!("diskio,host={host},name=sda write_bytes={n}000i,read_bytes={n}000i"),
+            format!("net,host={host},interface=eth0 bytes_recv={n}000i,bytes_sent={n}000i"),
+            format!("processes,host={host} total=200i"),
+        ];
+        for line in all {
+            writeln!(text, "{line} {at}").unwrap();
+        }
+    }
+    text
+}
+
+/// The chart's dashboard, as Grafana asks for each panel and variable of it.
+async fn the_dashboard_of_hosts_shows_them(world: &World) {
+    let lines = host_reports("web-1") + &host_reports("web-2");
+    let (status, text) = world.shards[1].write("acme", &lines).await.unwrap();
+    assert_eq!(status, StatusCode::NO_CONTENT, "{text}");
+    let dashboard = include_str!("../../deploy/helm/bongsu/dashboards/hosts.json");
+    let dashboard: Value = serde_json::from_str(dashboard).unwrap();
+    let variable = &dashboard["templating"]["list"][1];
+    let (_, found) = world.influxql(variable["query"].as_str().unwrap()).await;
+    let hosts = &found["results"][0]["series"][0]["values"];
+    assert_eq!(
+        *hosts,
+        json!([["host", "web-1"], ["host", "web-2"]]),
+        "{found}"
+    );
+    let panels = dashboard["panels"].as_array().unwrap();
+    for panel in panels {
+        let title = panel["title"].as_str().unwrap();
+        let query = panel["targets"][0]["query"].as_str().unwrap();
+        let range = format!("time >= {}s AND time < {}s", MOVE + 100, MOVE + 200);
+        let query = query
+            .replace("$timeFilter", &range)
+            .replace("$__interval", "10s")
+            .replace("$host", "web-1|web-2");
+        let (status, found) = world.influxql(&query).await;
+        let series = found["results"][0]["series"].as_array();
+        let series = series.unwrap_or_else(|| panic!("{title}: {query}: {status} {found}"));
+        assert_eq!(series.len(), 2, "{title}: {found}");
+        for one in series {
+            let values = one["values"][0].as_array().unwrap();
+            assert!(
+                values.iter().all(|value| value.is_i64() || value.is_f64()),
+                "{title}: {found}"
+            );
+        }
+    }
+    assert!(panels.len() >= 10, "{}", panels.len());
 }
 
 async fn a_replica_answers_for_a_dead_shard(world: &mut World) {
