@@ -1,24 +1,28 @@
 //! The command line: what can be asked for, and nothing that does it.
 
+mod bench;
 mod data;
 mod import;
 mod integration;
 mod notify;
 mod oncall;
+#[cfg(test)]
+mod page;
 mod report;
 mod silence;
 mod template;
 mod tenant;
 mod token;
 
+pub use bench::Bench;
 pub use data::{AddShard, Dlq, DlqReplay, DrainShard, FromWhen, Resolve, Route, Shard, Tap};
 pub use import::{Import, System};
 pub use integration::Integration;
-pub use notify::{Notify, Tongue};
+pub use notify::Notify;
 pub use oncall::Oncall;
 pub use report::Report;
 pub use silence::{AddSilence, Silence};
-pub use template::{Backtest, Diff, Explain, Lang, Lint, Replay, Template};
+pub use template::{Backtest, Diff, Explain, Lint, Replay, Template};
 pub use tenant::{AddTenant, Agents, RemoveTenant, Rights, RotateTenant, Tenant};
 pub use token::{Audit, Token};
 
@@ -66,6 +70,13 @@ pub struct Global {
         value_name = "FORMAT"
     )]
     pub output: Output,
+    /// Language of what is printed for people; a report is Korean and everything else English where nothing is said.
+    /// Errors, hints, logs and what scripts read are English always
+    #[arg(long, global = true, value_enum, env = "BONGSU_LANG")]
+    pub lang: Option<Lang>,
+    /// Answer every question with yes, for scripts
+    #[arg(long, global = true)]
+    pub yes: bool,
     /// What is logged, for example `info` or `info,router=debug`
     #[arg(long, global = true, env = "BONGSU_LOG", value_name = "FILTER")]
     pub log: Option<String>,
@@ -89,6 +100,56 @@ pub struct Global {
     /// File with the authorities (PEM) of that API's certificate, besides the system's
     #[arg(long, global = true, value_name = "FILE")]
     pub api_ca_file: Option<PathBuf>,
+}
+
+impl Global {
+    /// How results are printed.
+    pub(crate) fn form(&self) -> Form {
+        Form {
+            output: self.output,
+            lang: self.lang.unwrap_or(Lang::En),
+        }
+    }
+
+    /// The text in the language that was asked for.
+    pub(crate) fn say<T>(&self, en: T, ko: T) -> T {
+        self.form().lang.pick(en, ko)
+    }
+}
+
+/// Form and language of a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) output: Output,
+    pub(crate) lang: Lang,
+}
+
+impl From<Output> for Form {
+    fn from(output: Output) -> Self {
+        Self {
+            output,
+            lang: Lang::En,
+        }
+    }
+}
+
+/// A language of people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    /// Korean
+    Ko,
+    /// English
+    En,
+}
+
+impl Lang {
+    /// The one in this language.
+    pub(crate) fn pick<T>(self, en: T, ko: T) -> T {
+        match self {
+            Self::Ko => ko,
+            Self::En => en,
+        }
+    }
 }
 
 /// Form of results.
@@ -175,6 +236,8 @@ pub enum Command {
     Config(Config),
     /// Check every dependency and say what to do
     Doctor(Doctor),
+    /// Send points at a steady rate to a running router, and say how it answered
+    Bench(Bench),
     /// What each service needs of a Kafka with access rules
     #[command(subcommand)]
     Rights(Rights),

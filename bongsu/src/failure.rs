@@ -17,6 +17,19 @@ pub enum Exit {
     Unreachable = 5,
 }
 
+impl Exit {
+    /// The word of it in an error, such as `error[auth]`; docs/commands.md has one line for each.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Failed => "failed",
+            Self::Usage => "usage",
+            Self::Findings => "findings",
+            Self::Auth => "auth",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
 /// An error for a person: what went wrong, and what to do.
 #[derive(Debug)]
 pub struct Failure {
@@ -64,7 +77,7 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error: {}", self.cause)?;
+        write!(f, "error[{}]: {}", self.exit.code(), self.cause)?;
         if let Some(hint) = &self.hint {
             write!(f, "\nhint: {hint}")?;
         }

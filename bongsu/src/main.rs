@@ -10,7 +10,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[tokio::main]
 async fn main() -> ExitCode {
     heap::give_back_soon();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(other) => return bongsu::refused(&other),
+    };
     match Box::pin(bongsu::run(cli)).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

@@ -1,5 +1,6 @@
 //! What happens, line by line on the terminal of `bongsu up`: read from the API like any other client.
 
+use crate::cli::Lang;
 use crate::parts::Running;
 use crate::print;
 use runtime::{Context, Metrics, OnEnd};
@@ -14,13 +15,14 @@ const COUNT_EVERY: u64 = 60;
 const STORED: &str = "bongsu_consumer_points_stored_total";
 
 /// Tells what happens until the shutdown.
-pub(crate) fn start(running: &Running, ctx: &Context) {
+pub(crate) fn start(running: &Running, lang: Lang, ctx: &Context) {
     let base = format!("{}/api/v1/incidents", running.console);
     let (order, metrics) = (ctx.tasks.shutdown().clone(), ctx.metrics.clone());
     ctx.tasks.spawn("narrator", OnEnd::Fine, async move {
         let mut story = Story {
             http: crate::demo::own_client()?,
             base,
+            lang,
             told: HashMap::new(),
             last: 0,
         };
@@ -43,6 +45,7 @@ pub(crate) fn start(running: &Running, ctx: &Context) {
 struct Story {
     http: reqwest::Client,
     base: String,
+    lang: Lang,
     /// Of each incident the revision and the last entry that were told.
     told: HashMap<String, (u64, u64)>,
     last: u64,
@@ -79,7 +82,8 @@ impl Story {
     fn count(&mut self, metrics: &Metrics, due: bool) {
         let stored = total(&metrics.render(), STORED);
         if (due || self.last == 0) && stored > self.last {
-            print::message(&format!("{:>19}  {stored} points stored", ""));
+            let what = self.lang.pick("points stored", "포인트 저장됨");
+            print::message(&format!("{:>19}  {stored} {what}", ""));
             self.last = stored;
         }
     }

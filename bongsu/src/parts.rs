@@ -200,7 +200,14 @@ pub(crate) fn log_failure(error: &StreamError) -> Failure {
         (_, Verdict::Transient) => Exit::Unreachable,
         _ => Exit::Failed,
     };
-    Failure::from_error(exit, error)
+    let failure = Failure::from_error(exit, error);
+    match exit {
+        Exit::Unreachable => failure
+            .hint("is the address right, and does the broker run? `bongsu doctor` asks every part"),
+        Exit::Auth => failure
+            .hint("`bongsu doctor` says what is wrong with the login and which right is missing"),
+        _ => failure,
+    }
 }
 
 /// An error of the catalogue as a failure of a command.

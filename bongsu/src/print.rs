@@ -5,10 +5,12 @@
     reason = "this file is the command line's voice"
 )]
 
-use crate::cli::Output;
+use crate::cli::{Form, Lang, Output};
+use crate::failure::Exit;
+use crate::words;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// A result: rows under headings. The keys of the JSON form are the headings.
 #[derive(Debug, Clone, Default)]
@@ -43,9 +45,10 @@ impl Table {
     }
 
     /// The table as text.
-    pub(crate) fn render(&self, output: Output) -> String {
+    pub(crate) fn render(&self, form: impl Into<Form>) -> String {
+        let Form { output, lang } = form.into();
         match output {
-            Output::Table => self.columns(),
+            Output::Table => self.columns(lang),
             Output::Csv => self.separated(),
             Output::Yaml => {
                 let objects: Vec<Value> = self.objects().collect();
@@ -78,11 +81,15 @@ impl Table {
             .collect()
     }
 
-    fn columns(&self) -> String {
+    /// Only headings have a language: what stands below them is what scripts read as well.
+    fn columns(&self, lang: Lang) -> String {
         let cells: Vec<Vec<String>> = std::iter::once(
             self.headings
                 .iter()
-                .map(|heading| heading.to_uppercase().replace('_', " "))
+                .map(|heading| match lang.pick(None, words::korean(heading)) {
+                    Some(korean) => korean.to_owned(),
+                    None => heading.to_uppercase().replace('_', " "),
+                })
                 .collect(),
         )
         .chain(self.rows.iter().map(|row| row.iter().map(cell).collect()))
@@ -137,6 +144,14 @@ fn field(value: &Value) -> String {
     }
 }
 
+/// A cell of CSV; what is nested stands in it as JSON.
+pub(crate) fn csv_cell(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => field(&Value::String(value.to_string())),
+        plain => field(plain),
+    }
+}
+
 /// A value as a YAML document.
 pub(crate) fn yaml(value: &Value) -> String {
     let text = serde_saphyr::to_string(value);
@@ -163,8 +178,8 @@ fn width(text: &str) -> usize {
 }
 
 /// Prints a result.
-pub(crate) fn table(table: &Table, output: Output) {
-    print!("{}", table.render(output));
+pub(crate) fn table(table: &Table, form: impl Into<Form>) {
+    print!("{}", table.render(form));
 }
 
 /// Prints one object in a form for scripts.
@@ -191,12 +206,7 @@ fn scripted(values: &[Value], output: Output, list: bool) -> String {
             let row = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
             let mut text = row(keys.iter().map(|key| (*key).to_owned()).collect());
             for object in objects() {
-                let cell = |key: &&str| match object.get(*key) {
-                    Some(Value::Array(items)) => field(&Value::String(json!(items).to_string())),
-                    Some(nested @ Value::Object(_)) => field(&Value::String(nested.to_string())),
-                    Some(value) => field(value),
-                    None => String::new(),
-                };
+                let cell = |key: &&str| object.get(*key).map_or_else(String::new, csv_cell);
                 text.push_str(&row(keys.iter().map(cell).collect()));
             }
             text
@@ -237,6 +247,29 @@ impl Write for Lines {
 /// Says something to the person; scripts do not read it.
 pub(crate) fn message(text: &str) {
     eprintln!("{text}");
+}
+
+/// Writes over the line of a terminal that the cursor is in; nothing empties it.
+pub(crate) fn over(text: &str) {
+    eprint!("\r\x1b[2K{text}");
+}
+
+/// Says why a command line was refused, in colour where a terminal shows it and NO_COLOR does not forbid it.
+pub(crate) fn refused(error: &clap::Error) {
+    let text = error.render();
+    let text = match colours() {
+        true => text.ansi().to_string(),
+        false => text.to_string(),
+    };
+    eprint!(
+        "{}",
+        text.replacen("error:", &format!("error[{}]:", Exit::Usage.code()), 1)
+    );
+}
+
+/// Whether messages may have colours (no-color.org).
+fn colours() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|said| said.is_empty())
 }
 
 #[cfg(test)]

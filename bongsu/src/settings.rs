@@ -57,9 +57,8 @@ impl Settings {
     /// Reads flags over environment over file.
     pub(crate) fn load(layers: &Layers) -> Outcome<Self> {
         layers.read().map_err(|error| {
-            Failure::from_error(Exit::Usage, &error).hint(
-                "`bongsu config show --origin` lists every key and where its value comes from",
-            )
+            Failure::from_error(Exit::Usage, &error)
+                .hint("`bongsu --config /dev/null config show` lists every key")
         })
     }
 
@@ -162,6 +161,21 @@ mod tests {
                 ("name".to_owned(), Value::Null)
             ]
         );
+    }
+
+    #[test]
+    fn a_slip_of_any_key_is_told_with_what_was_meant() {
+        let tree = serde_json::to_value(Settings::load(&Layers::new()).unwrap()).unwrap();
+        let mut keys = Vec::new();
+        flatten(&tree, "", &mut keys);
+        assert!(keys.len() > 80, "{}", keys.len());
+        for (key, _) in keys {
+            let last = key.chars().last().unwrap();
+            let layers = Layers::new().with(&format!("{key}{last}"), 1, "--test");
+            let failure = Settings::load(&layers).unwrap_err();
+            let told = failure.cause.rsplit_once("did you mean `");
+            assert!(told.is_some(), "{key}: {}", failure.cause);
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! `bongsu notify`.
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 
 /// `bongsu notify`.
 #[derive(Debug, Subcommand)]
 pub enum Notify {
-    /// What every channel would say, in Korean and English; text messages with their bytes of EUC-KR
+    /// What every channel would say, in both languages or that of --lang; text messages with their bytes of EUC-KR
     Preview {
         /// A shipped template
         #[arg(default_value = "cpu-usage")]
@@ -16,9 +16,6 @@ pub enum Notify {
         /// Why it is sent: firing, escalated, resolved, ...
         #[arg(long, default_value = "firing", value_name = "PURPOSE")]
         purpose: String,
-        /// Only in that language
-        #[arg(long, value_enum)]
-        lang: Option<Tongue>,
         /// Only of that channel, such as sms
         #[arg(long, value_name = "CHANNEL")]
         channel: Option<String>,
@@ -50,13 +47,4 @@ pub enum Notify {
     },
     /// Contacts, whether their phones are verified, and what should be mended before it is needed
     Contacts,
-}
-
-/// The languages of messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Tongue {
-    /// Korean
-    Ko,
-    /// English
-    En,
 }

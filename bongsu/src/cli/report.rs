@@ -1,6 +1,5 @@
 //! `bongsu report`.
 
-use super::Tongue;
 use clap::Subcommand;
 
 /// `bongsu report`.
@@ -17,9 +16,6 @@ pub enum Report {
         /// Where its days begin
         #[arg(long, value_name = "ZONE", default_value = "Asia/Seoul")]
         zone: String,
-        /// In which language
-        #[arg(long, value_enum, default_value = "ko")]
-        lang: Tongue,
     },
     /// One incident from its first minute to its last, for who was not there (Markdown)
     Incident {
@@ -28,8 +24,5 @@ pub enum Report {
         /// Of what place the times are
         #[arg(long, value_name = "ZONE", default_value = "Asia/Seoul")]
         zone: String,
-        /// In which language
-        #[arg(long, value_enum, default_value = "ko")]
-        lang: Tongue,
     },
 }

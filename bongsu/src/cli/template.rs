@@ -1,6 +1,6 @@
 //! `bongsu template`.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// `bongsu template`.
@@ -29,11 +29,7 @@ pub enum Template {
     /// List the shipped templates
     List,
     /// Print the page of the shipped templates (Markdown)
-    Docs {
-        /// en or ko
-        #[arg(long, value_enum, default_value = "en")]
-        lang: Lang,
-    },
+    Docs,
 }
 
 /// `bongsu template replay`.
@@ -150,13 +146,4 @@ pub struct Diff {
     /// Whose rules; `default` when left out
     #[arg(long)]
     pub tenant: Option<String>,
-}
-
-/// The language of a page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Lang {
-    /// English.
-    En,
-    /// Korean.
-    Ko,
 }

@@ -97,10 +97,15 @@ impl Api {
             .as_str()
             .or(body["title"].as_str())
             .unwrap_or("no reason given");
-        Err(Failure::new(
-            exit,
-            format!("the API answered {status}: {detail}"),
-        ))
+        let failure = Failure::new(exit, format!("the API answered {status}: {detail}"));
+        Err(match status.as_u16() {
+            401 => failure
+                .hint("name a file with a token by --api-token-file; `bongsu token add` makes one"),
+            403 => failure.hint(
+                "docs/access.md says which role may what; `bongsu token list` shows the token's",
+            ),
+            _ => failure,
+        })
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn run(global: &Global, apply: Apply) -> Outcome {
         ..Request::default()
     };
     let published = access.publish(&request).await?;
-    print::table(&differences(&published), global.output);
+    print::table(&differences(&published), global.form());
     print::message(&match (published.changes.is_empty(), apply.dry_run) {
         (true, _) => format!(
             "nothing to change; revision {} is in force",

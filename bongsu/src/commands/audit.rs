@@ -42,7 +42,7 @@ async fn list(global: &Global, api: &Api, after: u64) -> Outcome {
         }
         next = more;
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     Ok(())
 }
 
@@ -67,7 +67,7 @@ async fn verify(global: &Global, api: &Api, known: Option<&str>) -> Outcome {
         ));
         print::text(&format!("{number}:{hash}\n"));
     } else {
-        print::text(&format!("{}\n", json!({"entries": number, "hash": hash})));
+        print::value(&json!({"entries": number, "hash": hash}), global.output);
     }
     Ok(())
 }

@@ -36,7 +36,7 @@ pub(super) fn run(global: &Global, command: Config) -> Outcome {
             if matches!(global.output, Output::Json | Output::Yaml) && !origin {
                 print::value(&tree, global.output);
             } else {
-                print::table(&table, global.output);
+                print::table(&table, global.form());
             }
             Ok(())
         }

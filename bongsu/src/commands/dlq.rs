@@ -5,10 +5,11 @@
 
 use super::place::tenant_of;
 use super::{Access, records, settings};
-use crate::cli::{Dlq, DlqReplay, Global, Output};
+use crate::cli::{Dlq, DlqReplay, Form, Global, Output};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts;
 use crate::print::{self, Table};
+use crate::progress::Progress;
 use bytes::Bytes;
 use model::{TenantId, Timestamp, TopicName, host_partition};
 use schemas::catalogue::EpochStart;
@@ -50,14 +51,14 @@ pub(super) async fn run(global: &Global, command: Dlq) -> Outcome {
             letters.retain(|letter| {
                 (all || !letter.replayed) && tenant.as_ref().is_none_or(|t| *t == letter.tenant)
             });
-            list(&letters, lines, global.output);
+            list(&letters, lines, global.form());
             Ok(())
         }
         Dlq::Show { id } => {
             let letters = read(&access.stream()).await?;
             let letter = letters.into_iter().find(|letter| letter.key == id);
             let letter = letter.ok_or_else(|| unknown(&[id.as_str()]))?;
-            show(&letter, global.output);
+            show(&letter, global.form());
             Ok(())
         }
         Dlq::Replay(asked) => replay(global, &access, &asked).await,
@@ -123,14 +124,14 @@ impl Letter {
 }
 
 /// A table shows the beginning of each line; the other forms all of it.
-fn list(letters: &[Letter], most: usize, output: Output) {
+fn list(letters: &[Letter], most: usize, form: Form) {
     let mut table = Table::new(&[
         "id", "time", "tenant", "shard", "reason", "line", "replayed",
     ]);
     let left_out = letters.len().saturating_sub(most);
     for letter in &letters[left_out..] {
         let mut line = letter.text();
-        if output == Output::Table && line.chars().count() > 60 {
+        if form.output == Output::Table && line.chars().count() > 60 {
             line = line.chars().take(60).collect::<String>() + "..";
         }
         table.row(vec![
@@ -145,7 +146,7 @@ fn list(letters: &[Letter], most: usize, output: Output) {
             letter.replayed.into(),
         ]);
     }
-    print::table(&table, output);
+    print::table(&table, form);
     if left_out > 0 {
         print::message(&format!(
             "{left_out} older ones are left out; -n shows more"
@@ -153,7 +154,7 @@ fn list(letters: &[Letter], most: usize, output: Output) {
     }
 }
 
-fn show(letter: &Letter, output: Output) {
+fn show(letter: &Letter, form: Form) {
     let mut table = Table::new(&[
         "id",
         "time",
@@ -180,7 +181,7 @@ fn show(letter: &Letter, output: Output) {
         letter.replayed.into(),
         letter.text().into(),
     ]);
-    print::table(&table, output);
+    print::table(&table, form);
 }
 
 async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome {
@@ -213,7 +214,10 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
     let mut table = Table::new(&["id", "tenant", "result"]);
     let mut pace = tokio::time::interval(Duration::from_secs(1) / asked.rate);
     let (mut back, mut left) = (0, 0);
-    for letter in wanted {
+    let wanted: Vec<&Letter> = wanted.collect();
+    let mut progress = Progress::new("lines", Some(wanted.len() as u64));
+    for (done, letter) in (1..).zip(wanted) {
+        progress.at(done);
         let result = if letter.replayed {
             Ok("was put back before".to_owned())
         } else if asked.dry_run {
@@ -235,7 +239,8 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
             text.into(),
         ]);
     }
-    print::table(&table, global.output);
+    drop(progress);
+    print::table(&table, global.form());
     print::message(&format!(
         "{back} lines are back on their topics; what is still wrong comes back as a dead letter"
     ));

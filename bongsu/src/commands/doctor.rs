@@ -109,7 +109,7 @@ pub(super) async fn run(global: &Global, doctor: Doctor) -> Outcome {
             advice.into(),
         ]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     match findings
         .iter()
         .filter(|finding| finding.state.is_err())

@@ -39,24 +39,56 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         }
         Command::Assign { id, to, by } => {
             let body = json!({"by": by, "via": "cli", "to": to});
-            act(global, &api, &id, "assign", &body, "assigned").await
+            act(
+                global,
+                &api,
+                &id,
+                "assign",
+                &body,
+                ("assigned", "넘겼습니다"),
+            )
+            .await
         }
         Command::Comment { id, text, by } => {
             let body = json!({"by": by, "via": "cli", "text": text});
-            act(global, &api, &id, "comment", &body, "commented").await
+            act(
+                global,
+                &api,
+                &id,
+                "comment",
+                &body,
+                ("commented", "적었습니다"),
+            )
+            .await
         }
         Command::Snooze { id, span, by } => {
             let body = json!({"by": by, "via": "cli", "for": span});
-            act(global, &api, &id, "snooze", &body, "snoozed").await
+            act(
+                global,
+                &api,
+                &id,
+                "snooze",
+                &body,
+                ("snoozed", "미뤘습니다"),
+            )
+            .await
         }
         Command::Merge { id, into, by } => {
             let into = whole(&api, &into).await?;
             let body = json!({"by": by, "via": "cli", "into": into});
-            act(global, &api, &id, "merge", &body, "merged").await
+            act(global, &api, &id, "merge", &body, ("merged", "합쳤습니다")).await
         }
         Command::Priority { id, priority, by } => {
             let body = json!({"by": by, "via": "cli", "priority": priority});
-            act(global, &api, &id, "priority", &body, "judged anew").await
+            act(
+                global,
+                &api,
+                &id,
+                "priority",
+                &body,
+                ("judged anew", "다시 판정했습니다"),
+            )
+            .await
         }
         Command::Show { id } => {
             let incident = api
@@ -67,7 +99,15 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         }
         Command::Ack { id, by } => {
             let body = json!({"by": by, "via": "cli"});
-            act(global, &api, &id, "ack", &body, "acknowledged").await
+            act(
+                global,
+                &api,
+                &id,
+                "ack",
+                &body,
+                ("acknowledged", "확인했습니다"),
+            )
+            .await
         }
         Command::Close {
             id,
@@ -75,7 +115,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             until_resolved,
         } => {
             let body = json!({"by": by, "via": "cli", "until_resolved": until_resolved});
-            act(global, &api, &id, "close", &body, "closed").await
+            act(global, &api, &id, "close", &body, ("closed", "닫았습니다")).await
         }
     }
 }
@@ -113,7 +153,7 @@ fn times(global: &Global, answer: &Value) {
     for row in answer.as_array().into_iter().flatten() {
         table.row(columns.map(|name| row[name].clone()).to_vec());
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
 }
 
 fn list(global: &Global, mut incidents: Vec<Value>) {
@@ -146,9 +186,9 @@ fn list(global: &Global, mut incidents: Vec<Value>) {
             incident["acknowledged"]["by"].clone(),
         ]);
     }
-    print::table(&table, Output::Table);
+    print::table(&table, global.form());
     if table.is_empty() {
-        print::message("no such incidents");
+        print::message(global.say("no such incidents", "해당하는 인시던트가 없습니다"));
     }
 }
 
@@ -181,7 +221,7 @@ fn show(global: &Global, incident: &Value) {
             entry["text"].clone(),
         ]);
     }
-    print::table(&timeline, Output::Table);
+    print::table(&timeline, global.form());
     let mut deliveries = Table::new(&["channel", "to", "purpose", "fate", "tries", "reason"]);
     for delivery in incident["deliveries"].as_array().into_iter().flatten() {
         deliveries.row(
@@ -191,33 +231,34 @@ fn show(global: &Global, incident: &Value) {
         );
     }
     print::text("\n");
-    print::table(&deliveries, Output::Table);
+    print::table(&deliveries, global.form());
 }
 
-fn acted(global: &Global, answer: &Value, word: &str) {
+fn acted(global: &Global, answer: &Value, (en, ko): (&str, &str)) {
     if global.output != Output::Table {
         print::value(answer, global.output);
         return;
     }
     let incident = &answer["incident"];
     print::message(&match answer["why"].as_str() {
-        Some(why) => format!("nothing to do: {why}"),
+        Some(why) => format!("{}: {why}", global.say("nothing to do", "할 일이 없습니다")),
         None => format!(
-            "{word}: {} ({})",
+            "{}: {} ({})",
+            global.say(en, ko),
             text(incident, "title"),
             text(incident, "tenant")
         ),
     });
 }
 
-/// Does something to an incident, and says what came of it.
+/// Does something to an incident, and says what came of it, by a word in English and Korean.
 async fn act(
     global: &Global,
     api: &Api,
     id: &str,
     what: &str,
     body: &Value,
-    word: &str,
+    word: (&str, &str),
 ) -> Outcome {
     let path = format!("incidents/{}/{what}", whole(api, id).await?);
     acted(global, &api.post(&path, body).await?, word);

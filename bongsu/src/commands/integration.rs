@@ -1,7 +1,7 @@
 //! `bongsu integration`: other systems that send alerts, with their keys and the lines for them.
 
 use super::{Access, settings};
-use crate::cli::{Global, Integration as Command, Output};
+use crate::cli::{Form, Global, Integration as Command, Output};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use crate::tokens;
@@ -23,7 +23,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         // Needs no catalogue, and was answered before.
         Command::Preview { .. } => Ok(()),
         Command::List => {
-            list(&access.catalogue().await?, global.output);
+            list(&access.catalogue().await?, global.form());
             Ok(())
         }
         Command::Revoke { name } => {
@@ -166,11 +166,11 @@ fn preview(global: &Global, mapping: &Path, body: &Path) -> Outcome {
     if table.is_empty() {
         print::message("the mapping makes nothing of it: no incident would be opened or closed");
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     Ok(())
 }
 
-fn list(catalogue: &Catalogue, output: Output) {
+fn list(catalogue: &Catalogue, form: Form) {
     let mut table = Table::new(&["integration", "tenant", "format", "every", "keys"]);
     for integration in catalogue.integrations.values() {
         table.row(vec![
@@ -181,7 +181,7 @@ fn list(catalogue: &Catalogue, output: Output) {
             integration.tokens.len().into(),
         ]);
     }
-    print::table(&table, output);
+    print::table(&table, form);
 }
 
 fn report(

@@ -5,6 +5,7 @@ mod api;
 mod apply;
 mod audit;
 mod backup;
+mod bench;
 mod config;
 mod dlq;
 mod doctor;
@@ -65,6 +66,7 @@ pub(crate) async fn run(cli: Cli) -> Outcome {
         Command::Tap(tap) => tap::run(&global, tap).await,
         Command::Config(config) => config::run(&global, config),
         Command::Doctor(doctor) => doctor::run(&global, doctor).await,
+        Command::Bench(bench) => bench::run(&global, bench).await,
         Command::Rights(rights) => rights::run(&global, rights).await,
         Command::Schema { kind } => schema::run(kind.as_deref()),
         Command::Completions { shell } => {

@@ -2,7 +2,7 @@
 
 mod person;
 
-use crate::cli::{Global, Notify, Output, Tongue};
+use crate::cli::{Global, Lang, Notify, Output};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use model::{Priority, Timestamp};
@@ -20,14 +20,13 @@ pub(super) async fn run(global: &Global, notify: &Notify) -> Outcome {
             template,
             priority,
             purpose,
-            lang,
             channel,
         } => {
             let asked = Asked {
                 template,
                 priority,
                 purpose,
-                lang: *lang,
+                lang: global.lang,
                 channel: channel.as_deref(),
             };
             preview(global, &asked)
@@ -57,7 +56,7 @@ struct Asked<'a> {
     template: &'a str,
     priority: &'a str,
     purpose: &'a str,
-    lang: Option<Tongue>,
+    lang: Option<Lang>,
     channel: Option<&'a str>,
 }
 
@@ -95,8 +94,8 @@ fn preview(global: &Global, asked: &Asked<'_>) -> Outcome {
         priority,
     };
     let mut all = Vec::new();
-    for (tongue, language) in [(Tongue::Ko, Language::Ko), (Tongue::En, Language::En)] {
-        if lang.is_none_or(|only| only == tongue) {
+    for (one, language) in [(Lang::Ko, Language::Ko), (Lang::En, Language::En)] {
+        if lang.is_none_or(|only| only == one) {
             let message = sample(&subject, purpose, language, NIGHT);
             let said = previews(&message).into_iter();
             let said = said.filter(|one| channel.is_none_or(|only| only == one.channel));

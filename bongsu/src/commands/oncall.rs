@@ -96,9 +96,10 @@ fn show(
         None => catalogue.schedules.keys().map(String::as_str).collect(),
     };
     if names.is_empty() {
-        print::message(
+        print::message(global.say(
             "no schedule is declared: `bongsu schema schedule` prints what one looks like",
-        );
+            "선언된 당직표가 없습니다: `bongsu schema schedule`이 형식을 보여 줍니다",
+        ));
     }
     let mut table = Table::new(&["schedule", "at", "on_call", "why"]);
     for name in names {
@@ -113,7 +114,7 @@ fn show(
             duty.why.told_in(schedule.zone()).into(),
         ]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     Ok(())
 }
 
@@ -135,7 +136,7 @@ fn shifts(global: &Global, schedule: &Schedule, from: Timestamp, to: Timestamp) 
             span.duty.why.told_in(schedule.zone()).into(),
         ]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
 }
 
 fn overlaps(global: &Global, schedule: &Schedule, now: Timestamp) {
@@ -154,9 +155,12 @@ fn overlaps(global: &Global, schedule: &Schedule, now: Timestamp) {
         ]);
     }
     if table.is_empty() {
-        print::message("nobody covers anybody in the next 14 days");
+        print::message(global.say(
+            "nobody covers anybody in the next 14 days",
+            "앞으로 14일 동안 겹치는 당직이 없습니다",
+        ));
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
 }
 
 fn gaps(global: &Global, catalogue: &Catalogue, now: Timestamp) {
@@ -169,7 +173,10 @@ fn gaps(global: &Global, catalogue: &Catalogue, now: Timestamp) {
         }
     }
     if table.is_empty() {
-        print::message("every policy reaches somebody at every hour of the next 14 days");
+        print::message(global.say(
+            "every policy reaches somebody at every hour of the next 14 days",
+            "앞으로 14일의 모든 시간에 모든 정책이 누군가에게 닿습니다",
+        ));
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
 }

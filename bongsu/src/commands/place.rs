@@ -18,10 +18,12 @@ pub(super) fn tenant_of(catalogue: &Catalogue, id: &str) -> Outcome<TenantId> {
     if catalogue.tenants.contains_key(&tenant) {
         return Ok(tenant);
     }
-    Err(
-        Failure::new(Exit::Usage, format!("there is no tenant `{tenant}`"))
-            .hint("`bongsu tenant list` names those that there are"),
-    )
+    let known = catalogue.tenants.keys().map(TenantId::as_str);
+    let hint = match model::did_you_mean(id, known) {
+        Some(meant) => format!("did you mean `{meant}`?"),
+        None => "`bongsu tenant list` names those that there are".to_owned(),
+    };
+    Err(Failure::new(Exit::Usage, format!("there is no tenant `{tenant}`")).hint(hint))
 }
 
 pub(super) fn map_of(catalogue: &Catalogue) -> Outcome<PlacementMap> {
@@ -59,7 +61,7 @@ pub(super) async fn resolve(global: &Global, asked: Resolve) -> Outcome {
         instant("to", &asked.to, now)?,
     );
     let resolved = map_of(&catalogue)?.resolve(&tenant, from, to, asked.host.as_deref());
-    print::table(&rows(&resolved), global.output);
+    print::table(&rows(&resolved), global.form());
     match resolved.cover(|_| true) {
         Ok(shards) => print::message(&format!("a read asks {}", names(&shards).join(", "))),
         Err(error) => print::message(&error.to_string()),
@@ -158,6 +160,6 @@ pub(super) async fn explain(global: &Global, line: &str, tenant: &str) -> Outcom
         names(group.shards.get(1..).unwrap_or_default()).into(),
         why.into(),
     ]);
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     Ok(())
 }

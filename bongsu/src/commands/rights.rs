@@ -32,7 +32,7 @@ fn list(global: &Global, only: Option<Service>) {
             ]);
         }
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
 }
 
 async fn change(global: &Global, service: Service, user: &str, granted: bool) -> Outcome {

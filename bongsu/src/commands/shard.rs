@@ -2,7 +2,7 @@
 
 use super::place::{map_of, time_text};
 use super::{Access, settings};
-use crate::cli::{AddShard, DrainShard, FromWhen, Global, Output, Shard as Command};
+use crate::cli::{AddShard, DrainShard, Form, FromWhen, Global, Shard as Command};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use catalog::Request;
@@ -16,7 +16,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     let access = Access::open(&settings(global)?).await?;
     let catalogue = access.catalogue().await?;
     match command {
-        Command::List => list(&catalogue, global.output),
+        Command::List => list(&catalogue, global.form()),
         Command::Add(add) => {
             let set = added(&catalogue, &add)?;
             change(global, &access, &catalogue, set, &add.when).await
@@ -28,7 +28,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     }
 }
 
-fn list(catalogue: &Catalogue, output: Output) -> Outcome {
+fn list(catalogue: &Catalogue, form: Form) -> Outcome {
     let newest = catalogue
         .placement()
         .and_then(|placement| placement.epochs.last().cloned());
@@ -62,7 +62,7 @@ fn list(catalogue: &Catalogue, output: Output) -> Outcome {
             epochs.into(),
         ]);
     }
-    print::table(&table, output);
+    print::table(&table, form);
     Ok(())
 }
 
@@ -209,7 +209,7 @@ async fn change(
     for entry in &set {
         after.insert(entry.clone());
     }
-    let from = plan(before, &after, global.output)?;
+    let from = plan(before, &after, global.form())?;
     if when.dry_run {
         print::message("nothing was changed");
         return Ok(());
@@ -227,7 +227,7 @@ async fn change(
 }
 
 /// A row for each tenant whose points go elsewhere; when that begins.
-fn plan(before: &Catalogue, after: &Catalogue, output: Output) -> Outcome<String> {
+fn plan(before: &Catalogue, after: &Catalogue, form: Form) -> Outcome<String> {
     let (old, new) = (map_of(before)?, map_of(after)?);
     let begins = after
         .placement()
@@ -255,7 +255,7 @@ fn plan(before: &Catalogue, after: &Catalogue, output: Output) -> Outcome<String
             ]);
         }
     }
-    print::table(&table, output);
+    print::table(&table, form);
     print::message(&format!(
         "{} of {} tenants get other shards from {} on",
         table.len(),

@@ -27,7 +27,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
                 let id = whole_id("silence", &all, id)?;
                 let answer = api.delete(&format!("silences/{id}")).await?;
                 if global.output == Output::Table {
-                    print::message(&format!("ended: {id}"));
+                    print::message(&format!("{}: {id}", global.say("ended", "끝냈습니다")));
                 } else {
                     print::value(&answer, global.output);
                 }
@@ -59,11 +59,11 @@ async fn add(global: &Global, api: &Api, asked: AddSilence) -> Outcome {
         print::value(&silence, global.output);
         return Ok(());
     }
-    print::message(&format!(
-        "{} {} until {}",
-        text(&silence, "kind"),
-        text(&silence, "id"),
-        text(&silence, "ends_at")
+    let (kind, id) = (text(&silence, "kind"), text(&silence, "id"));
+    let ends = text(&silence, "ends_at");
+    print::message(&global.say(
+        format!("{kind} {id} until {ends}"),
+        format!("{kind} {id}: {ends}까지"),
     ));
     let answer = api.post("silences/preview", &body).await?;
     covered(global, &answer);
@@ -87,11 +87,12 @@ fn covered(global: &Global, answer: &Value) {
         ]);
     }
     print::message(&format!(
-        "incidents that it covers now: {}",
+        "{}: {}",
+        global.say("incidents that it covers now", "지금 덮는 인시던트"),
         incidents.len()
     ));
     if !table.is_empty() {
-        print::table(&table, Output::Table);
+        print::table(&table, global.form());
     }
 }
 
@@ -140,8 +141,8 @@ fn list(global: &Global, silences: Vec<Value>) {
             silence["comment"].clone(),
         ]);
     }
-    print::table(&table, Output::Table);
+    print::table(&table, global.form());
     if table.is_empty() {
-        print::message("no such silences");
+        print::message(global.say("no such silences", "해당하는 사일런스가 없습니다"));
     }
 }

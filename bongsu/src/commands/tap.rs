@@ -2,25 +2,23 @@
 
 use super::place::{tenant_of, time_text};
 use super::{Access, settings};
-use crate::cli::{Global, Output, Tap};
+use crate::cli::{Global, Tap};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts;
 use crate::print;
+use crate::rows::{Row, Rows};
 use model::TopicName;
 use runtime::{OnEnd, Shutdown, Tasks};
 use serde_json::json;
+use std::io::{self, ErrorKind, Write};
 use stream::{Batch, StreamError, TopicPartition};
 
+/// Columns of `-o csv`.
+const COLUMNS: [&str; 4] = ["time", "partition", "offset", "line"];
 /// Batches that wait to be printed.
 const QUEUE: usize = 16;
 
 pub(super) async fn run(global: &Global, tap: Tap) -> Outcome {
-    if global.output != Output::Table && global.output != Output::Jsonl {
-        return Err(
-            Failure::new(Exit::Usage, "what never ends has no such form")
-                .hint("-o table or -o jsonl"),
-        );
-    }
     let access = Access::open(&settings(global)?).await?;
     let tenant = tenant_of(&access.catalogue().await?, &tap.tenant)?;
     let (stream, topic) = (access.stream(), TopicName::metrics(&tenant, 1));
@@ -50,54 +48,49 @@ pub(super) async fn run(global: &Global, tap: Tap) -> Outcome {
     }
     drop(sender);
     print::message(&format!("lines of {topic} from now on; Ctrl-C stops"));
-    let mut left = tap.lines.unwrap_or(u64::MAX);
-    while left > 0 {
+    let mut rows = Rows::new(global.output, &COLUMNS, std::io::stdout());
+    let most = tap.lines.unwrap_or(u64::MAX);
+    while rows.written() < most {
         tokio::select! {
             stopped = tokio::signal::ctrl_c() => {
-                return stopped.map_err(|error| Failure::from_error(Exit::Failed, &error));
+                stopped.map_err(|error| Failure::from_error(Exit::Failed, &error))?;
+                break;
             }
             batch = batches.recv() => match batch {
-                Some(batch) => left -= show(&batch.map_err(fail)?, &tap, left, global.output),
+                Some(batch) => match show(&batch.map_err(fail)?, &tap, most, &mut rows) {
+                    // Whoever reads has seen enough.
+                    Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
+                    shown => shown.map_err(|error| Failure::from_error(Exit::Failed, &error))?,
+                },
                 None => return Err(Failure::new(Exit::Unreachable, "the log ended")),
             },
         }
     }
-    Ok(())
+    rows.end()
+        .map_err(|error| Failure::from_error(Exit::Failed, &error))
 }
 
-/// Prints the lines of a batch that are wanted, at most `most`; how many.
-fn show(batch: &Batch, tap: &Tap, most: u64, output: Output) -> u64 {
-    let (mut printed, mut text) = (0, String::new());
+/// Prints the lines of a batch that are wanted, until `most` are printed.
+fn show(batch: &Batch, tap: &Tap, most: u64, rows: &mut Rows<impl Write>) -> io::Result<()> {
     for record in batch.records() {
         let lines = String::from_utf8_lossy(record.value.unwrap_or_default());
         for line in lines.lines().filter(|line| !line.is_empty()) {
-            if printed == most {
+            if rows.written() == most {
                 break;
             }
-            if tap
-                .grep
-                .as_ref()
-                .is_some_and(|wanted| !line.contains(wanted.as_str()))
-            {
+            let wanted = tap.grep.as_deref();
+            if wanted.is_some_and(|wanted| !line.contains(wanted)) {
                 continue;
             }
-            printed += 1;
-            let source = batch.source();
-            if output == Output::Jsonl {
-                let object = json!({
-                    "time": time_text(record.timestamp.as_nanos()), "partition": source.partition,
-                    "offset": record.offset, "line": line,
-                });
-                text.push_str(&format!("{object}\n"));
-            } else {
-                let at = time_text(record.timestamp.as_nanos());
-                text.push_str(&format!(
-                    "{at}  {}@{}  {line}\n",
-                    source.partition, record.offset
-                ));
-            }
+            let (at, partition) = (
+                time_text(record.timestamp.as_nanos()),
+                batch.source().partition,
+            );
+            rows.push(|| Row {
+                line: format!("{at}  {partition}@{}  {line}", record.offset),
+                values: json!({"time": at, "partition": partition, "offset": record.offset, "line": line}),
+            })?;
         }
     }
-    print::text(&text);
-    printed
+    rows.flush()
 }

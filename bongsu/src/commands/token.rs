@@ -24,10 +24,10 @@ pub(super) async fn run(global: &Global, command: Token) -> Outcome {
                 ));
                 print::text(&format!("{}\n", text(&made, "token")));
             } else {
-                print::text(&format!("{made}\n"));
+                print::value(&made, global.output);
             }
         }
-        Token::List => print::table(&table(&all(&api).await?), global.output),
+        Token::List => print::table(&table(&all(&api).await?), global.form()),
         Token::Revoke { ids } => {
             let known = all(&api).await?;
             for id in &ids {
@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, command: Token) -> Outcome {
                 if global.output == Output::Table {
                     print::message(&format!("revoked: {} {id}", text(&ended, "name")));
                 } else {
-                    print::text(&format!("{ended}\n"));
+                    print::value(&ended, global.output);
                 }
             }
         }

@@ -57,9 +57,9 @@ pub(super) async fn run(global: &Global, up: Up) -> Outcome {
     let read = move || configure(&own, &asked).map(|(settings, _)| settings);
     reload::start(&base, &settings, log, takers, read)?;
     let running = announce(&dir, &stream, &services, &settings, &base).await?;
-    greet(&running, token.as_deref(), &dir);
+    greet(&running, token.as_deref(), &dir, global);
     health::start(&settings.health, "up", &stream, &catalog, &base);
-    narrator::start(&running, &base);
+    narrator::start(&running, global.form().lang, &base);
     if let Some(demo) = demo {
         demo.start(&running.router, &base);
     }
@@ -327,22 +327,33 @@ pub(super) fn url(address: SocketAddr, tls: Option<&TlsConfig>) -> String {
     format!("{scheme}://{address}")
 }
 
-fn greet(running: &Running, token: Option<&str>, dir: &DataDir) {
+fn greet(running: &Running, token: Option<&str>, dir: &DataDir, global: &Global) {
+    let dir = dir.path().display();
+    let head = global.say(
+        format!("Bongsu is up. Everything is kept in {dir}; Ctrl-C stops it."),
+        format!("봉수가 실행 중입니다. 모든 것은 {dir}에 보관됩니다. Ctrl-C로 멈춥니다."),
+    );
+    let (console, router) = (&running.console, &running.router);
+    let [at_console, at_inbox, at_router, at_alerts] = global.say(
+        ["console", "inbox  ", "router ", "alerts "],
+        ["콘솔  ", "수신함", "라우터", "알림  "],
+    );
+    let also = global.say(
+        "Alertmanager's API: Prometheus and amtool",
+        "Alertmanager API: Prometheus, amtool",
+    );
     print::message(&format!(
-        "Bongsu is up. Everything is kept in {}; Ctrl-C stops it.\n\n  console  {}/\n  inbox    {}/inbox\n  router   {}/\n  \
-         alerts   {}/alertmanager  (Alertmanager's API: Prometheus and amtool)\n",
-        dir.path().display(),
-        running.console,
-        running.console,
-        running.router,
-        running.console,
+        "{head}\n\n  {at_console}  {console}/\n  {at_inbox}  {console}/inbox\n  {at_router}  {router}/\n  \
+         {at_alerts}  {console}/alertmanager  ({also})\n"
     ));
     if let Some(token) = token {
-        let lines = telegraf_lines(&running.router, token);
+        let lines = telegraf_lines(router, token);
         let lines: String = lines.lines().map(|line| format!("    {line}\n")).collect();
-        print::message(&format!(
-            "A real Telegraf joins (as tenant `default`) with these lines:\n\n{lines}"
-        ));
+        let joins = global.say(
+            "A real Telegraf joins (as tenant `default`) with these lines:",
+            "실제 Telegraf는 다음 설정으로 (테넌트 `default`로) 합류합니다:",
+        );
+        print::message(&format!("{joins}\n\n{lines}"));
     }
 }
 

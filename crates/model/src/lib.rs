@@ -8,6 +8,7 @@ mod host;
 mod id;
 mod priority;
 mod role;
+mod slip;
 mod time;
 mod topic;
 
@@ -17,5 +18,6 @@ pub use host::{hash_host, host_partition};
 pub use id::{EventId, Fingerprint, IncidentId, SeriesKey, ShardId, TenantId};
 pub use priority::Priority;
 pub use role::Role;
+pub use slip::did_you_mean;
 pub use time::{ParseSpanError, Span, Timestamp};
 pub use topic::{TopicName, TopicRole};

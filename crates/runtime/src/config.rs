@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub const ENV_PREFIX: &str = "BONGSU_";
 
 /// Variables with the prefix that are not configuration, such as the file's own path.
-const NOT_KEYS: [&str; 2] = ["BONGSU_CONFIG", "BONGSU_LOG"];
+const NOT_KEYS: [&str; 3] = ["BONGSU_CONFIG", "BONGSU_LOG", "BONGSU_LANG"];
 
 /// Layers of configuration; a later one wins key by key.
 #[derive(Debug, Clone, Default)]
@@ -168,11 +168,23 @@ impl Layers {
             };
             ConfigError::Value {
                 origin: self.origin(&key).to_owned(),
-                reason: inner,
+                reason: match meant(&inner) {
+                    Some(word) => format!("{inner}; did you mean `{word}`?"),
+                    None => inner,
+                },
                 key,
             }
         })
     }
+}
+
+/// The known word that an unknown one is a slip of, from what serde says of it: `unknown field `x`, expected one of `a`, `b``.
+fn meant(refused: &str) -> Option<&str> {
+    let mut words = refused.split('`').skip(1).step_by(2);
+    let given = words
+        .next()
+        .filter(|_| refused.starts_with("unknown field") || refused.starts_with("unknown variant"));
+    model::did_you_mean(given?, words)
 }
 
 fn merge_into(

@@ -1,6 +1,5 @@
 //! What the values of one declaration must keep to beyond their types.
 
-use super::error::did_you_mean;
 use super::integration::check_integration;
 use super::schedule_check::{check_schedule, check_team};
 use super::template_check::check_template;
@@ -8,7 +7,7 @@ use super::{
     CatalogueError, ChannelKind, Contact, ContactRule, Entry, EscalationPolicy, Kind, Located,
     Override, Placement, Shard, Tenant,
 };
-use model::{Priority, Span};
+use model::{Priority, Span, did_you_mean};
 use std::collections::BTreeSet;
 
 /// Something that is wrong in a declaration.

@@ -7,6 +7,7 @@ use crate::cli::{Backup as BackupArgs, Global, Restore};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, DataDir};
 use crate::print;
+use crate::progress::Progress;
 use crate::settings::{Settings, layers};
 use catalog::{Request, publish_everywhere};
 use file::{Backup, Head, Writer};
@@ -54,11 +55,17 @@ pub(super) async fn backup(global: &Global, args: BackupArgs) -> Outcome {
             writer.declaration(catalogue.revision, entry)?;
         }
     }
+    let (mut rows, mut progress) = (0, Progress::new("rows", None));
     store
-        .export(|row| writer.row(row).map_err(Refused::Line))
+        .export(|row| {
+            rows += 1;
+            progress.at(rows);
+            writer.row(row).map_err(Refused::Line)
+        })
         .await
         .map_err(Failure::from)?;
     store.close().await;
+    drop(progress);
     let (out, counts) = writer.end()?;
     let out = out
         .into_inner()

@@ -67,7 +67,7 @@ pub(super) async fn contacts(global: &Global) -> Outcome {
         let row = ["contact", "name", "phone", "verified_at", "paged"];
         table.row(row.map(|key| one[key].clone()).to_vec());
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     for warning in answer["warnings"].as_array().into_iter().flatten() {
         print::message(warning.as_str().unwrap_or_default());
     }
@@ -110,7 +110,7 @@ async fn follow(global: &Global, api: &Api, incident: &str, wait: Duration) -> O
             one["reason"].clone(),
         ]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     for entry in account["timeline"].as_array().into_iter().flatten() {
         if text(entry, "kind") == "skipped" {
             print::message(text(entry, "text"));

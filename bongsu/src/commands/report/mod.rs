@@ -4,7 +4,7 @@ mod page;
 
 use super::api::{Api, whole_id};
 use super::settings;
-use crate::cli::{Global, Output, Report as Command};
+use crate::cli::{Global, Lang, Output, Report as Command};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use jiff::Timestamp;
@@ -19,8 +19,10 @@ const PAGE: &str = "500";
 
 pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     let api = Api::find(global, &settings(global)?).await?;
+    // For a customer, hence Korean where nothing is said.
+    let lang = global.lang.unwrap_or(Lang::Ko);
     match command {
-        Command::Incident { id, zone, lang } => {
+        Command::Incident { id, zone } => {
             let zone = zone_of(&zone)?;
             let listed = incidents(&api, None, None).await?;
             let id = whole_id("incident", &listed, &id)?;
@@ -35,7 +37,6 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             tenant,
             month,
             zone,
-            lang,
         } => {
             let zone = zone_of(&zone)?;
             let now = Timestamp::from_millisecond(Clock::system().now_millis());

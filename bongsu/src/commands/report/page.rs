@@ -1,6 +1,6 @@
 //! Reports as Markdown, from what the notifier's API tells. No I/O.
 
-use crate::cli::Tongue;
+use crate::cli::Lang;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -18,11 +18,8 @@ pub(super) struct Month {
     pub(super) until: Timestamp,
 }
 
-fn say(tongue: Tongue, en: &'static str, ko: &'static str) -> &'static str {
-    match tongue {
-        Tongue::En => en,
-        Tongue::Ko => ko,
-    }
+fn say(lang: Lang, en: &'static str, ko: &'static str) -> &'static str {
+    lang.pick(en, ko)
 }
 
 /// A text of a value; a dash where there is none.
@@ -62,13 +59,13 @@ fn minutes(value: &Value) -> String {
 }
 
 /// One incident with its timeline and deliveries.
-pub(super) fn incident(incident: &Value, zone: &TimeZone, tongue: Tongue) -> String {
-    let say = |en, ko| say(tongue, en, ko);
-    let title = match tongue {
-        Tongue::Ko => incident["title_ko"]
+pub(super) fn incident(incident: &Value, zone: &TimeZone, lang: Lang) -> String {
+    let say = |en, ko| say(lang, en, ko);
+    let title = match lang {
+        Lang::Ko => incident["title_ko"]
             .as_str()
             .unwrap_or_else(|| text(incident, "title")),
-        Tongue::En => text(incident, "title"),
+        Lang::En => text(incident, "title"),
     };
     let mut page = format!("# {}: {}\n\n", say("Incident", "장애 보고서"), cell(title));
     let taken = |name: &str| match &incident[name] {
@@ -138,9 +135,9 @@ pub(super) fn monthly(
     tenant: Option<&str>,
     times: &Value,
     incidents: &[Value],
-    tongue: Tongue,
+    lang: Lang,
 ) -> String {
-    let say = |en, ko| say(tongue, en, ko);
+    let say = |en, ko| say(lang, en, ko);
     let whose = tenant.unwrap_or(say("all tenants", "전체 고객"));
     let mut page = format!(
         "# {} {}: {whose}\n\n",
@@ -209,7 +206,7 @@ mod tests {
             "deliveries": [{"created_at": "2026-10-31T15:31:01Z", "channel": "sms", "to": "Kim", "purpose": "firing",
                 "fate": "delivered", "attempts": 1}],
         });
-        let english = incident(&one, &seoul(), Tongue::En);
+        let english = incident(&one, &seoul(), Lang::En);
         for line in [
             "# Incident: CPU \\| 95",
             "| Acknowledged | 2026-11-01 00:32:00 KST (Kim) |",
@@ -219,7 +216,7 @@ mod tests {
         ] {
             assert!(english.contains(line), "{line}\n{english}");
         }
-        let korean = incident(&one, &seoul(), Tongue::Ko);
+        let korean = incident(&one, &seoul(), Lang::Ko);
         assert!(korean.contains("# 장애 보고서: CPU 사용률"), "{korean}");
     }
 
@@ -235,7 +232,7 @@ mod tests {
         let incidents: Vec<Value> = ["cpu", "disk", "cpu"]
             .map(|template| json!({"tenant": "acme", "template": template}))
             .into();
-        let page = monthly(&month, Some("acme"), &times, &incidents, Tongue::En);
+        let page = monthly(&month, Some("acme"), &times, &incidents, Lang::En);
         assert!(
             page.contains("| acme | P1 | 3 | 2 | 1.5 | 2.0 | 3 | 10.0 | - |"),
             "{page}"

@@ -135,7 +135,7 @@ impl Run {
                 minutes_before.into(),
             ]);
         }
-        print::table(&table, global.output);
+        print::table(&table, global.form());
         print::message(&format!("{covered} of history"));
         self.draw(args)
     }

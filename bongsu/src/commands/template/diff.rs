@@ -64,7 +64,7 @@ pub(super) async fn run(global: &Global, args: &Args) -> Outcome {
             ]);
         }
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     print::message(&match changes {
         0 => "the files are what runs".to_owned(),
         n => format!("{n} differences; `bongsu apply -f` takes new and changed ones over"),

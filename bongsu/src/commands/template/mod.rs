@@ -12,7 +12,7 @@ mod rules;
 mod running;
 mod test;
 
-use crate::cli::{Global, Lang, Template as Command};
+use crate::cli::{Global, Template as Command};
 use crate::failure::Outcome;
 use crate::print::{self, Table};
 use evaluator::tools::{Language, template_page};
@@ -25,11 +25,10 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             Ok(())
         }
         Command::Test { path } => test::run(global, path.as_deref()),
-        Command::Docs { lang } => {
-            print::text(&template_page(match lang {
-                Lang::En => Language::English,
-                Lang::Ko => Language::Korean,
-            }));
+        Command::Docs => {
+            print::text(&template_page(
+                global.say(Language::English, Language::Korean),
+            ));
             Ok(())
         }
         Command::Backtest(args) => backtest::run(global, &args).await,
@@ -55,5 +54,5 @@ fn list(global: &Global) {
             template.tests.len().into(),
         ]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
 }

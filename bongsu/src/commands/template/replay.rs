@@ -1,33 +1,42 @@
 //! `bongsu template replay`: the engine over a file of points.
 
 use super::rules::read_rules;
-use crate::cli::{Global, Output, Replay as Args};
+use crate::cli::{Global, Replay as Args};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
+use crate::progress::Progress;
+use crate::rows::{Row, Rows};
 use evaluator::core::{Action, Replay, Tally, describe};
 use evaluator::tools::{Chunks, event_json};
 use model::{AlertEvent, AlertKind};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::Path;
 
+/// Columns of `-o csv`.
+const COLUMNS: [&str; 10] = [
+    "at",
+    "template",
+    "group",
+    "kind",
+    "priority",
+    "value",
+    "threshold",
+    "incident",
+    "event",
+    "why",
+];
 /// Kinds of findings that are told one by one at most.
 const MOST_FINDINGS: usize = 20;
 
 pub(super) fn run(global: &Global, args: &Args) -> Outcome {
-    if matches!(global.output, Output::Csv | Output::Yaml) {
-        return Err(
-            Failure::new(Exit::Usage, "what comes one by one has no such form")
-                .hint("-o table, -o json or -o jsonl"),
-        );
-    }
     let rules = read_rules(&args.templates, args.tenant.as_deref())?;
     let plan = rules
         .plan()
         .map_err(|_| Failure::new(Exit::Findings, "the rules changed while they were read"))?;
-    let mut out = print::Lines::stdout();
-    let mut told = Told::new(args.all, global.output, &mut out);
+    let rows = Rows::new(global.output, &COLUMNS, print::Lines::stdout());
+    let mut told = Told::new(args.all, rows);
     let result = replay(
         Replay::new(rules.tenant().clone(), plan),
         open(&args.points)?,
@@ -58,32 +67,31 @@ pub(super) fn open(path: &Path) -> Outcome<Box<dyn Read>> {
     }
 }
 
-fn replay(mut replay: Replay, points: impl Read, told: &mut Told<'_>) -> io::Result<()> {
+fn replay(mut replay: Replay, points: impl Read, told: &mut Told) -> io::Result<()> {
     let mut chunks = Chunks::new(points);
+    let (mut read, mut progress) = (0, Progress::new("bytes read", None));
     while let Some(lines) = chunks.next_lines()? {
+        read += lines.len() as u64;
+        progress.at(read);
         told.take(replay.take(lines))?;
     }
     told.take(replay.finish())
 }
 
 /// What a replay tells: events as they come, the rest at the end.
-struct Told<'a> {
+struct Told {
     all: bool,
-    output: Output,
-    out: &'a mut print::Lines,
-    events: u64,
+    rows: Rows<print::Lines>,
     held_back: u64,
     counts: BTreeMap<Tally, u64>,
     findings: Vec<String>,
 }
 
-impl<'a> Told<'a> {
-    fn new(all: bool, output: Output, out: &'a mut print::Lines) -> Self {
+impl Told {
+    fn new(all: bool, rows: Rows<print::Lines>) -> Self {
         Self {
             all,
-            output,
-            out,
-            events: 0,
+            rows,
             held_back: 0,
             counts: BTreeMap::new(),
             findings: Vec::new(),
@@ -94,8 +102,8 @@ impl<'a> Told<'a> {
         for action in actions {
             match action {
                 Action::Emit(event) => self.event(&event)?,
-                // The replay has taken it in already.
-                Action::Derive(_) => {}
+                // The replay has taken reports in already.
+                Action::Derive(_) | Action::Tags(_) => {}
                 Action::Count(counter) => {
                     *self.counts.entry(counter.what).or_default() += counter.n;
                 }
@@ -119,32 +127,18 @@ impl<'a> Told<'a> {
             self.held_back += 1;
             return Ok(());
         }
-        self.events += 1;
-        let line = match self.output {
-            Output::Json | Output::Jsonl => event_json(event),
-            _ => describe(event),
-        };
-        let separator = match (self.output, self.events) {
-            (Output::Json, 1) => "[\n",
-            (Output::Json, _) => ",\n",
-            _ => "",
-        };
-        write!(self.out, "{separator}{line}")?;
-        if self.output != Output::Json {
-            writeln!(self.out)?;
-        }
-        Ok(())
+        self.rows.push(|| Row {
+            line: describe(event),
+            // It has just been made of the event.
+            values: serde_json::from_str(&event_json(event)).unwrap_or_default(),
+        })
     }
 
     /// The end of the document, and what was counted as a message.
     fn end(mut self) -> io::Result<()> {
-        if self.output == Output::Json {
-            let end = if self.events == 0 { "[]\n" } else { "\n]\n" };
-            write!(self.out, "{end}")?;
-        }
-        self.out.flush()?;
+        self.rows.end()?;
         let lines = self.counts.remove(&Tally::Lines).unwrap_or(0);
-        let mut text = format!("{lines} lines, {} events", self.events);
+        let mut text = format!("{lines} lines, {} events", self.rows.written());
         if self.held_back > 0 {
             text.push_str(&format!(
                 ", {} held back (--all shows them)",

@@ -48,7 +48,7 @@ pub(super) fn run(global: &Global, path: Option<&Path>) -> Outcome {
             ]);
         }
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     print::message(&format!("{passed} passed, {failed} failed"));
     match (passed + failed, failed) {
         (0, _) => Err(Failure::new(

@@ -3,7 +3,7 @@
 use super::folder::{self, Direct, Ways, kafka_lines, router_lines};
 use super::kafka::{self, Login, State, grants_of, new_password, quota_of, user_of};
 use super::{declare, id_of, known, shards_of};
-use crate::cli::{AddTenant, Agents, Global, Output, RotateTenant};
+use crate::cli::{AddTenant, Agents, Form, Global, Output, RotateTenant};
 use crate::commands::{Access, access};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
@@ -57,7 +57,7 @@ pub(super) async fn add(
             state.as_ref(),
             wants_token,
         );
-        print_plan(&steps, global.output);
+        print_plan(&steps, global.form());
         print::message("nothing was changed: this was a dry run");
         return Ok(());
     }
@@ -240,7 +240,7 @@ fn plan(
     steps
 }
 
-fn print_plan(steps: &[Step], output: Output) {
+fn print_plan(steps: &[Step], form: Form) {
     let mut table = Table::new(&["what", "name", "now", "action"]);
     for step in steps {
         table.row(vec![
@@ -250,7 +250,7 @@ fn print_plan(steps: &[Step], output: Output) {
             step.action.clone().into(),
         ]);
     }
-    print::table(&table, output);
+    print::table(&table, form);
 }
 
 /// The tenant's place in its shards. The consumer makes what is missing at its first write, so that a shard that cannot be

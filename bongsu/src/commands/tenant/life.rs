@@ -58,12 +58,13 @@ pub(super) async fn show(global: &Global, settings: &Settings, tenant: &Tenant) 
             row("kafka_missing", "the quota of its limits".to_owned());
         }
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     Ok(())
 }
 
 /// Stops what a tenant sends, or lets it in again. What is stored stays.
 pub(super) async fn suspend(
+    global: &Global,
     settings: &Settings,
     access: &Access,
     name: &str,
@@ -81,8 +82,17 @@ pub(super) async fn suspend(
         changed.map_err(|error| log_failure(&error))?;
     }
     declare(access, &tenant).await?;
-    let state = if suspended { "suspended" } else { "active" };
-    print::message(&format!("tenant {} is {state}", tenant.tenant));
+    let id = &tenant.tenant;
+    print::message(&match suspended {
+        true => global.say(
+            format!("tenant {id} is suspended"),
+            format!("테넌트 {id}: 중지됨"),
+        ),
+        false => global.say(
+            format!("tenant {id} is active"),
+            format!("테넌트 {id}: 사용 중"),
+        ),
+    });
     Ok(())
 }
 
@@ -119,12 +129,17 @@ pub(super) async fn remove(
     for (shard, _) in &shards {
         table.row(vec!["bucket".into(), format!("{id} in {shard}").into()]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     if command.dry_run {
-        print::message("nothing was changed: this was a dry run");
+        print::message(global.say(
+            "nothing was changed: this was a dry run",
+            "바뀐 것이 없습니다: 시험 실행입니다",
+        ));
         return Ok(());
     }
-    confirm(&id, command.confirm.as_deref())?;
+    if !global.yes {
+        confirm(global, &id, command.confirm.as_deref())?;
+    }
     let home = match &declared {
         Some(tenant) => kafka::home(settings, tenant),
         None => settings.kafka.as_ref(),
@@ -162,8 +177,9 @@ pub(super) async fn remove(
             ))
         })?;
     }
-    print::message(&format!(
-        "tenant {id} is removed; its incidents stay in the notifier's history"
+    print::message(&global.say(
+        format!("tenant {id} is removed; its incidents stay in the notifier's history"),
+        format!("테넌트 {id}을(를) 지웠습니다. 인시던트는 알림 서비스의 기록에 남습니다"),
     ));
     Ok(())
 }
@@ -188,12 +204,13 @@ fn placement_without(catalogue: &Catalogue, id: &TenantId) -> Option<Entry> {
 }
 
 /// The name, typed by whoever asks for it.
-fn confirm(id: &TenantId, given: Option<&str>) -> Outcome {
+fn confirm(global: &Global, id: &TenantId, given: Option<&str>) -> Outcome {
     let typed = match given {
         Some(name) => name.to_owned(),
         None if std::io::stdin().is_terminal() => {
-            print::message(&format!(
-                "This cannot be undone. Type the tenant's name to remove it ({id}):"
+            print::message(&global.say(
+                format!("This cannot be undone. Type the tenant's name to remove it ({id}):"),
+                format!("되돌릴 수 없습니다. 지우려면 테넌트 이름({id})을 입력하세요:"),
             ));
             let mut line = String::new();
             let read = std::io::stdin().lock().read_line(&mut line);
@@ -209,5 +226,5 @@ fn confirm(id: &TenantId, given: Option<&str>) -> Outcome {
         Exit::Usage,
         "nothing was changed: the name was not confirmed",
     )
-    .hint(format!("scripts say `--confirm {id}`")))
+    .hint(format!("scripts say `--confirm {id}` or `--yes`")))
 }

@@ -7,7 +7,7 @@ mod life;
 mod usage;
 
 use super::{Access, settings};
-use crate::cli::{Global, Output, Tenant as Command};
+use crate::cli::{Form, Global, Tenant as Command};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
 use catalog::Request;
@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     let access = Access::open(&settings).await?;
     match command {
         Command::List => {
-            list(&access.catalogue().await?, global.output);
+            list(&access.catalogue().await?, global.form());
             Ok(())
         }
         Command::Show { tenant } => {
@@ -34,8 +34,12 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         }
         Command::Add(command) => add::add(global, &settings, &access, command).await,
         Command::Rotate(command) => add::rotate(global, &settings, &access, command).await,
-        Command::Suspend { tenant } => life::suspend(&settings, &access, &tenant, true).await,
-        Command::Resume { tenant } => life::suspend(&settings, &access, &tenant, false).await,
+        Command::Suspend { tenant } => {
+            life::suspend(global, &settings, &access, &tenant, true).await
+        }
+        Command::Resume { tenant } => {
+            life::suspend(global, &settings, &access, &tenant, false).await
+        }
         Command::Remove(command) => life::remove(global, &settings, &access, command).await,
     }
 }
@@ -70,7 +74,7 @@ fn contract_text(contract: Contract) -> &'static str {
     }
 }
 
-fn list(catalogue: &Catalogue, output: Output) {
+fn list(catalogue: &Catalogue, form: Form) {
     let mut table = Table::new(&[
         "tenant",
         "name",
@@ -96,7 +100,7 @@ fn list(catalogue: &Catalogue, output: Output) {
             state.into(),
         ]);
     }
-    print::table(&table, output);
+    print::table(&table, form);
 }
 
 /// The shards that hold points of the tenant at any time, with how each is spoken to. The store of a running `up` is not

@@ -55,7 +55,7 @@ pub(super) async fn run(
             tenant.limits.bytes_per_s.map_or(Value::Null, Value::from),
         ]);
     }
-    print::table(&table, global.output);
+    print::table(&table, global.form());
     Ok(())
 }
 

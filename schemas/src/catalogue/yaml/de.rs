@@ -1,7 +1,7 @@
 //! Reads a located tree into a kind's type; an error knows where it stands.
 
 use super::node::{Body, Key, Node, Place, is_nothing};
-use crate::catalogue::error::did_you_mean;
+use model::did_you_mean;
 use serde::de::{
     self, DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
     Unexpected, VariantAccess, Visitor,
