@@ -5,10 +5,17 @@ use crate::print;
 use serde_json::Value;
 use std::io::{self, Write};
 
-/// One result: the line that people read, and its values under the headings that [`Rows::new`] was given.
+/// One result: the line that people read, and the JSON object that programs read, with its keys in their order.
 pub(crate) struct Row {
     pub(crate) line: String,
-    pub(crate) values: Value,
+    pub(crate) object: String,
+}
+
+impl Row {
+    fn values(&self) -> Value {
+        // It was made of JSON's own values.
+        serde_json::from_str(&self.object).unwrap_or_default()
+    }
 }
 
 /// Writes results as they come. `end` closes the document: `-o json` is an array.
@@ -32,20 +39,25 @@ impl<W: Write> Rows<W> {
 
     /// One more, made only in the form that is wanted.
     pub(crate) fn push(&mut self, row: impl FnOnce() -> Row) -> io::Result<()> {
-        let Row { line, values } = row();
+        let row = row();
         let first = self.written == 0;
         self.written += 1;
         match self.output {
-            Output::Table => writeln!(self.to, "{line}"),
-            Output::Jsonl => writeln!(self.to, "{values}"),
-            Output::Json => write!(self.to, "{}{values}", if first { "[\n" } else { ",\n" }),
-            Output::Yaml => self
-                .to
-                .write_all(print::yaml(&Value::Array(vec![values])).as_bytes()),
+            Output::Table => writeln!(self.to, "{}", row.line),
+            Output::Jsonl => writeln!(self.to, "{}", row.object),
+            Output::Json => {
+                let before = if first { "[\n" } else { ",\n" };
+                write!(self.to, "{before}{}", row.object)
+            }
+            Output::Yaml => {
+                let text = print::yaml(&Value::Array(vec![row.values()]));
+                self.to.write_all(text.as_bytes())
+            }
             Output::Csv => {
                 if first {
                     self.headings()?;
                 }
+                let values = row.values();
                 let cells: Vec<String> = self
                     .columns
                     .iter()
@@ -94,7 +106,7 @@ mod tests {
         for values in rows {
             let row = || Row {
                 line: "line".to_owned(),
-                values: values.clone(),
+                object: values.to_string(),
             };
             all.push(row).unwrap();
         }

@@ -88,7 +88,7 @@ fn show(batch: &Batch, tap: &Tap, most: u64, rows: &mut Rows<impl Write>) -> io:
             );
             rows.push(|| Row {
                 line: format!("{at}  {partition}@{}  {line}", record.offset),
-                values: json!({"time": at, "partition": partition, "offset": record.offset, "line": line}),
+                object: json!({"time": at, "partition": partition, "offset": record.offset, "line": line}).to_string(),
             })?;
         }
     }

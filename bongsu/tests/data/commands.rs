@@ -37,7 +37,8 @@ async fn where_a_line_goes(up: &Up) {
         (vec!["resolve", "default", "--from", "yesterday"], 2),
         (vec!["dlq", "replay"], 2),
         (vec!["dlq", "show", "no/such/one"], 2),
-        (vec!["tap", "default", "-o", "json"], 2),
+        (vec!["tap", "nobody"], 2),
+        (vec!["tap", "default", "-n", "0", "-o", "json"], 0),
     ] {
         let output = up.run(&args).await;
         assert_eq!(output.status.code(), Some(code), "{args:?}");

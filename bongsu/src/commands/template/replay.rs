@@ -129,8 +129,7 @@ impl Told {
         }
         self.rows.push(|| Row {
             line: describe(event),
-            // It has just been made of the event.
-            values: serde_json::from_str(&event_json(event)).unwrap_or_default(),
+            object: event_json(event),
         })
     }
 
