@@ -12,7 +12,7 @@ use crate::io::directory::People;
 use crate::io::store::{Claimed, Loaded, Store, StoreError, Surroundings, Tx};
 use crate::metrics::Metrics;
 use crate::pulse::Pulse;
-use model::{AlertEvent, AlertKind, CaughtUp, IncidentId, Timestamp};
+use model::{AlertEvent, AlertKind, CaughtUp, IncidentId, TenantId, Timestamp};
 use runtime::Clock;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub struct Engine {
 #[derive(Debug, Default)]
 pub struct Effects {
     changed: Vec<Changed>,
-    actions: Vec<(IncidentId, Action)>,
+    actions: Vec<((TenantId, IncidentId), Action)>,
     due: bool,
 }
 
@@ -261,13 +261,15 @@ impl Engine {
 
     /// Tells everybody what a durable transaction did.
     pub fn tell(&self, effects: Effects) {
-        for (incident, action) in effects.actions {
+        for ((tenant, incident), action) in effects.actions {
             match action {
                 Action::Send(delivery) => self.wake_sender(delivery.channel),
-                Action::Alarm(alarm) => self.metrics.alarm(Some(incident), &alarm),
+                Action::Alarm(alarm) => {
+                    self.metrics.alarm(Some((&tenant, incident)), &alarm);
+                }
                 Action::Keep => {}
                 Action::Record(entry) => tracing::info!(
-                    incident_id = %incident, kind = entry.kind.as_str(), "{}", entry.text
+                    %tenant, incident_id = %incident, kind = entry.kind.as_str(), "{}", entry.text
                 ),
             }
         }
@@ -356,9 +358,8 @@ impl Engine {
     }
 
     /// Alarms that no incident's own decision raises.
-    pub fn alarm(&self, incident: Option<IncidentId>, kind: AlarmKind, text: String) {
-        self.metrics
-            .alarm(incident, &crate::core::Alarm { kind, text });
+    pub fn alarm(&self, of: Option<(&TenantId, IncidentId)>, kind: AlarmKind, text: String) {
+        self.metrics.alarm(of, &crate::core::Alarm { kind, text });
     }
 }
 
@@ -371,9 +372,9 @@ impl Effects {
             revision: incident.revision,
         });
         self.due |= incident.due_at().is_some_and(|at| at <= now);
-        let id = incident.id;
+        let of = (incident.tenant.clone(), incident.id);
         self.actions
-            .extend(actions.into_iter().map(|action| (id, action)));
+            .extend(actions.into_iter().map(|action| (of.clone(), action)));
     }
 }
 

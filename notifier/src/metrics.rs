@@ -79,11 +79,13 @@ impl Metrics {
         self.events.with_label_values(&[result]).inc();
     }
 
-    /// Logs an alarm and counts it.
-    pub fn alarm(&self, incident: Option<model::IncidentId>, alarm: &Alarm) {
+    /// Logs an alarm, with the incident and the tenant that it is about, and counts it.
+    pub fn alarm(&self, of: Option<(&model::TenantId, model::IncidentId)>, alarm: &Alarm) {
         let kind = alarm.kind.as_str();
-        let incident_id = incident.map(|id| id.to_string()).unwrap_or_default();
-        tracing::error!(kind, incident_id, "{}", alarm.text);
+        let (tenant, id) = of.unzip();
+        let tenant = tenant.map(model::TenantId::as_str);
+        let incident_id = id.map(|id| id.to_string());
+        tracing::error!(kind, tenant, incident_id, "{}", alarm.text);
         self.alarms.with_label_values(&[kind]).inc();
     }
 

@@ -52,6 +52,28 @@ async fn node(kubernetes: &Kubernetes) {
     }
 }
 
+/// Not on a terminal each line of a log is JSON with an RFC 3339 time, and what is about an incident names it and its tenant.
+fn logs_are_for_programs(log: &str) {
+    let mut of_incidents = 0;
+    for line in log.lines().filter(|line| line.starts_with('{')) {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        let at = line["timestamp"].as_str().expect("a time");
+        at.parse::<jiff::Timestamp>().expect("RFC 3339");
+        assert!(
+            line["level"].is_string() && line["target"].is_string(),
+            "{line}"
+        );
+        if line["incident_id"]
+            .as_str()
+            .is_some_and(|id| !id.is_empty())
+        {
+            assert_eq!(line["tenant"], "acme", "{line}");
+            of_incidents += 1;
+        }
+    }
+    assert!(of_incidents > 3, "{of_incidents} lines are about incidents");
+}
+
 #[test]
 fn both_languages_have_the_same_commands() {
     let korean = commands("guide.ko.md");
@@ -70,6 +92,7 @@ async fn every_command_of_the_guide_works() {
     let up = Bongsu::service("up")
         .args(&["--data-dir", &data.display().to_string()])
         .env("BONGSU_ROUTER__LISTEN", "127.0.0.1:{port}")
+        .env("BONGSU_LOG", "info")
         .env("BONGSU_NOTIFIER__LISTEN", format!("127.0.0.1:{console}"))
         .start()
         .await;
@@ -116,6 +139,7 @@ async fn every_command_of_the_guide_works() {
     ] {
         assert!(told.contains(said), "{said}:\n{told}\n{steps}");
     }
+    logs_are_for_programs(&up.log());
     let objects = kubernetes.objects("bongsu").await.expect("the objects");
     assert!(
         objects

@@ -103,8 +103,8 @@ impl BreakGlass {
 
     fn alarm(&self, event: &AlertEvent, text: String) {
         let kind = AlarmKind::BreakGlass;
-        self.metrics
-            .alarm(Some(event.incident_id), &Alarm { kind, text });
+        let of = Some((&event.tenant, event.incident_id));
+        self.metrics.alarm(of, &Alarm { kind, text });
     }
 
     /// Sends one page, by one provider after the other. Whether one took it.

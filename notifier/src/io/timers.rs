@@ -5,7 +5,7 @@ use crate::commands::Changed;
 use crate::core::{AlarmKind, Finding, Input, audit};
 use crate::engine::{Effects, Engine};
 use crate::io::store::StoreError;
-use model::{IncidentId, Span, Timestamp};
+use model::{IncidentId, Span, TenantId, Timestamp};
 use runtime::Shutdown;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -92,7 +92,7 @@ async fn look(engine: &Engine) -> Result<usize, StoreError> {
         for incident in &part {
             if let Some(finding) = audit(incident, now) {
                 found += 1;
-                act_on(engine, incident.id, finding).await?;
+                act_on(engine, (&incident.tenant, incident.id), finding).await?;
             }
         }
         match part.last() {
@@ -103,12 +103,16 @@ async fn look(engine: &Engine) -> Result<usize, StoreError> {
 }
 
 /// A P1 without a future pages everyone; one whose time has passed is done here and now.
-async fn act_on(engine: &Engine, id: IncidentId, finding: Finding) -> Result<(), StoreError> {
+async fn act_on(
+    engine: &Engine,
+    (tenant, id): (&TenantId, IncidentId),
+    finding: Finding,
+) -> Result<(), StoreError> {
     let input = match finding {
         Finding::Orphaned => Input::Orphaned,
         Finding::Overdue(by) => {
             let text = format!("a P1 is overdue by {by}: the engine's timers are stuck");
-            engine.alarm(Some(id), AlarmKind::Overdue, text);
+            engine.alarm(Some((tenant, id)), AlarmKind::Overdue, text);
             Input::Due
         }
     };
