@@ -48,7 +48,7 @@ impl Fleet {
                     self.take(0, arrival, Payload::Derived { at, from, lines });
                 }
                 Action::Count(counter) if counter.what.as_str() == "full" => self.full += counter.n,
-                Action::Count(_) | Action::Find(_) => {}
+                Action::Count(_) | Action::Find(_) | Action::Tags(_) => {}
             }
         }
     }
