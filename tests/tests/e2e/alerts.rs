@@ -42,6 +42,11 @@ impl Judge {
 
     /// The kinds and priorities of the events about a host, repeats left out, such as `firing P1`.
     pub(crate) async fn about(&self, host: &str) -> Vec<String> {
+        self.of_group(("host", host)).await
+    }
+
+    /// The same of groups with that tag.
+    pub(crate) async fn of_group(&self, tag: (&str, &str)) -> Vec<String> {
         let distinct = self.distinct().await.expect("the alerts can be read");
         let mut words = Vec::new();
         for (_, bytes) in distinct.values().flatten() {
@@ -49,7 +54,7 @@ impl Judge {
             if event
                 .group
                 .iter()
-                .any(|(key, value)| key == "host" && value == host)
+                .any(|(key, value)| (key.as_str(), value.as_str()) == tag)
             {
                 let priority = event.priority.map_or("-", |priority| priority.as_str());
                 words.push(format!("{} {priority}", event.kind.as_str()));

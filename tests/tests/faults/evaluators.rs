@@ -201,6 +201,76 @@ async fn row_13_killed_inside_of_windows_the_events_are_those_of_a_fresh_evaluat
     }
 }
 
+/// One alert for all hosts of the tenant, which lie in its three partitions.
+const OF_ALL: &str = "
+template: all-hosts
+title: 'CPU usage of {tenant}'
+applies_to: {measurement: cpu}
+one_alert_per: [tenant]
+check: usage
+over: average of 1m
+interval: 10s
+levels:
+  P1: {above: 60, until_below: 50}
+";
+
+/// Grid points are full minutes: the first one is not reported, the next is, and it may come a window late.
+const MINUTES: Duration = Duration::from_secs(240);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_of_all_partitions_are_one_group_whoever_is_killed() {
+    let _turn = turn().await;
+    let plane = log().await;
+    plane.apply(OF_ALL);
+    let mut evaluators = two_evaluators(&plane).await;
+    let producer: FutureProducer = plane.kafka.config().create().expect("a client can be made");
+    let usage = Arc::new(AtomicU64::new(90));
+    let stop = Arc::new(AtomicBool::new(false));
+    let (now_at, stopped) = (Arc::clone(&usage), Arc::clone(&stop));
+    let sending = tokio::spawn(async move {
+        while !stopped.load(Ordering::Relaxed) {
+            for host in 0..HOSTS {
+                let name = format!("web-{host}");
+                // Some are low all the time: by itself no partition knows the average.
+                let usage = if host % 4 == 0 {
+                    10
+                } else {
+                    now_at.load(Ordering::Relaxed)
+                };
+                let at = SystemTime::now()
+                    .duration_since(UNIX_EPOCH)
+                    .expect("it is after 1970");
+                let line = format!("cpu,host={name},env=prod usage={usage} {}", at.as_nanos());
+                let record = FutureRecord::to(TOPIC).key(&name).payload(&line);
+                producer
+                    .send(record, SOON)
+                    .await
+                    .expect("Kafka takes what is sent");
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    });
+    let judge = Judge::of_kafka(&plane.kafka);
+    let told = async || judge.of_group(("tenant", "t0")).await;
+    wait::holds("it fires", MINUTES, async || told().await == ["firing P1"]).await;
+    evaluators[0].kill();
+    usage.store(20, Ordering::Relaxed);
+    let both = ["firing P1", "resolved -"];
+    wait::holds("it is over", MINUTES, async || told().await == both).await;
+    stop.store(true, Ordering::Relaxed);
+    sending.await.expect("the sender does not panic");
+    let distinct = judge.agrees(DRAINED).await;
+    assert_eq!(told().await, both);
+    figure(
+        "13",
+        format_args!(
+            "{HOSTS} hosts of three partitions as one group: {both:?}, an evaluator killed between, {distinct} events in all"
+        ),
+    );
+    let ended = evaluators[1].terminate(SOON).await.expect("it drains");
+    assert!(ended.success(), "{}", evaluators[1].log());
+}
+
 /// The incidents of the tenant with their deliveries.
 async fn incidents(notifier: &Bongsu) -> Result<Vec<Value>> {
     let get = async |path: &str| -> Result<Value> {
