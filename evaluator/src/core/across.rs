@@ -7,6 +7,7 @@
 //! that stands for the tenant.
 
 use super::derived::EVERY;
+use super::env::Env;
 use super::group::{Group, GroupKey, Note};
 use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
@@ -111,7 +112,7 @@ fn joints(partition: &Partition, at: Timestamp) -> Joints {
         }
         let newest = parts.iter().filter_map(Partial::newest).max();
         let joint = Joint {
-            newest: newest.map(|at| (at, group.env.as_deref().map(str::to_owned))),
+            newest: newest.map(|at| (at, group.env.get().map(str::to_owned))),
             parts,
         };
         let of_group = GroupKey {
@@ -325,7 +326,7 @@ fn judge_group(
         if group.newest < *newest {
             (group.newest, group.heard_log) = (*newest, run.log);
         }
-        group.env = env.as_deref().map(Box::from);
+        group.env = Env::of(env.as_deref());
     }
     let note = format!("{missing} partitions have not reported");
     group.note = (missing > 0).then(|| Box::new(Note(note)));

@@ -2,6 +2,7 @@
 
 use super::clock::{HostClock, Verdict};
 use super::derived::STANDARD_TAGS;
+use super::env::Env;
 use super::group::{Group, GroupKey, Note};
 use super::host::{Host, Run, adopt_rule};
 use super::input::Tally;
@@ -26,29 +27,36 @@ pub(crate) struct Spot<'a> {
     pub(crate) series: SeriesKey,
     /// It is a sum over the tenant's partitions, of which so many have not reported.
     derived: Option<usize>,
-    env: Option<Cow<'a, str>>,
+    env: Env,
 }
 
 impl<'a> Spot<'a> {
     /// Reads a line; one without a timestamp has the time of its arrival.
     pub(crate) fn of(line: &'a Line<'a>, arrival: Timestamp) -> Self {
         let host = line.host().unwrap_or_else(|| Cow::Owned(series_text(line)));
-        Self::known(line, arrival, (host, line.series()))
-    }
-
-    /// The same where its host and its series are known.
-    pub(crate) fn known(
-        line: &'a Line<'a>,
-        arrival: Timestamp,
-        (host, series): (Cow<'a, str>, SeriesKey),
-    ) -> Self {
         Self {
             line,
             at: time_of(line, arrival),
             host,
-            series,
+            series: line.series(),
             derived: None,
-            env: line.tag("env"),
+            env: env_of(line),
+        }
+    }
+
+    /// The same of a host whose route is known.
+    pub(crate) fn routed(
+        line: &'a Line<'a>,
+        arrival: Timestamp,
+        (host, route): (&'a str, &Route),
+    ) -> Self {
+        Self {
+            line,
+            at: time_of(line, arrival),
+            host: Cow::Borrowed(host),
+            series: route.series,
+            derived: None,
+            env: route.env.clone(),
         }
     }
 
@@ -60,7 +68,7 @@ impl<'a> Spot<'a> {
             host: Cow::Borrowed(TENANT),
             series: line.series(),
             derived: Some(missing),
-            env: line.tag("env"),
+            env: env_of(line),
         }
     }
 
@@ -146,6 +154,10 @@ fn together(tags: &[(&String, Cow<'_, str>)]) -> Tags {
     Tags::of(tags.iter().map(|(key, value)| (key.as_str(), &**value)))
 }
 
+fn env_of(line: &Line<'_>) -> Env {
+    Env::of(line.tag("env").as_deref())
+}
+
 /// The time of a line; of one without a timestamp that of its arrival.
 pub(crate) fn time_of(line: &Line<'_>, arrival: Timestamp) -> Timestamp {
     line.timestamp().map_or(arrival, Timestamp::from_nanos)
@@ -208,18 +220,17 @@ pub(crate) fn apply(
     host.find_due_of_new(plan.lateness());
 }
 
-/// The same by the route of its series.
+/// The same by the route of its series, under the plan of the run.
 pub(crate) fn apply_by_route(
     name: &Arc<str>,
     host: &mut Host,
     verdict: Verdict,
-    (spot, route): (&Spot<'_>, &mut Route),
+    (spot, route, plan): (&Spot<'_>, &mut Route, &Plan),
     run: &mut Run<'_>,
 ) {
     if !counts(name, host, verdict, run) {
         return;
     }
-    let plan = Arc::clone(&run.plan);
     host.tags_seen |= route.tags_seen;
     if route.without_group > 0 {
         let n = u64::from(route.without_group);
@@ -266,7 +277,7 @@ pub(crate) fn route_of(
         group: host.groups.place(&key),
     };
     let stops = readers.into_iter().map(stop).collect();
-    let mut route = Route::new(place, spot.series, stops);
+    let mut route = Route::new(place, spot.series, spot.env.clone(), stops);
     route.removals = host.groups.removals();
     route.without_group = missing;
     if plan.reads_derived() {
@@ -327,6 +338,8 @@ fn sample(
 }
 
 /// Takes a point into a group that is known. Whether the group's grid may be another now.
+///
+/// This is where most points go: no reference is counted on the way, which would wait for all memory before it.
 fn known(
     name: &str,
     (key, group): (&GroupKey, &mut Group),
@@ -334,20 +347,21 @@ fn known(
     (spot, clock, run): (&Spot<'_>, (HostClock, u32), &mut Run<'_>),
 ) -> bool {
     let context = spot.context(template.context_keys());
-    let mut adopted = false;
-    let rule = match &group.rule {
-        Some((revision, rule)) if *revision == run.plan.revision() && group.context == context => {
-            Arc::clone(rule)
-        }
-        _ => {
-            group.context = context;
-            adopted = true;
-            adopt_rule(group, key, template, run)
-        }
-    };
-    if let Some(row) = row_of(&rule, group, (spot, true), run) {
-        take(name, key, group, &rule, (spot, row, clock, run));
+    let revision = run.plan.revision();
+    let holds = group.rule.as_ref().is_some_and(|(of, _)| *of == revision);
+    let adopted = !holds || group.context != context;
+    if adopted {
+        group.context = context;
+        adopt_rule(group, key, template, run);
     }
+    // Taken out while the group changes by it.
+    let held = group.rule.take();
+    if let Some((_, rule)) = &held
+        && let Some(row) = row_of(rule, group, (spot, true), run)
+    {
+        take(name, key, group, rule, (spot, row, clock, run));
+    }
+    group.rule = held;
     adopted
 }
 
@@ -372,16 +386,17 @@ fn join_by_key(
 
 /// Takes a point of another measurement, which a formula joins to the group's own.
 fn join(group: &mut Group, spot: &Spot<'_>, run: &mut Run<'_>) {
-    let Some((_, rule)) = group.rule.clone() else {
-        return;
-    };
-    let row = row_of(&rule, group, (spot, false), run);
-    if let Some(row) = row.filter(Row::says_something) {
+    let held = group.rule.take();
+    if let Some((_, rule)) = &held
+        && let Some(row) = row_of(rule, group, (spot, false), run)
+        && row.says_something()
+    {
         if rule.spans {
             group.newest = group.newest.max(spot.at);
         }
         put(group, spot, &row, run);
     }
+    group.rule = held;
 }
 
 fn put(group: &mut Group, spot: &Spot<'_>, row: &Row, run: &mut Run<'_>) {
@@ -400,8 +415,8 @@ fn take(
     rule: &Rule,
     (spot, row, clock, run): (&Spot<'_>, Row, (HostClock, u32), &mut Run<'_>),
 ) {
-    if spot.at >= group.newest && group.env.as_deref() != spot.env.as_deref() {
-        group.env = spot.env.as_deref().map(Box::from);
+    if spot.at >= group.newest && group.env != spot.env {
+        group.env = spot.env.clone();
     }
     if spot.derived.is_some() {
         group.note = spot.note().map(|note| Box::new(Note(note)));

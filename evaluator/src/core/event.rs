@@ -61,7 +61,7 @@ impl EventOf<'_> {
             value: value_text.as_deref(),
             threshold: threshold_text.as_deref(),
             priority: shown,
-            env: group.env.as_deref(),
+            env: group.env.get(),
         };
         Some(Box::new(AlertEvent {
             event_id: incident.id.event(incident.sequence),
@@ -78,7 +78,7 @@ impl EventOf<'_> {
             at: self.at,
             started_at: incident.started_at,
             arrival: self.scene.arrival,
-            env: group.env.as_deref().map(str::to_owned),
+            env: group.env.get().map(str::to_owned),
             title: rule.title.fill(&facts),
             title_ko: rule.title_ko.as_ref().map(|title| title.fill(&facts)),
             group: tags,
@@ -164,7 +164,7 @@ impl EventOf<'_> {
         if let Some(beside) = self.beside(cause) {
             text.push_str(&beside);
         }
-        if let (Some(shown), Some(top), Some(env)) = (shown, self.group.top(), &self.group.env)
+        if let (Some(shown), Some(top), Some(env)) = (shown, self.group.top(), self.group.env.get())
             && shown < top
         {
             text.push_str(&format!("; shown as {shown}, the most for env {env}"));

@@ -166,8 +166,8 @@ impl Whole<'_> {
         let mut explained = Explained {
             template: rule.template.to_string(),
             group: self.tags.to_vec(),
-            env: group.env.as_deref().map(str::to_owned),
-            limit: rule.limit(group.env.as_deref()),
+            env: group.env.get().map(str::to_owned),
+            limit: rule.limit(group.env.get()),
             life: match group.life {
                 Life::New => "new",
                 Life::Live => "live",

@@ -1,6 +1,7 @@
 //! The state of one (template, group): its samples, its ladder, its incident.
 
 use super::codec::{CodecError, Reader, Writer};
+use super::env::Env;
 use super::flapping::Flaps;
 use super::incident::Incident;
 use super::ladder::Ladder;
@@ -76,7 +77,7 @@ pub(crate) struct Group {
     /// Tags of its latest point that overrides look at.
     pub(crate) context: Tags,
     /// `env` of its latest accepted point.
-    pub(crate) env: Option<Box<str>>,
+    pub(crate) env: Env,
     /// A missing `env` has been told.
     pub(crate) env_told: bool,
     pub(crate) life: Life,
@@ -112,7 +113,7 @@ impl Group {
         Self {
             rule: None,
             context: Tags::default(),
-            env: None,
+            env: Env::Missing,
             env_told: false,
             life: Life::New,
             judged: at.minus(Span::from_nanos(1)),
@@ -180,7 +181,7 @@ impl Group {
 
     pub(crate) fn encode(&self, to: &mut Writer) {
         self.context.encode(to);
-        to.option(self.env.as_deref(), Writer::text);
+        to.option(self.env.get(), Writer::text);
         to.boolean(self.env_told);
         to.byte(match self.life {
             Life::New => 0,
@@ -207,7 +208,7 @@ impl Group {
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
         let time = |from: &mut Reader<'_>| from.signed().map(Timestamp::from_nanos);
         let context = Tags::decode(from)?;
-        let env = from.option(Reader::text)?.map(Box::from);
+        let env = Env::of(from.option(Reader::text)?);
         let env_told = from.boolean()?;
         let life = match from.byte()? {
             0 => Life::New,

@@ -268,7 +268,7 @@ fn change(
     scene: &Scene<'_>,
     (at, readings, before, cause): (Timestamp, &[Option<Reading>], &Before, Option<Cause>),
 ) -> Option<Box<AlertEvent>> {
-    let limit = rule.limit(group.env.as_deref());
+    let limit = rule.limit(group.env.get());
     let mut shown = group.top().map(|priority| priority.min(limit));
     let peak = group.incident.as_deref().and_then(Incident::shown);
     let holds = group.flaps.on() && peak.is_some();

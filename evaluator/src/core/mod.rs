@@ -10,6 +10,7 @@ mod clock;
 mod codec;
 mod counter;
 mod derived;
+mod env;
 mod event;
 mod explain;
 mod expr;

@@ -2,6 +2,7 @@
 //!
 //! What a route says follows from the plan and from the bytes of a line before its fields, so that it only saves work.
 
+use super::env::Env;
 use super::groups::Place;
 use super::hosts::HostPlace;
 use hashbrown::HashTable;
@@ -31,6 +32,7 @@ impl Head {
 pub(crate) struct Route {
     pub(crate) host: HostPlace,
     pub(crate) series: SeriesKey,
+    pub(crate) env: Env,
     /// [`super::groups::Groups::removals`] of the host when the places were found.
     pub(crate) removals: u32,
     /// Which tags of the tenant's standard it has, one bit each.
@@ -53,10 +55,11 @@ pub(crate) struct Stop {
 }
 
 impl Route {
-    pub(crate) fn new(host: HostPlace, series: SeriesKey, stops: Vec<Stop>) -> Self {
+    pub(crate) fn new(host: HostPlace, series: SeriesKey, env: Env, stops: Vec<Stop>) -> Self {
         Self {
             host,
             series,
+            env,
             removals: 0,
             tags_seen: 0,
             without_group: 0,
@@ -160,7 +163,12 @@ mod tests {
         let mut routes = Routes::default();
         let head = |n: usize| Head::of(&n.to_le_bytes());
         for n in 0..4 * FEW {
-            let route = Route::new(place, SeriesKey::from_hash(n as u64), Vec::new());
+            let route = Route::new(
+                place,
+                SeriesKey::from_hash(n as u64),
+                Env::Missing,
+                Vec::new(),
+            );
             routes.insert(head(n), route);
             assert!(
                 routes.get(head(0)).is_some(),

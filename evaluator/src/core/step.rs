@@ -13,7 +13,6 @@ use super::skew::Skew;
 use super::usage::{TENANT, Usage};
 use model::Span;
 use schemas::line::Line;
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The tick period until a bundle says another.
@@ -178,9 +177,10 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
     run.outcome.tallies.add(Tally::Lines, unreadable as u64);
     run.outcome.tallies.add(Tally::Rejected, unreadable as u64);
     let mut usage = taken_usage(partition, run);
+    let plan = Arc::clone(&run.plan);
     for line in schemas::line::scan(made.lines) {
         match line {
-            Ok(line) => apply_line(partition, &line, usage.as_deref_mut(), run),
+            Ok(line) => apply_line(partition, (&line, &plan), usage.as_deref_mut(), run),
             Err(_) => {
                 run.outcome.tallies.add(Tally::Lines, 1);
                 run.outcome.tallies.add(Tally::Rejected, 1);
@@ -192,8 +192,9 @@ fn apply_lines(partition: &mut Partition, body: &[u8], run: &mut Run<'_>) {
 
 fn apply_read(partition: &mut Partition, lines: &[Line<'_>], run: &mut Run<'_>) {
     let mut usage = taken_usage(partition, run);
+    let plan = Arc::clone(&run.plan);
     for line in lines {
-        apply_line(partition, line, usage.as_deref_mut(), run);
+        apply_line(partition, (line, &plan), usage.as_deref_mut(), run);
     }
     give_back(partition, usage);
 }
@@ -217,7 +218,7 @@ fn give_back(partition: &mut Partition, usage: Option<Box<Usage>>) {
 
 fn apply_line(
     partition: &mut Partition,
-    line: &Line<'_>,
+    (line, plan): (&Line<'_>, &Plan),
     usage: Option<&mut Usage>,
     run: &mut Run<'_>,
 ) {
@@ -236,8 +237,8 @@ fn apply_line(
             host.unsaved = true;
         }
         let verdict = hear(name, host, time_of(line, run.arrival), run);
-        let spot = Spot::known(line, run.arrival, (Cow::Borrowed(&**name), route.series));
-        apply_by_route(name, host, verdict, (&spot, route), run);
+        let spot = Spot::routed(line, run.arrival, (name, route));
+        apply_by_route(name, host, verdict, (&spot, route, plan), run);
         set_timer(&mut partition.timers, name, host);
         return;
     }
