@@ -7,7 +7,7 @@ use crate::io::http::routes;
 use crate::io::partition::Services;
 use crate::io::plans::PlanBook;
 use crate::io::questions::Desk;
-use crate::io::state::{Followers, StateTopic};
+use crate::io::state::{Budget, Followers, StateTopic};
 use crate::metrics::Metrics;
 use catalog::LiveCatalog;
 use model::TopicName;
@@ -89,6 +89,7 @@ async fn evaluate(
         .unwrap_or_else(|| "dynamic".to_owned());
     let services = Services {
         state: StateTopic::new(stream.clone(), state_partitions, followers, member),
+        state_budget: Arc::new(Budget::new(config.state_bytes_per_second)),
         group: membership.handle(),
         alerts_partitions,
         plans: PlanBook::follow(catalog, &ctx.tasks, metrics.clone()),

@@ -33,6 +33,9 @@ pub struct Config {
     /// quicker restart, more is fewer bytes of state.
     #[serde(with = "runtime::config::span")]
     pub state_interval: Span,
+    /// Bytes of state that this process writes a second, all its partitions together: where there is more, a changed part
+    /// waits longer than `state_interval`, up to 5 minutes.
+    pub state_bytes_per_second: usize,
     /// Bytes of state that a partition has in flight.
     pub state_chunk_bytes: usize,
     /// Bytes of points that may wait for one partition before its reading is paused.
@@ -63,6 +66,7 @@ impl Default for Config {
             session_timeout: Span::from_secs(30),
             drain: Span::from_secs(10),
             state_interval: Span::from_secs(5),
+            state_bytes_per_second: 4 << 20,
             state_chunk_bytes: 1 << 20,
             queue_bytes: 4 << 20,
             events_in_flight: 1_000,
@@ -75,7 +79,7 @@ impl Default for Config {
 }
 
 /// The longest that a changed part may wait to be written.
-const LONGEST_STATE_INTERVAL: Span = Span::from_secs(300);
+pub(crate) const LONGEST_STATE_INTERVAL: Span = Span::from_secs(300);
 
 impl Config {
     /// Checks what the types do not.
@@ -108,6 +112,7 @@ impl Config {
             );
         }
         let counts = [
+            ("state_bytes_per_second", self.state_bytes_per_second),
             ("state_chunk_bytes", self.state_chunk_bytes),
             ("queue_bytes", self.queue_bytes),
             ("events_in_flight", self.events_in_flight),
@@ -140,6 +145,7 @@ mod tests {
             (|c| c.drain = Span::from_secs(30), "drain"),
             (|c| c.mark_every = Span::ZERO, "mark_every"),
             (|c| c.events_in_flight = 0, "events_in_flight"),
+            (|c| c.state_bytes_per_second = 0, "state_bytes_per_second"),
         ] {
             let error = with(change).unwrap_err();
             assert!(error.contains(key), "{error}");

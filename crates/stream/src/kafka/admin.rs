@@ -27,6 +27,8 @@ const FRESH: Duration = Duration::from_secs(5);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Segments are closed at least so often, because ticks keep a segment young.
 const SEGMENT_MS: i64 = 6 * 3_600_000;
+/// Size of a segment of a compacted topic.
+const COMPACTED_SEGMENT_BYTES: u32 = 64 << 20;
 
 type Known = Option<(Stopwatch, Arc<Cluster>)>;
 
@@ -327,7 +329,7 @@ fn settings(spec: &TopicSpec, copies: i32) -> Vec<(&'static str, String)> {
     let in_sync = if copies >= 3 { copies - 1 } else { 1 };
     // A record lives at most about a quarter longer than it must.
     let segment_ms = retention_ms.map_or(SEGMENT_MS, |ms| (ms / 4).clamp(100, SEGMENT_MS));
-    vec![
+    let mut settings = vec![
         (
             "cleanup.policy",
             if spec.compacted { "compact" } else { "delete" }.to_owned(),
@@ -337,7 +339,14 @@ fn settings(spec: &TopicSpec, copies: i32) -> Vec<(&'static str, String)> {
         ("retention.ms", retention_ms.unwrap_or(-1).to_string()),
         ("segment.ms", segment_ms.to_string()),
         ("unclean.leader.election.enable", "false".to_owned()),
-    ]
+    ];
+    if spec.compacted {
+        // Who takes over reads it whole: what stands in the newest segment is not compacted, and of the others that much
+        // of what was replaced may stand there as well.
+        settings.push(("segment.bytes", COMPACTED_SEGMENT_BYTES.to_string()));
+        settings.push(("min.cleanable.dirty.ratio", "0.2".to_owned()));
+    }
+    settings
 }
 
 fn refusal(spec: &TopicSpec, code: RDKafkaErrorCode) -> StreamError {
@@ -399,4 +408,35 @@ pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_compacted_topic_closes_its_segments_early_and_cleans_them_often() {
+        let of = |compacted: bool| {
+            let spec = TopicSpec {
+                name: TopicName::evaluator_state(),
+                partitions: 1,
+                retention: (!compacted).then_some(Span::from_secs(3_600)),
+                compacted,
+                replicas: 1,
+            };
+            let settings = settings(&spec, 1);
+            let value = |wanted: &str| {
+                let found = settings.iter().find(|(key, _)| *key == wanted);
+                found.map(|(_, value)| value.clone())
+            };
+            [
+                value("cleanup.policy"),
+                value("segment.bytes"),
+                value("min.cleanable.dirty.ratio"),
+            ]
+        };
+        let said = |text: &str| Some(text.to_owned());
+        assert_eq!(of(true), [said("compact"), said("67108864"), said("0.2")]);
+        assert_eq!(of(false), [said("delete"), None, None]);
+    }
 }

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use model::{StreamEvent, Timestamp, TopicName};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use stream::{OffsetRange, StreamError, TopicPartition};
 use tokio::sync::mpsc;
@@ -120,7 +121,13 @@ impl<'a> Evaluation<'a> {
             core,
             intake: Intake::new(queue),
             outbox,
-            rounds: Rounds::new(epoch, interval, config.state_chunk_bytes, earlier, now),
+            rounds: Rounds::new(
+                epoch,
+                interval,
+                (config.state_chunk_bytes, Arc::clone(&services.state_budget)),
+                earlier,
+                now,
+            ),
             saver,
             saving: None,
             duties,

@@ -9,7 +9,7 @@ mod owner;
 use super::plans::PlanBook;
 use super::questions::Desk;
 use super::queue::{self, BatchSender};
-use super::state::{Candidate, InputId, StateTopic};
+use super::state::{Budget, Candidate, InputId, StateTopic};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use runtime::{Clock, OnEnd, Tasks};
@@ -28,6 +28,8 @@ pub(crate) struct Services {
     pub(crate) group: GroupHandle,
     /// The state topic.
     pub(crate) state: StateTopic,
+    /// How fast it is written to.
+    pub(crate) state_budget: Arc<Budget>,
     /// Partitions of `bongsu.alerts`.
     pub(crate) alerts_partitions: u32,
     /// Compiled bundles.
@@ -82,6 +84,8 @@ pub(crate) struct Gained {
 impl PartitionHandle {
     /// Starts the task. It waits for the answer to the candidate, which is to be claimed.
     pub(crate) fn spawn(services: &Services, gained: Gained) -> (Self, Candidate) {
+        let (source, generation) = (&gained.source, gained.generation);
+        tracing::info!(%source, generation, "partition assigned");
         let (answer, claimed) = oneshot::channel();
         let candidate = Candidate {
             input: gained.input.clone(),
@@ -92,7 +96,6 @@ impl PartitionHandle {
         let (batches, queue) = queue::open(group, gained.source.clone(), bound);
         let (orders, inbox) = mpsc::unbounded_channel();
         let (end, ended) = oneshot::channel::<()>();
-        let generation = gained.generation;
         let task = owner::own(services.clone(), gained, claimed, queue, inbox);
         services
             .tasks

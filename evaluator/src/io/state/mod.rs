@@ -1,5 +1,6 @@
 //! Evaluation state on `bongsu.evaluator.state`: keys, claims, restoring, writing.
 
+mod budget;
 mod checkpoint;
 mod choose;
 mod follow;
@@ -10,6 +11,7 @@ mod save;
 mod simulation;
 mod take_over;
 
+pub(crate) use budget::Budget;
 pub(crate) use choose::Chosen;
 pub(crate) use follow::{Followers, Watched};
 pub(crate) use key::{InputId, StateKey};

@@ -5,6 +5,7 @@
 //! depends on all touches since the part began. Whoever restores from the state topic at whatever
 //! point must find the same events.
 
+use super::budget::Budget;
 use super::choose::{Chosen, History};
 use super::key::StateKey;
 use super::rounds::{Parts, Rounds};
@@ -13,6 +14,7 @@ use crate::core::{PartKey, RestoreError};
 use bytes::Bytes;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -255,7 +257,14 @@ impl World {
         self.owners.push(Owner {
             epoch,
             core: Tiny::restore(&chosen),
-            rounds: Rounds::new(epoch, Duration::from_secs(8), 64, chosen.earlier, self.now),
+            rounds: Rounds::new(
+                epoch,
+                Duration::from_secs(8),
+                // A round of all parts takes about as long as its interval.
+                (64, Arc::new(Budget::new(16))),
+                chosen.earlier,
+                self.now,
+            ),
             writing: VecDeque::new(),
             written: epoch,
         });
