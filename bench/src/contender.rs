@@ -179,6 +179,30 @@ impl Contender {
         Ok(log.lines().filter(|line| line.contains(text)).count())
     }
 
+    /// When it last logged a line that holds this text, by its own clock, in nanoseconds since 1970.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn last_logged(&self, text: &str) -> Result<i64> {
+        let log = std::fs::read_to_string(self.process.log())?;
+        let line = log.lines().rfind(|line| line.contains(text));
+        let line = line.with_context(|| format!("its log does not say `{text}`"))?;
+        let line: serde_json::Value = serde_json::from_str(line)?;
+        let at = line["timestamp"].as_str().context("a line has a time")?;
+        let at: jiff::Timestamp = at.parse()?;
+        Ok(i64::try_from(at.as_nanosecond())?)
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// SIGKILL, as when the machine is lost.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill();
+    }
+
     /// Ends it in order.
     ///
     /// # Errors

@@ -53,7 +53,9 @@ async fn main() -> anyhow::Result<ExitCode> {
         Command::Catchup(options) => Box::pin(catchup::run(&options)).await,
         Command::Latency(options) => Box::pin(latency::run(&options)).await,
         Command::Shard(options) => Box::pin(shard::run(&options)).await,
-        Command::Evaluator(options) => evaluator::run(&options).map(|()| ExitCode::SUCCESS),
+        Command::Evaluator(options) => Box::pin(evaluator::run(&options))
+            .await
+            .map(|()| ExitCode::SUCCESS),
         Command::Notifier(options) => Box::pin(notifier::run(&options))
             .await
             .map(|()| ExitCode::SUCCESS),

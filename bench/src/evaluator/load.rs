@@ -56,11 +56,23 @@ impl Fleet {
 
     /// The same with a time of its own, in nanoseconds.
     pub(crate) fn write_at(&self, round: u64, host: u64, nanos: u64, out: &mut Vec<u8>) {
+        let trouble = (round * self.every / 3_600) % 97 == host % 97;
+        self.write_as((round, host), nanos, trouble, out);
+    }
+
+    /// The same of a host that is in trouble, or is not.
+    pub(crate) fn write_as(
+        &self,
+        (round, host): (u64, u64),
+        nanos: u64,
+        trouble: bool,
+        out: &mut Vec<u8>,
+    ) {
         let point = Point {
             host,
             round,
             uptime: 1_000_000 + round * self.every,
-            trouble: (round * self.every / 3_600) % 97 == host % 97,
+            trouble,
             nanos,
         };
         if self.which != Which::Unmatched {
@@ -70,6 +82,25 @@ impl Fleet {
             point.unmatched(out);
         }
     }
+}
+
+/// Appends what Telegraf's Docker input says of a container of a host, which may have been killed for its memory.
+pub(crate) fn write_container(
+    (host, container): (u64, u64),
+    nanos: u64,
+    killed: bool,
+    out: &mut Vec<u8>,
+) {
+    let name = Fleet::host(host);
+    let exit_code = if killed { 137 } else { 0 };
+    writeln!(
+        out,
+        "docker_container_status,container_image=shop,container_name=shop-{container},container_status=running,\
+         container_version=3.1,dc=seoul-1,engine_host={name},env=prod,host={name},os=linux,\
+         server_version=27.3.1,service=shop \
+         container_id=\"{name}-{container}\",exitcode={exit_code}i,oomkilled={killed},pid=4711i,restart_count=0i {nanos}"
+    )
+    .expect("a vector takes what is written");
 }
 
 /// A host at one time.
@@ -242,5 +273,10 @@ mod tests {
             let series: HashSet<_> = lines.iter().map(schemas::line::Line::series).collect();
             assert_eq!(series.len() as u64, 2 * which.lines());
         }
+        let mut container = Vec::new();
+        write_container((7, 1), START * 1_000_000_000, true, &mut container);
+        let mut lines = schemas::line::scan(&container);
+        let line = lines.next().and_then(Result::ok).expect("a good line");
+        assert_eq!(line.host().as_deref(), Some("web-00007"));
     }
 }
