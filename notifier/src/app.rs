@@ -242,6 +242,8 @@ fn spawn(engine: &Arc<Engine>, clusters: &Clusters, ctx: &Context) {
     tasks.spawn("notifier timers", must_live, timers);
     let reports = crate::reports::run(Arc::clone(engine), order.clone());
     tasks.spawn("notifier reports", must_live, reports);
+    let keeper = timers::run_keeper(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier store", must_live, keeper);
     let linker = timers::run_linker(Arc::clone(engine), order.clone());
     tasks.spawn("notifier audit log", must_live, linker);
     let notices = crate::notices::run(Arc::clone(engine), order.clone());

@@ -241,6 +241,7 @@ fn other(path: &str, value: &Value) -> Value {
         "topologySpreadConstraints" => Some(json!([])),
         "kafka.brokers" => Some(json!(["other:9092"])),
         "global.imagePullSecrets" => Some(json!(["pull"])),
+        "notify.secrets" => Some(json!(["more"])),
         "route.parentRefs" => Some(json!([{"name": "other"}])),
         "config" => Some(json!({"log": {"filter": "debug"}})),
         _ => None,

@@ -3,7 +3,7 @@
 use crate::listen::{Listener, Peer};
 use crate::tls::{Certificates, TlsConfig, TlsError};
 use crate::tls_files::follow_files;
-use crate::{Context, Declared, OnEnd, Routes, Rule, Served, Shutdown};
+use crate::{Condition, Context, Declared, OnEnd, Routes, Rule, Served, Shutdown};
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -25,8 +25,8 @@ pub struct HttpServer {
     listener: TcpListener,
     tls: Option<Arc<Certificates>>,
     address: SocketAddr,
-    /// Ends what answers at the address until the service does.
-    waiting: Option<Shutdown>,
+    /// Ends what answers at the address until the service does; until then nothing is ready, whatever conditions are known so far.
+    waiting: Option<(Shutdown, Condition)>,
 }
 
 /// The listener that a process has opened for its service. A cheap handle.
@@ -117,6 +117,8 @@ impl HttpServer {
         let other = listener.try_clone().map_err(fail)?;
         server.listener = TcpListener::from_std(listener).map_err(fail)?;
         let order = ctx.tasks.shutdown().part();
+        // Before anybody can ask: without a condition everything is ready.
+        let condition = ctx.health.condition("service");
         let first = Self {
             listener: TcpListener::from_std(other).map_err(fail)?,
             tls: server.tls.clone(),
@@ -130,7 +132,7 @@ impl HttpServer {
             Served::nothing(),
             order.clone(),
         );
-        server.waiting = Some(order);
+        server.waiting = Some((order, condition));
         ctx.waiting.put(address, server);
         Ok(())
     }
@@ -146,8 +148,9 @@ impl HttpServer {
         if let Some(certificates) = &self.tls {
             follow_files(name, certificates, &self.ctx);
         }
-        if let Some(waiting) = self.waiting.take() {
+        if let Some((waiting, condition)) = self.waiting.take() {
             waiting.begin();
+            condition.ready("serves");
         }
         let order = self.ctx.tasks.shutdown().clone();
         self.run(name, OnEnd::StopsTheProcess, routes, order);
@@ -289,5 +292,28 @@ async fn reload(
     } else {
         text.push_str("not reloaded\n");
         (StatusCode::INTERNAL_SERVER_ERROR, text).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clock;
+
+    #[tokio::test]
+    async fn nothing_is_ready_before_the_service_serves_whatever_holds_already() {
+        let ctx = Context::at(Clock::manual(0), Shutdown::new());
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        HttpServer::wait(&ctx, address, None)
+            .await
+            .expect("it listens");
+        ctx.health.condition("catalogue").ready("revision 1");
+        assert!(!ctx.health.is_ready(), "{:?}", ctx.health.report());
+        let server = HttpServer::bind(&ctx, address, None)
+            .await
+            .expect("it is taken over");
+        assert!(!ctx.health.is_ready(), "its store may not be there yet");
+        server.serve("test", Served::nothing());
+        assert!(ctx.health.is_ready(), "{:?}", ctx.health.report());
     }
 }

@@ -3,7 +3,8 @@
 use crate::core::AlarmKind;
 use crate::engine::{Effects, Engine};
 use crate::io::store::StoreError;
-use model::{StreamEvent, TopicName};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
+use model::{StreamEvent, TenantId, Timestamp, TopicName};
 use runtime::{Condition, Shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,8 +17,10 @@ use stream::{
 /// The group in which replicas share the partitions.
 pub const GROUP: &str = "bongsu-notifier";
 
-/// Events in one transaction.
+/// Events that are applied before their offset is committed.
 const BATCH: usize = 128;
+/// Tenants whose events are applied at the same time.
+const TENANTS_AT_ONCE: usize = 4;
 const SESSION: Duration = Duration::from_secs(10);
 const PREFETCH_BYTES: usize = 8 << 20;
 /// After this a partition that could not be started is tried again.
@@ -26,6 +29,17 @@ const START_AGAIN: Duration = Duration::from_millis(500);
 const ATTEMPT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// An event as it came: what it says, its bytes, when it was appended.
+type Arrived<'b> = (StreamEvent, &'b [u8], Timestamp);
+
+/// Whose an event is.
+fn tenant_of(event: &StreamEvent) -> &TenantId {
+    match event {
+        StreamEvent::Alert(event) => &event.tenant,
+        StreamEvent::CaughtUp(caught_up) => &caught_up.tenant,
+    }
+}
 
 /// Which clusters' alert topics are read. Ready while one is: while a cluster is gone, the others'
 /// people must not lose their notifier, and whoever is not watched is paged about by the engine.
@@ -314,28 +328,56 @@ impl Intake {
         }
     }
 
+    /// Applies records: over a database that takes several transactions at once each tenant's in one of its own, so that no
+    /// tenant waits for what another one's storm brings.
     async fn apply(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
-        let mut tx = self.engine.store.begin().await?;
-        let mut effects = Effects::default();
+        let mut shares: BTreeMap<Option<TenantId>, Vec<Arrived<'_>>> = BTreeMap::new();
+        let apart = self.engine.store.is_shared();
         for record in records {
             let Some(bytes) = record.value else { continue };
             match schemas::alert::decode(bytes) {
-                Ok(StreamEvent::Alert(event)) => {
-                    self.engine
-                        .take_event(&mut tx, &event, bytes, record.timestamp, &mut effects)
-                        .await?;
-                    self.engine.metrics.event(event.kind.as_str());
-                }
-                Ok(StreamEvent::CaughtUp(caught_up)) => {
-                    self.engine
-                        .take_caught_up(&mut tx, &caught_up, &mut effects)
-                        .await?;
-                    self.engine.metrics.event("caught_up");
+                Ok(event) => {
+                    let tenant = apart.then(|| tenant_of(&event).clone());
+                    let appended_at = record.timestamp;
+                    shares
+                        .entry(tenant)
+                        .or_default()
+                        .push((event, bytes, appended_at));
                 }
                 Err(error) => {
                     let text = format!("record {} of the alert topic: {error}", record.offset);
                     self.engine.alarm(None, AlarmKind::Unreadable, text);
                     self.engine.metrics.event("unreadable");
+                }
+            }
+        }
+        let mut applied = Vec::with_capacity(shares.len());
+        for share in shares.values() {
+            applied.push(self.apply_share(share).boxed());
+        }
+        futures_util::stream::iter(applied)
+            .buffer_unordered(TENANTS_AT_ONCE)
+            .try_collect()
+            .await
+    }
+
+    /// Applies events in their order, in one transaction.
+    async fn apply_share(&self, share: &[Arrived<'_>]) -> Result<(), StoreError> {
+        let mut tx = self.engine.store.begin().await?;
+        let mut effects = Effects::default();
+        for (event, bytes, appended_at) in share {
+            match event {
+                StreamEvent::Alert(event) => {
+                    self.engine
+                        .take_event(&mut tx, event, bytes, *appended_at, &mut effects)
+                        .await?;
+                    self.engine.metrics.event(event.kind.as_str());
+                }
+                StreamEvent::CaughtUp(caught_up) => {
+                    self.engine
+                        .take_caught_up(&mut tx, caught_up, &mut effects)
+                        .await?;
+                    self.engine.metrics.event("caught_up");
                 }
             }
         }

@@ -21,6 +21,8 @@ const CHANGES_WINDOW: Span = Span::from_secs(5);
 const LINKS_EVERY: Span = Span::from_secs(1);
 /// How often other replicas' changes are looked for.
 const CHANGES_EVERY: Span = Span::from_secs(1);
+/// How often the store is tended.
+const TENDS_EVERY: Span = Span::from_secs(3_600);
 /// The auditor's name where the parts say how they are.
 pub const AUDITOR: &str = "auditor";
 /// Changes read at a time.
@@ -74,6 +76,19 @@ pub async fn run_auditor(engine: Arc<Engine>, order: Shutdown) -> Result<(), Inf
         tokio::select! {
             () = tokio::time::sleep(engine.config.audit_every.to_std()) => {}
             () = order.begun() => return Ok(()),
+        }
+    }
+}
+
+/// Tends the store, until the order to stop.
+pub async fn run_keeper(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(TENDS_EVERY.to_std()) => {}
+            () = order.begun() => return Ok(()),
+        }
+        if let Err(error) = engine.store.tend().await {
+            tracing::warn!(%error, "the store cannot be tended");
         }
     }
 }

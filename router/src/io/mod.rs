@@ -8,6 +8,7 @@ mod formats;
 pub(crate) mod http;
 mod intake;
 mod openapi;
+mod openapi_bodies;
 mod packing;
 pub(crate) mod read;
 mod tenant;

@@ -1,5 +1,6 @@
 //! The router's OpenAPI document, from its table of routes.
 
+use super::openapi_bodies;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use runtime::{Declared, Rule};
@@ -74,11 +75,12 @@ fn operation(route: Declared) -> Value {
     let tenant = route.rule == Rule::TenantToken;
     let mut done = json!({"description": "done"});
     if !gives.is_empty() {
-        done["content"] = json!({gives: {}});
+        done["content"] = json!({gives: {"schema": openapi_bodies::answer(route.path, gives)}});
     }
     let mut responses = json!({"2XX": done});
     if tenant {
-        let refused = |what: &str| json!({"description": what});
+        let body = openapi_bodies::refusal(route.path);
+        let refused = |what: &str| json!({"description": what, "content": body.clone()});
         for (status, what) in [
             (
                 "400",
@@ -108,7 +110,8 @@ fn operation(route: Declared) -> Value {
         "responses": responses,
     });
     if route.method == "POST" {
-        let kinds = takes.iter().map(|kind| ((*kind).to_owned(), json!({})));
+        let body = |kind: &str| json!({"schema": openapi_bodies::request(route.path, kind)});
+        let kinds = takes.iter().map(|kind| ((*kind).to_owned(), body(kind)));
         operation["requestBody"] = json!({"content": Value::Object(kinds.collect())});
     }
     operation
@@ -128,7 +131,7 @@ fn document(table: &[Declared]) -> Value {
             "description": "Metrics in, and queries over the tenant's own. The token says whose they are, and nothing else does.",
         },
         "paths": paths,
-        "components": {"securitySchemes": {
+        "components": {"schemas": openapi_bodies::schemas(), "securitySchemes": {
             "token": {"type": "apiKey", "in": "header", "name": "Authorization", "description": "`Token <token>`"},
             "bearer": {"type": "http", "scheme": "bearer"},
             "basic": {"type": "http", "scheme": "basic", "description": "the token as the password"},
@@ -151,6 +154,12 @@ mod tests {
             let takes = operation["requestBody"]["content"].as_object();
             let takes_something = takes.is_some_and(|kinds| !kinds.is_empty());
             assert_eq!(takes_something, route.method == "POST", "{}", route.path);
+            // What is taken, given and refused has a form.
+            let answers = operation["responses"].as_object().unwrap().values();
+            let bodies = answers.filter_map(|answer| answer["content"].as_object());
+            for (kind, body) in bodies.chain(takes).flatten() {
+                assert!(body["schema"].is_object(), "{} {kind}", route.path);
+            }
         }
     }
 }

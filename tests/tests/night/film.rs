@@ -1,6 +1,6 @@
-//! One night: a P1 at three in the morning in Seoul goes to the room, a phone and a call, to the second
-//! person, to the team, with two of three providers of text messages down; a digit acknowledges,
-//! the recovery is told to all who heard, and the timeline reads as an account of it.
+//! One night: a P1 at three in the morning in Seoul goes to Slack, then to a phone as a text message, then as a call, to the
+//! second person, to the team, with two of three providers of text messages down; a digit acknowledges, the recovery is told to
+//! all five who were called and to the room, and the timeline reads as an account of it.
 
 use jiff::tz::TimeZone;
 use model::AlertKind;
@@ -15,6 +15,7 @@ const KIM: &str = "+821000000001";
 const LEE: &str = "+821000000002";
 const PARK: &str = "+821000000003";
 const CHOI: &str = "+821000000004";
+const JUNG: &str = "+821000000005";
 
 /// Who is told, and when.
 fn catalogue(room: &str) -> String {
@@ -28,6 +29,7 @@ name: 김민지
 language: ko
 slack: U0000000001
 phone: '{KIM}'
+rules: {{P1: [{{by: [chat]}}, {{by: [sms], after: 1m}}, {{by: [voice], after: 2m}}]}}
 ---
 contact: lee
 name: Lee Jiwon
@@ -43,8 +45,13 @@ name: 최유나
 language: ko
 phone: '{CHOI}'
 ---
+contact: jung
+name: 정하늘
+language: ko
+phone: '{JUNG}'
+---
 team: dba
-members: [park, choi]
+members: [park, choi, jung]
 ---
 escalation_policy: night
 chat: {room}
@@ -83,12 +90,16 @@ async fn a_p1_at_three_in_the_morning_reaches_somebody_who_answers() {
     night.sens.faults().next(10_000, Fault::status(503));
     night.aligo.run_dry();
 
-    // The room, a text message by the third provider, and a call, which nobody picks up.
+    // Slack; a minute later a text message by the third provider; another minute later a call, which nobody picks up.
     let id = night.event("db-1", 1, AlertKind::Firing).await;
-    night.deliveries(id, 3).await;
+    night.deliveries(id, 1).await;
+    night.pass(60);
+    night.deliveries(id, 2).await;
     night.receipts(id).await;
+    night.pass(57);
+    night.deliveries(id, 3).await;
     let call = night.call(KIM);
-    night.pass(27);
+    night.pass(30);
     let status = night
         .twilio
         .tell(&call, "no-answer")
@@ -97,7 +108,7 @@ async fn a_p1_at_three_in_the_morning_reaches_somebody_who_answers() {
     assert!(status.is_success(), "{status}");
 
     // Five minutes without an answer: the second person. A mailbox takes the call.
-    night.pass(270);
+    night.pass(150);
     night
         .until(id, "the second person", |detail| {
             detail
@@ -123,7 +134,7 @@ async fn a_p1_at_three_in_the_morning_reaches_somebody_who_answers() {
             detail
                 .deliveries
                 .iter()
-                .filter(|one| one.recipient.address == CHOI)
+                .filter(|one| one.recipient.address == JUNG)
                 .count()
                 == 2
         })
@@ -152,6 +163,6 @@ async fn a_p1_at_three_in_the_morning_reaches_somebody_who_answers() {
         })
         .await;
     let told = night.told("RESOLVED", "복구");
-    assert_eq!(told, [KIM, LEE, PARK, CHOI, "the room"]);
+    assert_eq!(told, [KIM, LEE, PARK, CHOI, JUNG, "the room"]);
     insta::assert_snapshot!("timeline", account(&detail));
 }

@@ -150,6 +150,12 @@ key_file: /etc/bongsu/kafka-client/tls.key
 {{- $_ := set $notifier "sens" (dict "service_id" .serviceId "from" .from "access_key_file" "/etc/bongsu/sens/access-key" "secret_key_file" "/etc/bongsu/sens/secret-key") -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.notify.heartbeat.existingSecret -}}
+{{- $_ := set $notifier "heartbeat" (dict "url_file" "/etc/bongsu/heartbeat/url") -}}
+{{- end -}}
+{{- if .Values.notify.breakGlass.existingSecret -}}
+{{- $_ := set $notifier "break_glass" (dict "contacts_file" "/etc/bongsu/break-glass/contacts.yaml") -}}
+{{- end -}}
 {{- $_ := set $config "notifier" $notifier -}}
 {{- range $part := list "router" "consumer" "evaluator" "notifier" -}}
 {{- with include "bongsu.tls" (dict "root" $ "part" $part) | fromYaml -}}
@@ -322,6 +328,26 @@ readinessProbe:
       - {key: {{ .secretKeyKey }}, path: secret-key}
 {{- end }}
 {{- end }}
+{{- with $values.notify.heartbeat }}
+{{- if .existingSecret }}
+- name: heartbeat
+  secret:
+    secretName: {{ .existingSecret }}
+    items: [{key: {{ .urlKey }}, path: url}]
+{{- end }}
+{{- end }}
+{{- with $values.notify.breakGlass }}
+{{- if .existingSecret }}
+- name: break-glass
+  secret:
+    secretName: {{ .existingSecret }}
+    items: [{key: {{ .contactsKey }}, path: contacts.yaml}]
+{{- end }}
+{{- end }}
+{{- range $values.notify.secrets }}
+- name: secret-{{ . }}
+  secret: {secretName: {{ . }}}
+{{- end }}
 {{- end }}
 {{- end -}}
 
@@ -347,6 +373,15 @@ readinessProbe:
 {{- end }}
 {{- if $values.notify.sens.existingSecret }}
 - {name: sens, mountPath: /etc/bongsu/sens, readOnly: true}
+{{- end }}
+{{- if $values.notify.heartbeat.existingSecret }}
+- {name: heartbeat, mountPath: /etc/bongsu/heartbeat, readOnly: true}
+{{- end }}
+{{- if $values.notify.breakGlass.existingSecret }}
+- {name: break-glass, mountPath: /etc/bongsu/break-glass, readOnly: true}
+{{- end }}
+{{- range $values.notify.secrets }}
+- {name: secret-{{ . }}, mountPath: /etc/bongsu/secrets/{{ . }}, readOnly: true}
 {{- end }}
 {{- end }}
 {{- end -}}

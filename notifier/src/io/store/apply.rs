@@ -13,6 +13,9 @@ use std::sync::{Arc, LazyLock};
 static INSERT: LazyLock<String> = LazyLock::new(rows::insert_sql);
 static UPDATE: LazyLock<String> = LazyLock::new(rows::update_sql);
 
+/// Rows of one statement at most: SQLite takes 32,766 values.
+const AT_ONCE: usize = 100;
+
 /// A transaction that may write.
 pub struct Tx {
     pub(super) inner: Transaction<'static, Any>,
@@ -29,6 +32,8 @@ pub struct Loaded {
     /// As it was read; decisions change it.
     pub incident: Incident,
     told_before: Vec<Told>,
+    /// This transaction has made it: nothing of it stands anywhere else.
+    is_new: bool,
 }
 
 impl Tx {
@@ -49,6 +54,7 @@ impl Tx {
         Ok(Some(Loaded {
             incident: rows::incident(&row, told.clone())?,
             told_before: told,
+            is_new: false,
         }))
     }
 
@@ -63,10 +69,17 @@ impl Tx {
         }
         let unseen = Incident::unseen(event);
         let query = rows::bind_fixed(sqlx::query(AssertSqlSafe(INSERT.as_str())), &unseen)?;
-        rows::bind_changing(query, &unseen, now)
+        let made = rows::bind_changing(query, &unseen, now)
             .execute(&mut *self.inner)
             .await?;
-        // Another replica may have been first.
+        if made.rows_affected() == 1 {
+            return Ok(Loaded {
+                incident: unseen,
+                told_before: Vec::new(),
+                is_new: true,
+            });
+        }
+        // Another replica was first.
         self.lock(event.incident_id)
             .await?
             .ok_or(StoreError::Database(sqlx::Error::RowNotFound))
@@ -118,24 +131,24 @@ impl Tx {
             .execute(&mut *self.inner)
             .await?;
         if incident.told != loaded.told_before {
-            self.save_told(incident).await?;
+            self.save_told(loaded).await?;
         }
-        let mut ordinal = None;
+        let (mut entries, mut deliveries) = (Vec::new(), Vec::new());
         for action in actions {
             match action {
-                Action::Record(entry) => {
-                    let next = match ordinal {
-                        Some(last) => last + 1,
-                        None => self.next_entry(incident.id).await?,
-                    };
-                    self.insert_entry(incident.id, next, entry, now).await?;
-                    self.audit_entry(incident.id, &incident.tenant, entry, now)
-                        .await?;
-                    ordinal = Some(next);
-                }
-                Action::Send(delivery) => self.enqueue(incident, delivery, now).await?,
+                Action::Record(entry) => entries.push(entry),
+                Action::Send(delivery) => deliveries.push(&**delivery),
                 Action::Alarm(_) | Action::Keep => {}
             }
+        }
+        // A question to a PostgreSQL is a way there and back: what is of one kind goes together.
+        self.insert_entries(loaded, &entries, now).await?;
+        for entry in entries {
+            self.audit_entry(incident.id, &incident.tenant, entry, now)
+                .await?;
+        }
+        for some in deliveries.chunks(AT_ONCE) {
+            self.enqueue(incident, some, now).await?;
         }
         Ok(())
     }
@@ -191,24 +204,30 @@ impl Tx {
         Ok(told)
     }
 
-    async fn save_told(&mut self, incident: &Incident) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM told WHERE incident = $1")
-            .bind(incident.id.to_string())
-            .execute(&mut *self.inner)
-            .await?;
-        for Told { channel, recipient } in &incident.told {
-            sqlx::query(
-                "INSERT INTO told (incident, channel, address, contact, name, language) \
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(incident.id.to_string())
-            .bind(channel.as_str())
-            .bind(recipient.address.clone())
-            .bind(recipient.contact.clone())
-            .bind(recipient.name.clone())
-            .bind(recipient.language.as_str())
-            .execute(&mut *self.inner)
-            .await?;
+    async fn save_told(&mut self, loaded: &Loaded) -> Result<(), StoreError> {
+        let incident = &loaded.incident;
+        if !loaded.told_before.is_empty() {
+            sqlx::query("DELETE FROM told WHERE incident = $1")
+                .bind(incident.id.to_string())
+                .execute(&mut *self.inner)
+                .await?;
+        }
+        for some in incident.told.chunks(AT_ONCE) {
+            let sql = format!(
+                "INSERT INTO told (incident, channel, address, contact, name, language) VALUES {}",
+                rows::groups(some.len(), 6)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for Told { channel, recipient } in some {
+                query = query
+                    .bind(incident.id.to_string())
+                    .bind(channel.as_str())
+                    .bind(recipient.address.clone())
+                    .bind(recipient.contact.clone())
+                    .bind(recipient.name.clone())
+                    .bind(recipient.language.as_str());
+            }
+            query.execute(&mut *self.inner).await?;
         }
         Ok(())
     }
@@ -223,69 +242,93 @@ impl Tx {
         Ok(row.try_get("next")?)
     }
 
-    async fn insert_entry(
+    async fn insert_entries(
         &mut self,
-        id: IncidentId,
-        ordinal: i64,
-        entry: &Entry,
+        loaded: &Loaded,
+        entries: &[&Entry],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let (actor, via) = entry.actor.clone().unzip();
-        sqlx::query(
-            "INSERT INTO timeline (incident, ordinal, at, kind, actor, contact, via, body) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-        )
-        .bind(id.to_string())
-        .bind(ordinal)
-        .bind(now.as_nanos())
-        .bind(entry.kind.as_str())
-        .bind(actor.as_ref().map(|actor| actor.name.clone()))
-        .bind(actor.and_then(|actor| actor.contact))
-        .bind(via.map(|via| via.as_str()))
-        .bind(entry.text.clone())
-        .execute(&mut *self.inner)
-        .await?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let id = loaded.incident.id;
+        let mut ordinal = match loaded.is_new {
+            true => 1,
+            false => self.next_entry(id).await?,
+        };
+        for some in entries.chunks(AT_ONCE) {
+            let sql = format!(
+                "INSERT INTO timeline (incident, ordinal, at, kind, actor, contact, via, body) VALUES {}",
+                rows::groups(some.len(), 8)
+            );
+            let mut query = sqlx::query(AssertSqlSafe(sql));
+            for entry in some {
+                let (actor, via) = entry.actor.clone().unzip();
+                query = query
+                    .bind(id.to_string())
+                    .bind(ordinal)
+                    .bind(now.as_nanos())
+                    .bind(entry.kind.as_str())
+                    .bind(actor.as_ref().map(|actor| actor.name.clone()))
+                    .bind(actor.and_then(|actor| actor.contact))
+                    .bind(via.map(|via| via.as_str()))
+                    .bind(entry.text.clone());
+                ordinal += 1;
+            }
+            query.execute(&mut *self.inner).await?;
+        }
         Ok(())
     }
 
     async fn enqueue(
         &mut self,
         incident: &Incident,
-        delivery: &Delivery,
+        deliveries: &[&Delivery],
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let mentions: Vec<MentionJson> = delivery.mentions.iter().map(Into::into).collect();
-        let mentions = serde_json::to_string(&mentions).map_err(|error| StoreError::Row {
-            table: "deliveries",
-            reason: error.to_string(),
-        })?;
-        sqlx::query(
+        let sql = format!(
             "INSERT INTO deliveries (id, incident, ordinal, revision, purpose, channel, address, \
              contact, name, language, mentions, note, priority, lane, token, fate, attempts, \
              unknowns, asks, possible_repeat, ready_at, lease, created_at, updated_at, tenant) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0, \
-             0, 0, $17, 0, $17, $17, $18) ON CONFLICT (id) DO NOTHING",
-        )
-        .bind(delivery.id.to_string())
-        .bind(incident.id.to_string())
-        .bind(counter(delivery.ordinal))
-        .bind(counter(delivery.revision))
-        .bind(delivery.purpose.as_str())
-        .bind(delivery.channel.as_str())
-        .bind(delivery.recipient.address.clone())
-        .bind(delivery.recipient.contact.clone())
-        .bind(delivery.recipient.name.clone())
-        .bind(delivery.recipient.language.as_str())
-        .bind(mentions)
-        .bind(delivery.note.clone())
-        .bind(delivery.priority.as_str())
-        .bind(lane(delivery))
-        .bind(link_token()?)
-        .bind(Fate::Queued.as_str())
-        .bind(now.as_nanos())
-        .bind(incident.tenant.to_string())
-        .execute(&mut *self.inner)
-        .await?;
+             VALUES {} ON CONFLICT (id) DO NOTHING",
+            rows::groups(deliveries.len(), 25)
+        );
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for delivery in deliveries {
+            let mentions: Vec<MentionJson> = delivery.mentions.iter().map(Into::into).collect();
+            let mentions = serde_json::to_string(&mentions).map_err(|error| StoreError::Row {
+                table: "deliveries",
+                reason: error.to_string(),
+            })?;
+            query = query
+                .bind(delivery.id.to_string())
+                .bind(incident.id.to_string())
+                .bind(counter(delivery.ordinal))
+                .bind(counter(delivery.revision))
+                .bind(delivery.purpose.as_str())
+                .bind(delivery.channel.as_str())
+                .bind(delivery.recipient.address.clone())
+                .bind(delivery.recipient.contact.clone())
+                .bind(delivery.recipient.name.clone())
+                .bind(delivery.recipient.language.as_str())
+                .bind(mentions)
+                .bind(delivery.note.clone())
+                .bind(delivery.priority.as_str())
+                .bind(lane(delivery))
+                .bind(link_token()?)
+                .bind(Fate::Queued.as_str())
+                // Attempts, unknowns, asks, and whether it may be a repeat.
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(0_i64)
+                .bind(now.as_nanos())
+                .bind(0_i64)
+                .bind(now.as_nanos())
+                .bind(now.as_nanos())
+                .bind(incident.tenant.to_string());
+        }
+        query.execute(&mut *self.inner).await?;
         Ok(())
     }
 }

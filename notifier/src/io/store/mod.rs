@@ -17,6 +17,8 @@ mod read;
 mod rows;
 mod search;
 mod silences;
+#[cfg(test)]
+mod tests_plans;
 mod values;
 
 pub use accounts::{ApiToken, Session, SignIn, hash_of_secret};
@@ -181,6 +183,10 @@ impl Store {
         // One writer: SQLite has no more, and waiting here is fairer than inside it.
         let writer = sqlite_pool(1).connect_with(options.clone()).await?;
         migrations::run(&writer).await?;
+        // Tables that were never looked at, too. Before the index of searches is: the first look changes the schema's version.
+        sqlx::raw_sql("PRAGMA optimize = 0x10002")
+            .execute(&writer)
+            .await?;
         search::prepare(&writer, &SQLITE).await?;
         let reader = sqlite_pool(4).connect_with(options).await?;
         Ok(Self {
@@ -219,6 +225,16 @@ impl Store {
     /// Which database it is, for logs; without credentials.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Looks at what the tables hold, where the database does not do so by itself: how a question is answered is chosen by that.
+    pub async fn tend(&self) -> Result<(), StoreError> {
+        if !self.dialect.shared {
+            sqlx::raw_sql("PRAGMA optimize")
+                .execute(&self.writer)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Whether other processes may work on it.

@@ -110,6 +110,12 @@ fn placeholders(from: usize, count: usize) -> String {
     all.join(", ")
 }
 
+/// Placeholders of so many rows with so many values each: `($1, $2), ($3, $4)`.
+pub(super) fn groups(count: usize, values: usize) -> String {
+    let group = |n: usize| format!("({})", placeholders(1 + n * values, values));
+    (0..count).map(group).collect::<Vec<_>>().join(", ")
+}
+
 pub(super) fn insert_sql() -> String {
     let (fixed, changing) = (FIXED.split(',').count(), CHANGING.split(',').count());
     format!(
@@ -236,6 +242,7 @@ mod tests {
 
     #[test]
     fn the_queries_name_as_many_values_as_are_bound() {
+        assert_eq!(groups(2, 3), "($1, $2, $3), ($4, $5, $6)");
         assert_eq!(CHANGING.split(',').count(), 48);
         assert!(insert_sql().contains("$55)"), "{}", insert_sql());
         assert!(
