@@ -1,3 +1,5 @@
+-- What stands before a delivery is found by its incident: `|| ''` keeps the planner from the index of channels, which holds all that a storm
+-- left behind, while it believes that nothing waits.
 -- Materialized: the limit must hold even where the planner would run the choice twice.
 WITH ready AS MATERIALIZED (
     SELECT d.id FROM deliveries d
@@ -7,7 +9,7 @@ WITH ready AS MATERIALIZED (
       AND (d.lane > 0 OR d.created_at <= $10 OR REPLACE($8, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $8)
       AND NOT EXISTS (
         SELECT 1 FROM deliveries e
-        WHERE e.incident = d.incident AND e.channel = d.channel AND e.address = d.address
+        WHERE e.incident = d.incident AND e.channel || '' = d.channel AND e.address = d.address
           AND e.ordinal < d.ordinal AND e.fate IN ('queued', 'sending'))
     ORDER BY d.lane, d.ready_at, d.ordinal
     LIMIT $5
