@@ -58,6 +58,20 @@ impl Failure {
         self
     }
 
+    /// There is no `what` of that name: the known one that it is a slip of, else the command that lists them.
+    pub(crate) fn no_such<'a>(
+        what: &str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+        list: &str,
+    ) -> Self {
+        let hint = match model::did_you_mean(name, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("`{list}` lists them"),
+        };
+        Self::new(Exit::Usage, format!("there is no {what} `{name}`")).hint(hint)
+    }
+
     /// From an error with its chain of causes.
     pub fn from_error(exit: Exit, error: &(dyn std::error::Error + 'static)) -> Self {
         let mut cause = error.to_string();

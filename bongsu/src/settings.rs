@@ -58,7 +58,7 @@ impl Settings {
     pub(crate) fn load(layers: &Layers) -> Outcome<Self> {
         layers.read().map_err(|error| {
             Failure::from_error(Exit::Usage, &error)
-                .hint("`bongsu --config /dev/null config show` lists every key")
+                .hint("without it, `bongsu config show` lists every key")
         })
     }
 

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use tests::kafka::{Kafka, Plan};
 use tests::workdir::Workdir;
 use tests::{Bongsu, ports};
 
@@ -102,8 +103,15 @@ async fn each_exit_code_has_its_cause_its_word_and_a_hint() {
             "{arguments:?}: an error is no data: {out}"
         );
     }
-    let (_, _, told) = run(&["--data-dir", &data, "tap", "defalt"], &[]);
-    assert!(told.contains("did you mean `default`?"), "{told}");
+    for (arguments, meant) in [
+        (vec!["tap", "defalt"], "default"),
+        (vec!["tenant", "show", "defualt"], "default"),
+        (vec!["notify", "preview", "cpu-usge"], "cpu-usage"),
+    ] {
+        let (_, _, told) = run(&[&["--data-dir", &data], &arguments[..]].concat(), &[]);
+        let meant = format!("did you mean `{meant}`?");
+        assert!(told.contains(&meant), "{arguments:?}: {told}");
+    }
 }
 
 /// How many rows a result has, read as its form says.
@@ -294,6 +302,36 @@ async fn a_question_is_answered_by_yes_and_without_it_nothing_happens() {
     let (code, _, told) = bongsu(&["tenant", "remove", "acme", "--yes", "--lang", "ko"]);
     assert!(code == 0 && told.contains("테넌트 acme"), "{told}");
     assert_eq!(bongsu(&["tenant", "show", "acme"]).0, 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_finds_a_kafka_that_makes_topics_by_itself() {
+    let careless = Plan {
+        settings: "auto.create.topics.enable=true",
+        ..Plan::default()
+    };
+    let (good, bad) = tokio::join!(Kafka::start(), Kafka::with(careless));
+    let folder = Workdir::new("auto-create");
+    let kim = folder.write("kim.yaml", "contact: kim\nname: Kim\n");
+    for (kafka, state) in [(good, "ok"), (bad, "WRONG")] {
+        let kim = [
+            "--kafka",
+            &kafka.brokers(),
+            "apply",
+            "-f",
+            &kim.display().to_string(),
+        ];
+        let (code, _, told) = run(&kim, &[]);
+        assert_eq!(code, 0, "{told}");
+        let asked = ["--kafka", &kafka.brokers(), "doctor", "-o", "json"];
+        let (_, out, told) = run(&asked, &[]);
+        let rows: Value =
+            serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}{told}"));
+        let rows = rows.as_array().expect("rows").iter();
+        let found: Vec<&Value> = rows.filter(|row| row["check"] == "auto-create").collect();
+        assert_eq!(found.len(), 1, "{out}");
+        assert_eq!(found[0]["state"], state, "{out}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,7 +25,7 @@ use stream::Clusters;
 const DUTY_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
 
 /// The codes of all checks: each is a chapter of docs/doctor.md.
-const CODES: [&str; 26] = [
+const CODES: [&str; 27] = [
     "config",
     "log",
     "login",
@@ -37,6 +37,7 @@ const CODES: [&str; 26] = [
     "topic-cleanup",
     "topic-timestamps",
     "topic-retention",
+    "auto-create",
     "catalogue",
     "placement",
     "policy",

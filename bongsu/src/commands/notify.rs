@@ -72,11 +72,8 @@ fn preview(global: &Global, asked: &Asked<'_>) -> Outcome {
     let shipped = schemas::catalogue::shipped_templates();
     let found = shipped.iter().find(|one| one.template == template);
     let found = found.ok_or_else(|| {
-        Failure::new(
-            Exit::Usage,
-            format!("there is no shipped template `{template}`"),
-        )
-        .hint("`bongsu template docs` lists them")
+        let known = shipped.iter().map(|one| one.template.as_str());
+        Failure::no_such("shipped template", template, known, "bongsu template list")
     })?;
     let priority = Priority::parse(priority).map_err(|error| usage(&error))?;
     let purpose = Purpose::parse(purpose).map_err(|error| {

@@ -51,13 +51,8 @@ fn now() -> Outcome<Timestamp> {
 
 fn find(catalogue: &Catalogue, name: &str) -> Outcome<Schedule> {
     let declared = catalogue.schedules.get(name).ok_or_else(|| {
-        let known: Vec<&str> = catalogue.schedules.keys().map(String::as_str).collect();
-        let hint = if known.is_empty() {
-            "none is declared: `bongsu schema schedule` prints what one looks like".to_owned()
-        } else {
-            format!("schedules: {}", known.join(", "))
-        };
-        Failure::new(Exit::Usage, format!("there is no schedule `{name}`")).hint(hint)
+        let known = catalogue.schedules.keys().map(String::as_str);
+        Failure::no_such("schedule", name, known, "bongsu oncall show")
     })?;
     Schedule::compile(declared).map_err(|error| Failure::new(Exit::Failed, error.to_string()))
 }

@@ -19,11 +19,7 @@ pub(super) fn tenant_of(catalogue: &Catalogue, id: &str) -> Outcome<TenantId> {
         return Ok(tenant);
     }
     let known = catalogue.tenants.keys().map(TenantId::as_str);
-    let hint = match model::did_you_mean(id, known) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => "`bongsu tenant list` names those that there are".to_owned(),
-    };
-    Err(Failure::new(Exit::Usage, format!("there is no tenant `{tenant}`")).hint(hint))
+    Err(Failure::no_such("tenant", id, known, "bongsu tenant list"))
 }
 
 pub(super) fn map_of(catalogue: &Catalogue) -> Outcome<PlacementMap> {

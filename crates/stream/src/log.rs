@@ -104,6 +104,11 @@ pub trait Log: Send + Sync {
         Ok(None)
     }
 
+    /// Whether a topic that somebody only asks for is made, with settings that nobody chose; none where the log does not say.
+    async fn makes_topics_unasked(&self) -> Result<Option<bool>, StreamError> {
+        Ok(None)
+    }
+
     /// What a partition holds now.
     async fn offsets(&self, source: &TopicPartition) -> Result<OffsetRange, StreamError>;
 

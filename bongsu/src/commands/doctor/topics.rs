@@ -36,6 +36,20 @@ async fn of_cluster(
     let topics = stream.topics().await?.into_iter();
     let there: BTreeMap<_, _> = topics.map(|topic| (topic.name, topic.partitions)).collect();
     let mut findings = Vec::new();
+    match stream.makes_topics_unasked().await? {
+        Some(true) => findings.push(Finding::bad(
+            "auto-create",
+            format!("brokers{place}"),
+            "a topic that somebody misspells is made, with settings that nobody chose",
+            "set auto.create.topics.enable=false on every broker",
+        )),
+        Some(false) => findings.push(Finding::good(
+            "auto-create",
+            format!("brokers{place}"),
+            "topics are made by those alone who mean to",
+        )),
+        None => {}
+    }
     for spec in internal_topics() {
         let name = format!("{}{place}", spec.name);
         match there.get(&spec.name) {

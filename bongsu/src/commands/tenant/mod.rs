@@ -53,8 +53,8 @@ fn known(catalogue: &Catalogue, name: &str) -> Outcome<Tenant> {
     let id = id_of(name)?;
     let found = catalogue.tenants.get(&id);
     found.map(|found| Tenant::clone(found)).ok_or_else(|| {
-        Failure::new(Exit::Usage, format!("there is no tenant `{id}`"))
-            .hint("`bongsu tenant list` lists them")
+        let known = catalogue.tenants.keys().map(TenantId::as_str);
+        Failure::no_such("tenant", name, known, "bongsu tenant list")
     })
 }
 

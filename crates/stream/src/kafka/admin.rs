@@ -288,6 +288,32 @@ impl Admin {
         }))
     }
 
+    /// Whether a broker has `auto.create.topics.enable`; none without the right to ask it.
+    pub(super) async fn makes_topics_unasked(&self) -> Result<Option<bool>, StreamError> {
+        let asking = Arc::clone(&self.admin);
+        let broker = blocking(move || {
+            let metadata = asking
+                .inner()
+                .fetch_metadata(None, ANSWER)
+                .map_err(|e| failure(&e))?;
+            Ok(metadata.brokers().first().map(|broker| broker.id()))
+        });
+        let Some(broker) = broker.await? else {
+            return Ok(None);
+        };
+        let options = AdminOptions::new().request_timeout(Some(ANSWER));
+        let asked = [ResourceSpecifier::Broker(broker)];
+        let answered = self.admin.describe_configs(&asked, &options).await;
+        match answered.map_err(|e| failure(&e))?.into_iter().next() {
+            Some(Ok(resource)) => {
+                let entry = resource.get("auto.create.topics.enable");
+                Ok(entry.map(|entry| entry.value.as_deref() == Some("true")))
+            }
+            Some(Err(RDKafkaErrorCode::ClusterAuthorizationFailed)) | None => Ok(None),
+            Some(Err(code)) => Err(failure(&KafkaError::AdminOp(code))),
+        }
+    }
+
     /// The brokers answer before all of them know the topic.
     async fn wait_for_leaders(&self, spec: &TopicSpec) -> Result<(), StreamError> {
         let since = self.clock.stopwatch();

@@ -167,6 +167,10 @@ impl Log for Kafka {
         self.admin.settings(topic).await
     }
 
+    async fn makes_topics_unasked(&self) -> Result<Option<bool>, StreamError> {
+        self.admin.makes_topics_unasked().await
+    }
+
     async fn offsets(&self, source: &TopicPartition) -> Result<OffsetRange, StreamError> {
         self.admin.offsets(source).await
     }
