@@ -2,11 +2,15 @@
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::kafka::{Kafka, Plan};
 use tests::workdir::Workdir;
-use tests::{Bongsu, ports};
+use tests::{Bongsu, ports, wait, web};
+
+/// In which a token that was taken away is refused, and a change has arrived.
+const SOON: Duration = Duration::from_secs(10);
 
 /// A run of the program: exit code, standard output, standard error.
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String, String) {
@@ -375,4 +379,110 @@ async fn bench_sends_what_was_asked_for_and_says_how_it_was_answered() {
         &[],
     );
     assert_eq!(code, 5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_applied_with_a_diff_refused_by_line_and_pruned_only_when_asked() {
+    let kafka = Kafka::start().await;
+    let folder = Workdir::new("apply");
+    let kim = "contact: kim\nname: Kim\n";
+    folder.write(
+        "people.yaml",
+        &format!("{kim}---\ncontact: lee\nname: Lee\n"),
+    );
+    let files = folder.path().display().to_string();
+    let brokers = kafka.brokers();
+    let apply = |more: &[&str]| {
+        let asked = ["--kafka", &brokers, "apply", "-o", "csv", "-f", &files];
+        let (code, out, told) = run(&[&asked[..], more].concat(), &[]);
+        let rows: Vec<String> = out.lines().skip(1).map(str::to_owned).collect();
+        (code, rows, told)
+    };
+    let both = ["added,contact,kim", "added,contact,lee"];
+    let (code, rows, told) = apply(&["--dry-run"]);
+    assert!(
+        code == 0 && rows == both && told.contains("nothing was changed"),
+        "{rows:?} {told}"
+    );
+    let (code, rows, told) = apply(&[]);
+    assert!(
+        code == 0 && rows == both,
+        "a dry run had changed nothing: {rows:?} {told}"
+    );
+    let (code, rows, _) = apply(&[]);
+    assert!(code == 0 && rows.is_empty(), "{rows:?}");
+
+    folder.write("people.yaml", kim);
+    let (_, rows, _) = apply(&[]);
+    assert!(rows.is_empty(), "nobody asked to prune: {rows:?}");
+    let (_, rows, _) = apply(&["--prune", "--dry-run"]);
+    assert_eq!(rows, ["removed,contact,lee"]);
+
+    folder.write(
+        "wrong.yaml",
+        "# One more.\ncontact: park\nname: Park\nphne: '1'\n",
+    );
+    let (code, _, told) = apply(&["--prune"]);
+    assert!(
+        code == 3 && told.contains("wrong.yaml:4:1") && told.contains("did you mean `phone`?"),
+        "{told}"
+    );
+    std::fs::remove_file(folder.join("wrong.yaml")).expect("it is there");
+    let (code, rows, _) = apply(&["--prune"]);
+    assert!(
+        code == 0 && rows == ["removed,contact,lee"],
+        "what was refused changed nothing: {rows:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_ingest_token_that_is_taken_away_is_refused_within_ten_seconds() {
+    let folder = Workdir::new("revoked");
+    let (up, _) = guarded(&folder).await;
+    let data = folder.join("data").display().to_string();
+    let bongsu = |arguments: &[&str]| {
+        let (code, out, told) = run(
+            &[&["--data-dir", &data, "-o", "json"], arguments].concat(),
+            &[],
+        );
+        assert_eq!(code, 0, "{arguments:?}: {told}");
+        serde_json::from_str::<Value>(&out).unwrap_or_default()
+    };
+    let made = |arguments: &[&str]| {
+        bongsu(arguments)["token"]
+            .as_str()
+            .expect("a token")
+            .to_owned()
+    };
+    let write = async |token: &str| {
+        let request = web::client().post(format!("{}/api/v2/write", up.url()));
+        let request = request.header("authorization", format!("Token {token}"));
+        let answer = request.body("cpu,host=a v=1").send().await?;
+        anyhow::Ok(answer.status().as_u16())
+    };
+    let answered = async |token: &str, status: u16| {
+        let what = format!("{token} is answered {status}");
+        wait::holds(&what, SOON, async || {
+            write(token).await.is_ok_and(|said| said == status)
+        })
+        .await;
+    };
+    let first = made(&["tenant", "add", "acme"]);
+    answered(&first, 204).await;
+    let second = made(&["tenant", "rotate", "acme"]);
+    answered(&second, 204).await;
+    answered(&first, 204).await;
+    let third = made(&["tenant", "rotate", "acme"]);
+    answered(&third, 204).await;
+    answered(&first, 401).await;
+    answered(&second, 204).await;
+    run(&["--data-dir", &data, "tenant", "suspend", "acme"], &[]);
+    wait::holds("nothing of a suspended tenant is taken", SOON, async || {
+        write(&third)
+            .await
+            .is_ok_and(|said| said == 401 || said == 403)
+    })
+    .await;
+    run(&["--data-dir", &data, "tenant", "resume", "acme"], &[]);
+    answered(&third, 204).await;
 }
