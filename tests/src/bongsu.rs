@@ -198,14 +198,7 @@ impl Bongsu {
     /// # Errors
     /// When it does not answer.
     pub async fn metric(&self, name: &str, labels: &str) -> Result<f64> {
-        let url = format!("{}/metrics", self.url());
-        let answer = web::client().get(&url).send().await?.error_for_status()?;
-        let text = answer.text().await?;
-        let of_metric = text.lines().filter_map(|line| line.strip_prefix(name));
-        let values = of_metric
-            .filter(|rest| rest.starts_with([' ', '{']) && rest.contains(labels))
-            .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok());
-        Ok(values.sum())
+        web::metric(&self.url(), name, labels).await
     }
 
     /// No file of it can grow beyond so many bytes; none for as much as the machine has.

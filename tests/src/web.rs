@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use anyhow::Result;
+
 /// A client that gives up instead of hanging a test. Not shared between tests: the connections of a
 /// client belong to the runtime of the test that made it.
 ///
@@ -22,4 +24,19 @@ pub fn client() -> reqwest::Client {
         .no_proxy()
         .build()
         .expect("an HTTP client can be built")
+}
+
+/// The sum over all labels of a metric of the service with that base URL, or over those whose text holds `labels`, such as
+/// `tenant="a"`.
+///
+/// # Errors
+/// When it does not answer.
+pub async fn metric(base: &str, name: &str, labels: &str) -> Result<f64> {
+    let answer = client().get(format!("{base}/metrics")).send().await?;
+    let text = answer.error_for_status()?.text().await?;
+    let of_metric = text.lines().filter_map(|line| line.strip_prefix(name));
+    let values = of_metric
+        .filter(|rest| rest.starts_with([' ', '{']) && rest.contains(labels))
+        .filter_map(|rest| rest.rsplit(' ').next()?.parse::<f64>().ok());
+    Ok(values.sum())
 }

@@ -60,6 +60,17 @@ impl Fleet {
         self.write_as((round, host), nanos, trouble, out);
     }
 
+    /// What hosts send round by round, the first of which is of that time, in seconds since 1970.
+    pub(crate) fn since(
+        self,
+        start: u64,
+    ) -> impl Fn(u64, u64, &mut Vec<u8>) + Copy + Send + 'static {
+        move |round, host, out| {
+            let nanos = (start + round * self.every) * 1_000_000_000;
+            self.write_at(round, host, nanos, out);
+        }
+    }
+
     /// The same of a host that is in trouble, or is not.
     pub(crate) fn write_as(
         &self,

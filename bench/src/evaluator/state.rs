@@ -49,10 +49,7 @@ pub(super) async fn run(options: &EvaluatorOptions) -> Result<Cell> {
         every: EVERY,
         which: Which::All,
     };
-    let write = move |round: u64, host: u64, out: &mut Vec<u8>| {
-        let nanos = (start + round * EVERY) * 1_000_000_000;
-        fleet.write_at(round, host, nanos, out);
-    };
+    let write = fleet.since(start);
     let filling = Pace {
         rounds: 0..FILLED,
         round: Duration::ZERO,

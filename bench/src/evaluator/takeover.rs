@@ -56,12 +56,19 @@ pub(super) async fn run(options: &EvaluatorOptions) -> Result<Cell> {
     site.judged().await?;
     let listener = block_in_place(|| Listener::start(&site.kafka))?;
     let feed = Feed::new(&site.kafka, hosts, 1)?;
-    let write = written_by(hosts)?;
+    let fleet = Fleet {
+        hosts,
+        every: EVERY,
+        which: Which::All,
+    };
+    // The last round of the filling is of now.
+    let now = u64::try_from(Clock::system().now_nanos())? / 1_000_000_000;
+    let write = fleet.since(now - FILLED * EVERY);
     let filling = Pace {
         rounds: 0..FILLED,
         round: Duration::ZERO,
     };
-    block_in_place(|| feed.send(&filling, &write, |_, _, _| {}))?;
+    block_in_place(|| feed.send(&filling, write, |_, _, _| {}))?;
     let lines = hosts * FILLED * Which::All.lines();
     owner.has_evaluated(lines, SOON).await?;
     let of_host = owner.groups_of(&Fleet::host(0)).await?;
@@ -101,21 +108,6 @@ pub(super) async fn run(options: &EvaluatorOptions) -> Result<Cell> {
             Figure::new("state before", state / 1e6, "MB"),
             Figure::new("load before", load, ""),
         ],
-    })
-}
-
-/// What hosts send whose last round of the filling is of now.
-fn written_by(hosts: u64) -> Result<impl Fn(u64, u64, &mut Vec<u8>) + Send + 'static> {
-    let now = u64::try_from(Clock::system().now_nanos())? / 1_000_000_000;
-    let start = now - FILLED * EVERY;
-    let fleet = Fleet {
-        hosts,
-        every: EVERY,
-        which: Which::All,
-    };
-    Ok(move |round: u64, host: u64, out: &mut Vec<u8>| {
-        let nanos = (start + round * EVERY) * 1_000_000_000;
-        fleet.write_at(round, host, nanos, out);
     })
 }
 
