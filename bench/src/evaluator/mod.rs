@@ -23,7 +23,7 @@ pub(crate) struct EvaluatorOptions {
     /// What is measured; by default all
     #[arg(value_enum)]
     kinds: Vec<Kind>,
-    /// A twentieth of the points
+    /// A twentieth of the points; of `latency` 25 s
     #[arg(long)]
     short: bool,
     /// How the figures are printed
