@@ -38,7 +38,7 @@ fn a_test_that_fails_says_what_was_found_with_a_timeline() {
     let reports = template_test(&content.templates[0], Span::from_secs(30)).unwrap();
     assert_eq!(
         reports[0].failure.as_deref(),
-        Some("expected P1, but at the end it is resolved")
+        Some("at the end it is resolved")
     );
     insta::assert_snapshot!(reports[0].timeline);
 }

@@ -223,6 +223,42 @@ fn hosts_to_which_the_condition_does_not_apply_do_not_count() {
 }
 
 #[test]
+fn a_group_recovers_when_its_condition_applies_to_no_host_and_fires_when_it_does_again() {
+    let yaml = rule("ms", "average of 5m", "above: 100") + "only_when: total > 0\n";
+    let line = |total: i64| format!("req,host=h0,service=a,env=prod total={total}i,ms");
+    let points = Points::default()
+        .every(10, (0, 10 * MINUTE), &line(5), 500.0)
+        .every(10, (10 * MINUTE, 20 * MINUTE), &line(0), 500.0)
+        .every(10, (20 * MINUTE, 30 * MINUTE), &line(5), 500.0);
+    let events = Fleet::new(&yaml, 2).run(&points, 30 * MINUTE).events;
+    let wanted = ["firing P1 @180", "resolved - @660", "firing P1 @1380"];
+    assert_eq!(short(&events), wanted);
+    let why = &events[1].why;
+    assert!(why.contains("does not apply any more"), "{why}");
+}
+
+#[test]
+fn the_last_samples_of_all_hosts_are_of_twice_as_many_intervals() {
+    let yaml = rule("ms", "2 of the last 3 samples", "above: 100") + "when_missing: resolve\n";
+    let points = Points::default()
+        .every(
+            10,
+            (0, 10 * MINUTE),
+            "req,host=h0,service=a,env=prod ms",
+            500.0,
+        )
+        .every(
+            10,
+            (0, 25 * MINUTE),
+            "req,host=h1,service=b,env=prod ms",
+            1.0,
+        );
+    let events = Fleet::new(&yaml, 2).run(&points, 25 * MINUTE).events;
+    // Six minutes after its last sample nothing is known, three grid points later it is over.
+    assert_eq!(short(&events), ["firing P1 @60", "resolved - @1140"]);
+}
+
+#[test]
 fn a_point_counts_at_its_true_time_when_its_hosts_clock_is_off() {
     // h1 is 100 s ahead: what it shows for 700 is of 600.
     let mut fleet = Fleet::new(&rule("ms", "sum of 1m", "above: 1000"), 1);
@@ -458,6 +494,7 @@ fn the_state_of_a_group_is_explained_by_what_was_reported_last() {
     assert_eq!(found.len(), 1, "and none of what hosts keep of it");
     let (group, window) = (&found[0], &found[0].windows[0]);
     assert!(window.value.unwrap() > 200.0, "{window:?}");
+    assert_eq!(window.samples, 120, "30 of each of 4 hosts");
     assert_eq!(group.rungs[0].threshold, Some(50.0));
     assert_eq!(
         group.overrides,

@@ -338,17 +338,27 @@ fn judge_group(
     judge_at(group, &key.tags, rule, &run.scene(time), (at, &of_past))
 }
 
-/// What the windows of a group without a host say by the last reports.
+/// What the windows of a group without a host say by the last reports, and of how many samples.
 pub(crate) fn readings_now(
     host: &Host,
     (key, rule): (&GroupKey, &Rule),
     plan: &Plan,
     at: Timestamp,
-) -> Vec<Reading> {
+) -> Vec<(Reading, usize)> {
     let last = host.usage.iter().flat_map(|usage| usage.last.values());
     let reports = reported(last.map(String::as_str), plan);
     let reports = reports.get(key).map_or(&[][..], Vec::as_slice);
-    joined(reports, rule).readings(rule, at)
+    let joint = joined(reports, rule);
+    let mut parts = joint.parts.iter().map(Partial::samples);
+    let samples = rule.signals.iter().map(|signal| {
+        let each = parts.by_ref().take(signal.terms.len());
+        usize::try_from(each.max().unwrap_or(0)).unwrap_or(usize::MAX)
+    });
+    joint
+        .readings(rule, at)
+        .into_iter()
+        .zip(samples.collect::<Vec<_>>())
+        .collect()
 }
 
 /// Whether a host has nothing but samples of groups without a host.

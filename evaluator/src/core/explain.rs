@@ -139,7 +139,7 @@ struct Whole<'a> {
     of: &'a TemplatePlan,
     host: &'a Host,
     /// What the windows say by the last reports, where the group spans hosts.
-    reported: Option<Vec<Reading>>,
+    reported: Option<Vec<(Reading, usize)>>,
     group: &'a Group,
     tags: &'a Tags,
     rule: &'a Rule,
@@ -197,12 +197,14 @@ impl Whole<'_> {
                 _ => None,
             };
             let after = span.map(|span| at.minus(span));
+            let reported = self.reported.as_ref().map(|readings| readings[n].1);
             let samples = match (after, signal.terms.first()) {
+                _ if reported.is_some() => reported.unwrap_or_default(),
                 (Some(after), Some(term)) => group.samples.window(after, at, term.check).count(),
                 _ => 0,
             };
             let reading = match &self.reported {
-                Some(readings) => readings[n],
+                Some(readings) => readings[n].0,
                 None => read(signal, rule, &group.samples, &self.host.clock, at),
             };
             let text = match reading {

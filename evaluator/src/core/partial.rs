@@ -108,6 +108,11 @@ impl Partial {
         self.values == 0 && !self.excluded
     }
 
+    /// How many samples it is of.
+    pub(crate) fn samples(&self) -> u64 {
+        self.values
+    }
+
     /// Time of its newest value.
     pub(crate) fn newest(&self) -> Option<Timestamp> {
         self.last.map(|(at, _)| at)

@@ -102,7 +102,7 @@ fn failure(expect: Expectation, events: &[&AlertEvent]) -> Option<String> {
         Expectation::Priority(wanted) => last.is_some_and(|event| event.priority == Some(wanted)),
         Expectation::Resolved => last.is_some_and(|event| event.kind == AlertKind::Resolved),
     };
-    (!met).then(|| format!("expected {expect}, but at the end {found}"))
+    (!met).then(|| format!("at the end {found}"))
 }
 
 fn timeline(script: &Script, events: &[&AlertEvent]) -> String {

@@ -10,6 +10,7 @@ pub use prometheus::from_prometheus;
 pub use tick::from_tickscript;
 
 use draft::{Draft, merge_ladders};
+use model::Span;
 
 /// What became of a file.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -31,6 +32,18 @@ pub struct Refused {
     pub rule: String,
     /// Why.
     pub why: String,
+}
+
+/// The grid of a group that spans hosts: full minutes, or the one of a minute that is left out.
+fn minutes(every: Option<String>, rule: &str, drafts: &mut Drafts) -> Option<String> {
+    let every = every?;
+    let minute = Span::from_secs(60).as_nanos();
+    if Span::parse(&every).is_ok_and(|span| span.as_nanos() % minute == 0) {
+        return Some(every);
+    }
+    let what = format!("judged every minute, not every {every}: it spans hosts");
+    drafts.note(rule, &what);
+    None
 }
 
 /// What was read so far.

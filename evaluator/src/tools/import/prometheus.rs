@@ -5,7 +5,7 @@ pub(super) mod words;
 
 use super::draft::{Compare, Draft, Rung};
 use super::promql::{Ast, Selector, parse};
-use super::{Drafts, Imported};
+use super::{Drafts, Imported, minutes};
 use model::{Priority, Span};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -15,7 +15,6 @@ use words::{kebab, keep_known, one_line, title};
 const FIELD: &str = "value";
 /// How far back Prometheus looks for a sample (`query.lookback-delta`).
 const LOOKBACK: Span = Span::from_secs(300);
-const MINUTE: Span = Span::from_secs(60);
 
 #[derive(Deserialize)]
 struct File {
@@ -466,16 +465,12 @@ fn group(
     tags
 }
 
-/// The grid; a group that spans hosts is judged at full minutes.
+/// The grid.
 fn every_of(draft: &Draft, name: &str, drafts: &mut Drafts) -> Option<String> {
-    let every = draft.every.clone()?;
-    let minutes = Span::parse(&every).is_ok_and(|span| span.as_nanos() % MINUTE.as_nanos() == 0);
-    if minutes || draft.group.iter().any(|tag| tag == "host") {
-        return Some(every);
+    match draft.group.iter().any(|tag| tag == "host") {
+        true => draft.every.clone(),
+        false => minutes(draft.every.clone(), name, drafts),
     }
-    let what = format!("judged every minute, not every {every}: it spans hosts");
-    drafts.note(name, &what);
-    None
 }
 
 fn priority(severity: Option<&str>, name: &str, drafts: &mut Drafts) -> Priority {

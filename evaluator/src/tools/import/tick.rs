@@ -6,7 +6,7 @@ mod syntax;
 
 use super::draft::{Compare, Draft, Rung};
 use super::prometheus::words::keep_known;
-use super::{Drafts, Imported};
+use super::{Drafts, Imported, minutes};
 use model::{Priority, Span};
 use std::collections::BTreeMap;
 use syntax::{Call, calls, closing, statements, without_comments};
@@ -235,20 +235,32 @@ impl Pipeline {
             Span::parse(period).map_err(|error| error.to_string())?;
             draft.over = format!("{function} of {period}");
         }
-        draft.group = self.tags.clone();
-        draft.group.retain(|tag| tag != "host" && tag != "*");
-        if self.tags.iter().any(|tag| tag == "*") {
-            drafts.note(name, "`groupBy(*)`: one alert per host; name the tags that make a group in `one_alert_per`");
-        } else if !self.tags.iter().any(|tag| tag == "host") {
-            drafts.note(
-                name,
-                "it grouped without `host`: a template judges each host by itself",
-            );
-        }
-        draft.group.insert(0, "host".to_owned());
+        self.group(name, &mut draft, drafts);
         let title = draft.title.take();
         draft.title = title.map(|title| keep_known(&title, &draft.group));
         Ok(draft)
+    }
+}
+
+impl Pipeline {
+    /// The tags of a group. Without `host` it spans hosts, which takes a window and a grid of minutes.
+    fn group(&self, name: &str, draft: &mut Draft, drafts: &mut Drafts) {
+        let has = |wanted: &str| self.tags.iter().any(|tag| tag == wanted);
+        draft.group = self.tags.clone();
+        draft.group.retain(|tag| tag != "host" && tag != "*");
+        if has("*") {
+            drafts.note(name, "`groupBy(*)`: one alert per host; name the tags that make a group in `one_alert_per`");
+        } else if !has("host") && self.function.is_some() {
+            if draft.group.is_empty() {
+                draft.group.push("tenant".to_owned());
+            }
+            draft.every = minutes(draft.every.take(), name, drafts);
+            return;
+        } else if !has("host") {
+            let what = "it grouped single points without `host`: what spans hosts needs a window, so it is one alert per host";
+            drafts.note(name, what);
+        }
+        draft.group.insert(0, "host".to_owned());
     }
 }
 

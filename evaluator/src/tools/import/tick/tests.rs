@@ -92,3 +92,51 @@ fn what_cannot_be_said_is_told_with_the_reason() {
     }
     assert!(from_tickscript("t", "var x = 1").is_err());
 }
+
+#[test]
+fn what_is_grouped_without_a_host_spans_hosts_where_it_has_a_window() {
+    for (grouped, window, group, every) in [
+        (
+            ".groupBy('service')",
+            ".every(1m)",
+            "one_alert_per: [service]",
+            "every: 1m",
+        ),
+        ("", ".every(10s)", "one_alert_per: [tenant]", "-"),
+        (
+            ".groupBy('host', 'zone')",
+            ".every(10s)",
+            "one_alert_per: [host, zone]",
+            "every: 10s",
+        ),
+        (
+            ".groupBy(*)",
+            ".every(1m)",
+            "one_alert_per: [host]",
+            "every: 1m",
+        ),
+    ] {
+        let script = format!(
+            "stream\n|from().measurement('m'){grouped}\n|window().period(5m){window}\n|mean('v')\n\
+             |alert().crit(lambda: \"mean\" > 1)"
+        );
+        let imported = from_tickscript("t", &script).unwrap();
+        let line = |key: &str| {
+            let mut lines = imported.yaml.lines();
+            lines.find(|line| line.starts_with(key)).unwrap_or("-")
+        };
+        assert_eq!(
+            (line("one_alert_per"), line("every")),
+            (group, every),
+            "{imported:?}"
+        );
+    }
+    let script =
+        "stream\n|from().measurement('m').groupBy('service')\n|alert().crit(lambda: \"v\" > 1)";
+    let imported = from_tickscript("t", script).unwrap();
+    assert!(
+        imported.yaml.contains("one_alert_per: [host, service]"),
+        "{imported:?}"
+    );
+    assert!(imported.notes[0].contains("needs a window"), "{imported:?}");
+}
