@@ -195,6 +195,24 @@ mod tests {
     }
 
     #[test]
+    fn the_documentation_names_every_live_key() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operating.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let told = text.split("| changes at once |").nth(1).unwrap();
+        let told = told
+            .split("Every other key needs a restart")
+            .next()
+            .unwrap();
+        let keys = LIVE.iter().chain(&router::Config::LIVE);
+        for key in keys.chain(&notifier::Config::LIVE) {
+            assert!(
+                told.contains(&format!("{key}`")),
+                "docs/operating.md lacks `{key}`"
+            );
+        }
+    }
+
+    #[test]
     fn every_live_key_exists() {
         let layers = runtime::config::Layers::new();
         let all = keys(&Settings::load(&layers).unwrap()).unwrap();
