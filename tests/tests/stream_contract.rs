@@ -92,6 +92,7 @@ async fn the_contract_of_a_log_holds_over_kafka() {
         retention_removes_old_records
         time_of_a_partition_never_runs_backwards
         topics_say_what_they_are_set_to
+        many_are_asked_about_at_once
         records_that_cannot_be_taken_are_refused
         groups_resume_at_their_commit_with_its_metadata
         nothing_is_read_before_start_nor_while_paused

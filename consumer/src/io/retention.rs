@@ -4,13 +4,13 @@ use model::{Span, TopicName};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use stream::{Stream, TopicPartition};
+use stream::{Stream, StreamError, TopicPartition, TopicSettings};
 use tokio::time::Instant;
 
 /// How old what is known of a topic may be.
 const FRESH: Duration = Duration::from_secs(300);
 /// Records that are younger are no reason to ask: topics keep records for hours.
-const YOUNG_S: i64 = 15;
+pub(crate) const YOUNG_S: i64 = 15;
 /// From here on it is said, once until it is better.
 const ALARM_PERCENT: i64 = 50;
 
@@ -32,6 +32,25 @@ impl Retentions {
         Self {
             stream,
             state: Arc::default(),
+        }
+    }
+
+    /// Learns the retentions of many topics with few questions, where what is known of them is old.
+    pub(crate) async fn refresh(&self, topics: Vec<TopicName>) {
+        let old: Vec<_> = {
+            let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_old = |topic: &TopicName| {
+                let known = state.known.get(topic);
+                known.is_none_or(|(asked, _)| asked.elapsed() >= FRESH)
+            };
+            topics.into_iter().filter(is_old).collect()
+        };
+        if old.is_empty() {
+            return;
+        }
+        let found = self.stream.settings_of(&old).await;
+        for (topic, settings) in old.into_iter().zip(found) {
+            self.note(topic, settings);
         }
     }
 
@@ -66,18 +85,31 @@ impl Retentions {
         {
             return retention;
         }
-        let retention = match self.stream.settings(topic).await {
-            Ok(settings) => settings.and_then(|settings| settings.retention),
+        let settings = self.stream.settings(topic).await;
+        self.note(topic.clone(), settings)
+    }
+
+    /// Remembers what a topic is set to; where nobody says, what was known stays.
+    fn note(
+        &self,
+        topic: TopicName,
+        settings: Result<Option<TopicSettings>, StreamError>,
+    ) -> Option<Span> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match settings {
+            Ok(settings) => {
+                let retention = settings.and_then(|settings| settings.retention);
+                state.known.insert(topic, (Instant::now(), retention));
+                retention
+            }
             Err(error) => {
                 tracing::debug!(%topic, %error, "the retention is not known");
-                return known.and_then(|(_, retention)| retention);
+                state
+                    .known
+                    .get(&topic)
+                    .and_then(|(_, retention)| *retention)
             }
-        };
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state
-            .known
-            .insert(topic.clone(), (Instant::now(), retention));
-        retention
+        }
     }
 }
 

@@ -1,16 +1,17 @@
 //! Begins to read partitions that were assigned, and measures how far behind they are.
 
 use super::event::Report;
-use super::retention::Retentions;
+use super::retention::{Retentions, YOUNG_S};
 use crate::metrics::Metrics;
 use futures_util::StreamExt as _;
 use model::{TenantId, Timestamp};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use stream::{Commit, GroupHandle, Stream, StreamError, TopicPartition, Verdict};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-/// Partitions that are asked about at once: each question holds a thread.
+/// Partitions that are asked about, or claimed, one by one at once: each question holds a thread.
 const AT_ONCE: usize = 8;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -31,11 +32,20 @@ pub(crate) struct Beginning {
 pub(crate) async fn begin(
     stream: Stream,
     handle: GroupHandle,
-    beginnings: Vec<Beginning>,
+    mut beginnings: Vec<Beginning>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
-    let mut beginnings = find_out(&stream, beginnings).await;
+    find_out(&stream, &mut beginnings).await;
     claim_together(&handle, &mut beginnings).await;
+    // Those that only need to be told start all together; each question of the others holds a thread.
+    let asks = beginnings
+        .iter()
+        .filter(|one| one.from.is_none() || one.claim.is_some());
+    let at_once = if asks.count() > 0 {
+        AT_ONCE
+    } else {
+        beginnings.len().max(1)
+    };
     let each = |beginning: Beginning| {
         let (stream, handle, reports) = (stream.clone(), handle.clone(), reports.clone());
         async move {
@@ -51,24 +61,23 @@ pub(crate) async fn begin(
         }
     };
     futures_util::stream::iter(beginnings)
-        .for_each_concurrent(AT_ONCE, each)
+        .for_each_concurrent(at_once, each)
         .await;
 }
 
 /// Asks where those begin that nobody has read before. What is not answered now is asked again by itself.
-async fn find_out(stream: &Stream, beginnings: Vec<Beginning>) -> Vec<Beginning> {
-    let each = |mut beginning: Beginning| async move {
-        if beginning.from.is_none() {
-            let stop = beginning.stop.clone();
-            let asked = stop.run_until_cancelled(stream.offsets(&beginning.source));
-            if let Some(Ok(range)) = asked.await {
-                beginning.from = Some(range.earliest);
-            }
-        }
-        beginning
-    };
-    let asked = futures_util::stream::iter(beginnings).map(each);
-    asked.buffer_unordered(AT_ONCE).collect().await
+async fn find_out(stream: &Stream, beginnings: &mut [Beginning]) {
+    let unknown =
+        |beginning: &&mut Beginning| beginning.from.is_none() && !beginning.stop.is_cancelled();
+    let mut unknown: Vec<_> = beginnings.iter_mut().filter(unknown).collect();
+    let sources: Vec<_> = unknown.iter().map(|one| one.source.clone()).collect();
+    if sources.is_empty() {
+        return;
+    }
+    let ranges = stream.offsets_of(&sources).await;
+    for (beginning, range) in unknown.iter_mut().zip(ranges) {
+        beginning.from = range.ok().map(|range| range.earliest);
+    }
 }
 
 /// Claims all partitions whose beginning is known with one commit: a member may get hundreds at once. Where that fails
@@ -169,30 +178,34 @@ pub(crate) async fn measure(
     now: Timestamp,
     parts: Vec<Measured>,
 ) {
-    let each = |part: Measured| {
-        let (stream, metrics, retentions) = (&stream, &metrics, &retentions);
-        async move {
-            let source = &part.source;
-            match stream.offsets(source).await {
-                Ok(_) if part.stop.is_cancelled() => {}
-                Ok(range) => {
-                    let from = part.next_offset.unwrap_or(range.earliest);
-                    let records = (range.end - from).max(0);
-                    let age = part.oldest.map_or(0, |oldest| {
-                        now.as_nanos().saturating_sub(oldest.as_nanos()).max(0) / 1_000_000_000
-                    });
-                    let used = retentions.used(source, age).await;
-                    if !part.stop.is_cancelled() {
-                        metrics.lag(&part.tenant, source.partition, (records, age, used));
-                    }
-                }
-                Err(error) => tracing::debug!(%source, %error, "the lag is not known"),
-            }
-        }
+    let sources: Vec<_> = parts.iter().map(|part| part.source.clone()).collect();
+    let ranges = stream.offsets_of(&sources).await;
+    let age = |part: &Measured| {
+        part.oldest.map_or(0, |oldest| {
+            now.as_nanos().saturating_sub(oldest.as_nanos()).max(0) / 1_000_000_000
+        })
     };
-    futures_util::stream::iter(parts)
-        .for_each_concurrent(AT_ONCE, each)
-        .await;
+    let old = parts.iter().filter(|part| age(part) >= YOUNG_S);
+    let topics: BTreeSet<_> = old.map(|part| part.source.topic.clone()).collect();
+    retentions.refresh(topics.into_iter().collect()).await;
+    for (part, range) in parts.iter().zip(ranges) {
+        let source = &part.source;
+        let range = match range {
+            Ok(_) if part.stop.is_cancelled() => continue,
+            Ok(range) => range,
+            Err(error) => {
+                tracing::debug!(%source, %error, "the lag is not known");
+                continue;
+            }
+        };
+        let from = part.next_offset.unwrap_or(range.earliest);
+        let records = (range.end - from).max(0);
+        let age = age(part);
+        let used = retentions.used(source, age).await;
+        if !part.stop.is_cancelled() {
+            metrics.lag(&part.tenant, source.partition, (records, age, used));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -37,11 +37,15 @@ impl TopicJudge {
     /// Looks at the topics that were made for these, but for those that it has looked at just before, and logs what is
     /// wrong and new. Returns how many topics of all that it knows are set wrongly.
     pub async fn look(&self, specs: impl IntoIterator<Item = TopicSpec>) -> usize {
-        for spec in specs {
-            if self.is_fresh(&spec.name) {
-                continue;
-            }
-            match self.stream.settings(&spec.name).await {
+        let old = |spec: &TopicSpec| !self.is_fresh(&spec.name);
+        let specs: Vec<_> = specs.into_iter().filter(old).collect();
+        let topics: Vec<_> = specs.iter().map(|spec| spec.name.clone()).collect();
+        let found = match topics.is_empty() {
+            true => Vec::new(),
+            false => self.stream.settings_of(&topics).await,
+        };
+        for (spec, found) in specs.iter().zip(found) {
+            match found {
                 Ok(Some(found)) => self.note(&spec.name, spec.flaws(&found)),
                 // It is gone already; its partitions are taken back with it.
                 Ok(None) => self.forget(&spec.name),

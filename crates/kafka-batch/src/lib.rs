@@ -1,4 +1,4 @@
-//! Many messages from librdkafka in one call, and a new password for a living client.
+//! Many messages from librdkafka in one call, many offsets in one question, and a new password for a living client.
 //!
 //! `rdkafka` hands messages out one by one: each costs an event, an allocation, two locks and two looks at the
 //! clock, which is more than a line of 150 bytes costs in all that follows. `rd_kafka_consume_batch_queue` gives
@@ -9,9 +9,11 @@
 
 mod credentials;
 mod message;
+mod times;
 
 pub use credentials::set_credentials;
 pub use message::{Message, Polled, Run};
+pub use times::offsets_for_times;
 
 use rdkafka::bindings as native;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};

@@ -100,6 +100,10 @@ pub trait GroupPort: Send + Sync {
     fn hold(&self, held: bool);
     /// Commits durably, all or an error.
     async fn commit(&self, commits: Vec<Commit>) -> Result<(), StreamError>;
+    /// Looks now whether there are topics for it that it does not know, instead of within 5 s.
+    async fn look(&self) -> Result<(), StreamError> {
+        Ok(())
+    }
     /// Leaves the group: revokes what is held, then ends the events.
     async fn leave(&self);
 }

@@ -109,8 +109,32 @@ pub trait Log: Send + Sync {
         Ok(None)
     }
 
+    /// The same of many topics, in their order; in few questions where the log can.
+    async fn settings_of(
+        &self,
+        topics: &[TopicName],
+    ) -> Vec<Result<Option<TopicSettings>, StreamError>> {
+        let mut found = Vec::with_capacity(topics.len());
+        for topic in topics {
+            found.push(self.settings(topic).await);
+        }
+        found
+    }
+
     /// What a partition holds now.
     async fn offsets(&self, source: &TopicPartition) -> Result<OffsetRange, StreamError>;
+
+    /// The same of many partitions, in their order; in few questions where the log can.
+    async fn offsets_of(
+        &self,
+        sources: &[TopicPartition],
+    ) -> Vec<Result<OffsetRange, StreamError>> {
+        let mut found = Vec::with_capacity(sources.len());
+        for source in sources {
+            found.push(self.offsets(source).await);
+        }
+        found
+    }
 
     /// The next offsets that a group committed; partitions without one are left out.
     async fn committed(

@@ -136,7 +136,7 @@ pub async fn a_pause_ends_with_the_assignment(subject: &mut dyn Subject) {
     first.leave(&seen).await;
 }
 
-/// A topic made after the join is read from its beginning within seconds.
+/// A topic made after the join is read from its beginning within seconds, and sooner by who looks.
 pub async fn new_topics_are_found_by_their_prefix(subject: &mut dyn Subject) {
     let first = Topic::make(subject, "contractprefix.first", 1).await;
     let _other = Topic::make(subject, "contractother.first", 1).await;
@@ -152,6 +152,12 @@ pub async fn new_topics_are_found_by_their_prefix(subject: &mut dyn Subject) {
     tokio::time::timeout(Duration::from_secs(15), found)
         .await
         .expect("found in seconds");
+    let third = Topic::make(subject, "contractprefix.third", 1).await;
+    third.send_numbers(0, 0..10).await;
+    let looked = within("a look", member.handle.look()).await;
+    looked.expect("the log says which topics there are");
+    let found = member.work(&seen, |member| seen.len() == 40 && member.held.len() == 4);
+    within("finding a topic", found).await;
     member.leave(&seen).await;
 }
 

@@ -1,7 +1,7 @@
 //! Cases of appending and of what the log keeps.
 
 use super::{Subject, Topic, read, within};
-use crate::{NewRecord, StreamError, TopicPartition, TopicSpec, Verdict};
+use crate::{NewRecord, OffsetRange, StreamError, TopicPartition, TopicSpec, Verdict};
 use bytes::Bytes;
 use model::{Span, TopicName};
 use std::collections::BTreeMap;
@@ -84,6 +84,45 @@ pub async fn topics_say_what_they_are_set_to(subject: &mut dyn Subject) {
     assert_eq!(stream.settings(&missing).await.expect("it says"), None);
     let there = stream.topics().await.expect("it says");
     assert!(there.iter().all(|topic| topic.name != missing));
+}
+
+/// Many partitions and topics are asked about at once: each gets the answer that it gets alone, in the order asked.
+pub async fn many_are_asked_about_at_once(subject: &mut dyn Subject) {
+    let one = Topic::make(subject, "contract.many.one", 3).await;
+    let other = Topic::make(subject, "contract.many.other", 1).await;
+    let stream = subject.stream();
+    one.send_numbers(2, 0..7).await;
+    other.send_numbers(0, 0..3).await;
+    let missing = TopicName::listed("contract.many.missing").expect("the name is legal");
+    let asked = [
+        one.partition(2),
+        other.partition(0),
+        one.partition(0),
+        TopicPartition::new(missing.clone(), 0),
+        one.partition(3),
+    ];
+    let found = within("offsets", stream.offsets_of(&asked)).await;
+    assert_eq!(found.len(), asked.len());
+    let range = |end| OffsetRange { earliest: 0, end };
+    let there: Vec<_> = found[..3].iter().map(|found| found.clone().ok()).collect();
+    assert_eq!(there, [7, 3, 0].map(|end| Some(range(end))));
+    let (no_topic, no_partition) = (&found[3], &found[4]);
+    assert!(matches!(no_topic, Err(StreamError::UnknownTopic { topic }) if *topic == missing));
+    assert!(
+        matches!(
+            no_partition,
+            Err(StreamError::UnknownPartition { partition: 3, .. })
+        ),
+        "{no_partition:?}"
+    );
+    assert!(stream.offsets_of(&[]).await.is_empty());
+
+    let asked = [missing, other.name.clone(), one.name.clone()];
+    let found = within("settings", stream.settings_of(&asked)).await;
+    for (topic, found) in asked.iter().zip(found) {
+        let alone = stream.settings(topic).await.expect("the log says");
+        assert_eq!(found.expect("the log says"), alone);
+    }
 }
 
 /// What was acknowledged is there for somebody else, topics and offsets included.

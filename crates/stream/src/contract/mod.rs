@@ -14,9 +14,9 @@ pub use group::{
 };
 pub use log::{
     acknowledged_records_are_durable, compaction_keeps_the_newest_of_each_key,
-    records_of_a_partition_keep_their_order, records_that_cannot_be_taken_are_refused,
-    retention_removes_old_records, time_of_a_partition_never_runs_backwards,
-    topics_say_what_they_are_set_to,
+    many_are_asked_about_at_once, records_of_a_partition_keep_their_order,
+    records_that_cannot_be_taken_are_refused, retention_removes_old_records,
+    time_of_a_partition_never_runs_backwards, topics_say_what_they_are_set_to,
 };
 
 use crate::{Appended, Ensured, NewRecord, Stream, TopicPartition, TopicSpec};

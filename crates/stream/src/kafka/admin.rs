@@ -3,12 +3,13 @@
 use super::client::{Quiet, blocking, failure, number};
 use super::config::KafkaConfig;
 use super::credentials::{Credentials, keyed};
+use super::ranges::{ranges, watermarks};
+use super::settings::describe;
 use crate::{
     Commit, Ensured, OffsetRange, StreamError, TopicInfo, TopicPartition, TopicSettings, TopicSpec,
 };
-use model::{Span, TopicName};
+use model::TopicName;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
-use rdkafka::client::Client;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -29,6 +30,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const SEGMENT_MS: i64 = 6 * 3_600_000;
 /// Size of a segment of a compacted topic.
 const COMPACTED_SEGMENT_BYTES: u32 = 64 << 20;
+
+/// Topics whose settings are asked for at once.
+const TOPICS_A_QUESTION: usize = 500;
 
 type Known = Option<(Stopwatch, Arc<Cluster>)>;
 
@@ -151,29 +155,42 @@ impl Admin {
         Ok(cluster)
     }
 
-    /// Refuses a partition that is not there.
-    async fn check(&self, source: &TopicPartition) -> Result<(), StreamError> {
-        match self.partitions(&source.topic).await? {
-            None => Err(StreamError::UnknownTopic {
-                topic: source.topic.clone(),
-            }),
-            Some(partitions) if source.partition >= partitions => {
-                Err(StreamError::UnknownPartition {
-                    topic: source.topic.clone(),
-                    partition: source.partition,
-                })
-            }
-            Some(_) => Ok(()),
-        }
-    }
-
     pub(super) async fn offsets(
         &self,
         source: &TopicPartition,
     ) -> Result<OffsetRange, StreamError> {
-        self.check(source).await?;
+        check(&*self.cluster().await?, source)?;
         let (asking, source) = (Arc::clone(&self.admin), source.clone());
         blocking(move || watermarks(asking.inner(), &source)).await
+    }
+
+    /// First and next offsets of many partitions, in their order.
+    pub(super) async fn offsets_of(
+        &self,
+        sources: &[TopicPartition],
+    ) -> Vec<Result<OffsetRange, StreamError>> {
+        let everywhere = |error: StreamError| sources.iter().map(|_| Err(error.clone())).collect();
+        let cluster = match self.cluster().await {
+            Ok(cluster) => cluster,
+            Err(error) => return everywhere(error),
+        };
+        let checked: Vec<_> = sources
+            .iter()
+            .map(|source| check(&cluster, source))
+            .collect();
+        let there = sources.iter().zip(&checked);
+        let there = there.filter(|(_, checked)| checked.is_ok());
+        let there: Vec<_> = there.map(|(source, _)| source.clone()).collect();
+        let asking = Arc::clone(&self.admin);
+        let asked = blocking(move || Ok(ranges(asking.inner(), &there))).await;
+        let mut asked = match asked {
+            Ok(asked) => asked,
+            Err(error) => return everywhere(error),
+        };
+        let range = |(source, checked): (&TopicPartition, Result<(), StreamError>)| {
+            checked.and_then(|()| asked.remove(source).unwrap_or_else(|| Err(unknown(source))))
+        };
+        sources.iter().zip(checked).map(range).collect()
     }
 
     /// What a group committed, asked through a client of that group that never joins it.
@@ -247,45 +264,55 @@ impl Admin {
         Ok(Ensured::Created)
     }
 
-    /// What a topic is set to; none where it does not exist.
-    pub(super) async fn settings(
+    /// What topics are set to, in their order; none for one that does not exist.
+    pub(super) async fn settings_of(
         &self,
-        topic: &TopicName,
-    ) -> Result<Option<TopicSettings>, StreamError> {
+        topics: &[TopicName],
+    ) -> Vec<Result<Option<TopicSettings>, StreamError>> {
         // Of all topics: to ask for one by name may make it.
-        let mut cluster = self.cluster().await?;
-        if !cluster.topics.contains_key(topic) {
-            cluster = self.ask().await?;
+        let cluster = match self.cluster_with(topics).await {
+            Ok(cluster) => cluster,
+            Err(error) => return topics.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let there = |topic: &&TopicName| cluster.topics.contains_key(*topic);
+        let listed: Vec<_> = topics.iter().filter(there).collect();
+        let mut described = HashMap::with_capacity(listed.len());
+        for some in listed.chunks(TOPICS_A_QUESTION) {
+            match describe(&self.admin, some).await {
+                Ok(found) => described.extend(found),
+                Err(error) => {
+                    described.extend(
+                        some.iter()
+                            .map(|topic| ((*topic).clone(), Err(error.clone()))),
+                    );
+                }
+            }
         }
-        let Some(placed) = cluster.topics.get(topic) else {
-            return Ok(None);
+        let settings = |topic: &TopicName| {
+            let Some(placed) = cluster.topics.get(topic) else {
+                return Ok(None);
+            };
+            match described.remove(topic) {
+                Some(Ok(described)) => {
+                    Ok(Some(described.settings(cluster.brokers, placed.replicas)))
+                }
+                Some(Err(error)) => Err(error),
+                None => Ok(None),
+            }
         };
-        let options = AdminOptions::new().request_timeout(Some(ANSWER));
-        let asked = [ResourceSpecifier::Topic(topic.as_str())];
-        let answered = self.admin.describe_configs(&asked, &options).await;
-        let described = answered.map_err(|e| failure(&e))?.into_iter().next();
-        let resource = match described {
-            Some(Ok(resource)) => resource,
-            Some(Err(code)) => return Err(failure(&KafkaError::AdminOp(code))),
-            None => return Ok(None),
-        };
-        let get = |name: &str| {
-            let value = resource.get(name).and_then(|entry| entry.value.clone());
-            value.unwrap_or_default()
-        };
-        let positive = |name: &str| get(name).parse::<i64>().ok().filter(|n| *n >= 0);
-        let policy = get("cleanup.policy");
-        Ok(Some(TopicSettings {
-            brokers: u32::try_from(cluster.brokers).unwrap_or(u32::MAX),
-            replicas: u32::try_from(placed.replicas).unwrap_or(u32::MAX),
-            min_in_sync: get("min.insync.replicas").parse().unwrap_or(1),
-            log_append_time: get("message.timestamp.type") == "LogAppendTime",
-            compacted: policy.contains("compact"),
-            deletes: policy.contains("delete"),
-            retention: positive("retention.ms").map(Span::from_millis),
-            retention_bytes: positive("retention.bytes").map(i64::unsigned_abs),
-            unclean_election: get("unclean.leader.election.enable") == "true",
-        }))
+        topics.iter().map(settings).collect()
+    }
+
+    /// The cluster with these topics, as far as they are there.
+    async fn cluster_with(&self, topics: &[TopicName]) -> Result<Arc<Cluster>, StreamError> {
+        let cluster = self.cluster().await?;
+        match topics
+            .iter()
+            .all(|topic| cluster.topics.contains_key(topic))
+        {
+            true => Ok(cluster),
+            false => self.ask().await,
+        }
     }
 
     /// Whether a broker has `auto.create.topics.enable`; none without the right to ask it.
@@ -375,6 +402,24 @@ fn settings(spec: &TopicSpec, copies: i32) -> Vec<(&'static str, String)> {
     settings
 }
 
+/// Refuses a partition that is not there.
+fn check(cluster: &Cluster, source: &TopicPartition) -> Result<(), StreamError> {
+    match cluster.topics.get(&source.topic) {
+        None => Err(StreamError::UnknownTopic {
+            topic: source.topic.clone(),
+        }),
+        Some(placed) if source.partition >= placed.partitions => Err(unknown(source)),
+        Some(_) => Ok(()),
+    }
+}
+
+fn unknown(source: &TopicPartition) -> StreamError {
+    StreamError::UnknownPartition {
+        topic: source.topic.clone(),
+        partition: source.partition,
+    }
+}
+
 fn refusal(spec: &TopicSpec, code: RDKafkaErrorCode) -> StreamError {
     match code {
         RDKafkaErrorCode::TopicAuthorizationFailed
@@ -393,16 +438,6 @@ fn refusal(spec: &TopicSpec, code: RDKafkaErrorCode) -> StreamError {
             reason: format!("making the topic `{}`: {code}", spec.name),
         },
     }
-}
-
-/// First and next offset of a partition. Blocks.
-pub(super) fn watermarks<C: rdkafka::ClientContext>(
-    client: &Client<C>,
-    source: &TopicPartition,
-) -> Result<OffsetRange, StreamError> {
-    let asked = client.fetch_watermarks(source.topic.as_str(), number(source.partition), ANSWER);
-    let (earliest, end) = asked.map_err(|e| failure(&e))?;
-    Ok(OffsetRange { earliest, end })
 }
 
 /// What the consumer's group committed. Blocks.
@@ -439,6 +474,7 @@ pub(super) fn committed<C: rdkafka::consumer::ConsumerContext>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::Span;
 
     #[test]
     fn only_a_compacted_topic_closes_its_segments_early_and_cleans_them_often() {

@@ -50,7 +50,7 @@ pub(super) fn failure(error: &KafkaError) -> StreamError {
     }
 }
 
-fn code_failure(code: Code, reason: &str) -> StreamError {
+pub(super) fn code_failure(code: Code, reason: &str) -> StreamError {
     let reason = reason.to_owned();
     match code {
         Code::TopicAuthorizationFailed

@@ -6,10 +6,10 @@
 //! (librdkafka lets an application call `incremental_assign` at any time, and names the group's own
 //! view of the assignment, not this one, when it joins again.)
 
-use super::admin::watermarks;
 use super::client::{blocking, failure, number};
 use super::gather::Admitted;
 use super::member::Shared;
+use super::ranges::watermarks;
 use super::reader::out_of_range;
 use super::state::{Answer, Held, State};
 use super::steer::steer;

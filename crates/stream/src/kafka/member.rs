@@ -1,6 +1,6 @@
 //! A member of a Kafka group: what it asks for, and what its events need to know.
 
-use super::admin::committed;
+use super::admin::{ANSWER, committed};
 use super::client::{blocking, failure, number};
 use super::consumer::Command;
 use super::watch::Watch;
@@ -9,8 +9,8 @@ use crate::{Commit, GroupPort, StreamError, TopicPartition};
 use async_trait::async_trait;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -92,6 +92,25 @@ impl Shared {
     }
 }
 
+/// Members of this process by their groups: who is asked what a group committed need not make another client for it.
+#[derive(Default)]
+pub(super) struct Members(Mutex<HashMap<String, Weak<Shared>>>);
+
+impl Members {
+    /// The newest member of its group.
+    pub(super) fn keep(&self, shared: &Arc<Shared>) {
+        let mut members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        members.retain(|_, member| member.strong_count() > 0);
+        members.insert(shared.group.clone(), Arc::downgrade(shared));
+    }
+
+    /// The client of a member that has not left.
+    pub(super) fn of(&self, group: &str) -> Option<Arc<BaseConsumer<Watch>>> {
+        let members = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        members.get(group)?.upgrade()?.consumer().ok()
+    }
+}
+
 /// The group as the member's events see it.
 pub(super) struct Behind(pub(super) Arc<Shared>);
 
@@ -159,6 +178,17 @@ impl GroupPort for Port {
                 other => return other,
             }
         }
+    }
+
+    async fn look(&self) -> Result<(), StreamError> {
+        let consumer = self.0.consumer()?;
+        // An answer about all topics is compared with what the member reads.
+        let looked = move || {
+            consumer
+                .fetch_metadata(None, ANSWER)
+                .map_err(|e| failure(&e))
+        };
+        blocking(looked).await.map(drop)
     }
 
     async fn leave(&self) {

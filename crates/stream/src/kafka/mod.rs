@@ -9,8 +9,10 @@ mod credentials;
 mod gather;
 mod member;
 mod producer;
+mod ranges;
 mod reader;
 mod security;
+mod settings;
 mod state;
 mod steer;
 mod watch;
@@ -31,7 +33,7 @@ use client::{blocking, failure};
 use consumer::Polling;
 use credentials::{Credentials, keyed};
 use kafka_batch::BatchQueue;
-use member::{Behind, Port, Shared};
+use member::{Behind, Members, Port, Shared};
 use model::TopicName;
 use producer::Sender;
 use rdkafka::ClientConfig;
@@ -62,6 +64,7 @@ pub struct Kafka {
     admin: Admin,
     sender: Arc<Sender>,
     credentials: Arc<Credentials>,
+    members: Members,
     tasks: Tasks,
 }
 
@@ -84,6 +87,7 @@ impl Kafka {
             config: config.clone(),
             clock,
             credentials,
+            members: Members::default(),
             tasks,
         })
     }
@@ -164,7 +168,15 @@ impl Log for Kafka {
     }
 
     async fn settings(&self, topic: &TopicName) -> Result<Option<TopicSettings>, StreamError> {
-        self.admin.settings(topic).await
+        let mut found = self.admin.settings_of(std::slice::from_ref(topic)).await;
+        found.pop().unwrap_or(Ok(None))
+    }
+
+    async fn settings_of(
+        &self,
+        topics: &[TopicName],
+    ) -> Vec<Result<Option<TopicSettings>, StreamError>> {
+        self.admin.settings_of(topics).await
     }
 
     async fn makes_topics_unasked(&self) -> Result<Option<bool>, StreamError> {
@@ -175,12 +187,25 @@ impl Log for Kafka {
         self.admin.offsets(source).await
     }
 
+    async fn offsets_of(
+        &self,
+        sources: &[TopicPartition],
+    ) -> Vec<Result<OffsetRange, StreamError>> {
+        self.admin.offsets_of(sources).await
+    }
+
     async fn committed(
         &self,
         group: &str,
         sources: &[TopicPartition],
     ) -> Result<Vec<Commit>, StreamError> {
-        self.admin.committed(group, sources).await
+        match self.members.of(group) {
+            Some(member) => {
+                let sources = sources.to_vec();
+                blocking(move || admin::committed(&member, &sources)).await
+            }
+            None => self.admin.committed(group, sources).await,
+        }
     }
 
     async fn read(
@@ -208,6 +233,7 @@ impl Log for Kafka {
         let (own_orders, orders) = std::sync::mpsc::channel();
         let shared = Shared::new(spec.group, Arc::clone(&consumer), own_orders.clone());
         let shared = Arc::new(shared);
+        self.members.keep(&shared);
         let pump = Pump {
             backstage: Behind(Arc::clone(&shared)),
             patience: spec.session_timeout.mul_f32(PATIENCE),

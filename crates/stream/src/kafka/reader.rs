@@ -1,10 +1,10 @@
 //! Follows one partition without a group, on a thread of its own.
 
-use super::admin::watermarks;
 use super::client::{Quiet, failure, number};
 use super::config::KafkaConfig;
 use super::credentials::{Keyed, keyed};
 use super::gather::{Admitted, Gather};
+use super::ranges::watermarks;
 use crate::{Batch, OffsetRange, StreamError, TopicPartition};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
