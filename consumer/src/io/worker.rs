@@ -20,7 +20,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use stream::{GroupHandle, Membership, Revoked, Stream, TopicPartition};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 /// How often the budget looks whose lines move.
@@ -116,18 +116,20 @@ impl Worker {
             readers: Arc::new(Semaphore::new(READERS)),
         };
         let handoff = parts.config.handoff.then(|| {
+            let made = Arc::new(Notify::new());
             let drainer = Drainer {
                 stream: parts.stream.clone(),
                 config: parts.config.clone(),
                 tools: tools.clone(),
                 ctx: parts.ctx.clone(),
+                made: Arc::clone(&made),
             };
             let drainer = Box::pin(drainer.run());
             parts
                 .ctx
                 .tasks
                 .spawn("handoff", OnEnd::StopsTheProcess, drainer);
-            Handoff::new(parts.stream.clone(), &parts.config, &tools)
+            Handoff::new(parts.stream.clone(), &parts.config, &tools, made)
         });
         let mut worker = Self {
             tools,

@@ -9,12 +9,13 @@ use model::TopicName;
 use runtime::Context;
 use std::collections::HashMap;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 use stream::{
     Assigned, GroupEvent, GroupHandle, JoinSpec, Membership, Stream, StreamError, TopicPartition,
     Topics,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Bytes of records that may wait inside the Kafka client.
@@ -29,6 +30,8 @@ pub(crate) struct Drainer {
     pub(crate) config: Config,
     pub(crate) tools: Tools,
     pub(crate) ctx: Context,
+    /// Told when this process has made a topic, whose lanes wait until it is drained.
+    pub(crate) made: Arc<Notify>,
 }
 
 /// A partition that is drained.
@@ -36,6 +39,13 @@ struct Draining {
     generation: u64,
     orders: mpsc::UnboundedSender<Order>,
     stop: CancellationToken,
+}
+
+/// The group would find a new topic by itself, but seconds later.
+async fn look(handle: &GroupHandle) {
+    if let Err(error) = handle.look().await {
+        tracing::debug!(%error, "the new topic of the handoff is found later");
+    }
 }
 
 impl Drainer {
@@ -58,6 +68,11 @@ impl Drainer {
         loop {
             let event = tokio::select! {
                 event = membership.next() => event,
+                () = self.made.notified() => {
+                    let handle = handle.clone();
+                    self.spawn("handoff looks for topics", async move { look(&handle).await });
+                    continue;
+                }
                 () = order.begun(), if !leaving => {
                     leaving = true;
                     let handle = handle.clone();
@@ -196,7 +211,7 @@ impl Drainer {
         let topics = catalog::internal_topics().into_iter();
         let mut state = topics.filter(|topic| topic.name == TopicName::handoff_state());
         match state.next() {
-            Some(spec) => ensure(&self.stream, &spec).await,
+            Some(spec) => Ok(ensure(&self.stream, &spec).await?.0),
             None => Err(StreamError::UnknownTopic {
                 topic: TopicName::handoff_state(),
             }),

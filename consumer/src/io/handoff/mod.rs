@@ -18,6 +18,7 @@ use model::{ShardId, TopicName, host_partition};
 use std::sync::Arc;
 use std::time::Duration;
 use stream::{NewRecord, Stream, StreamError, TopicPartition, Verdict};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use topic::Topics;
 use waiting::Waiting;
@@ -96,10 +97,11 @@ impl Hand {
 }
 
 impl Handoff {
-    pub(crate) fn new(stream: Stream, config: &Config, tools: &Tools) -> Self {
+    /// `made` is told of each topic that was made.
+    pub(crate) fn new(stream: Stream, config: &Config, tools: &Tools, made: Arc<Notify>) -> Self {
         let readers = Arc::clone(&tools.readers);
         Self(Arc::new(Inner {
-            topics: Topics::new(stream.clone()),
+            topics: Topics::new(stream.clone(), made),
             waiting: Waiting::new(stream.clone(), config.handoff_group(), readers),
             stream,
             backoff: config.backoff(),
@@ -124,6 +126,7 @@ impl Handoff {
                 None => tokio::time::sleep(self.0.backoff.most).await,
             }
         };
+        self.0.waiting.note(&target, at, None).await;
         let waiting = loop {
             match self.0.waiting.before(&target, &hand.lane, at).await {
                 Ok(waiting) => break waiting,
@@ -185,6 +188,8 @@ impl Handoff {
                 match self.send(record).await {
                     Some(at) => {
                         hand.mode.appended(at);
+                        let lane = Some(&hand.lane);
+                        self.0.waiting.note(&target, at, lane).await;
                         let count = lines.len() as u64;
                         self.0.metrics.handed_off(hand.shard.as_str(), count);
                     }

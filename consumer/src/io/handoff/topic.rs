@@ -3,19 +3,23 @@
 use catalog::handoff_topic;
 use model::ShardId;
 use std::collections::HashMap;
-use stream::{Stream, StreamError, TopicSpec};
-use tokio::sync::Mutex;
+use std::sync::Arc;
+use stream::{Ensured, Stream, StreamError, TopicSpec};
+use tokio::sync::{Mutex, Notify};
 
 pub(super) struct Topics {
     stream: Stream,
     known: Mutex<HashMap<ShardId, u32>>,
+    /// Told of each topic that was made.
+    made: Arc<Notify>,
 }
 
 impl Topics {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, made: Arc<Notify>) -> Self {
         Self {
             stream,
             known: Mutex::default(),
+            made,
         }
     }
 
@@ -25,17 +29,25 @@ impl Topics {
         if let Some(partitions) = known.get(shard) {
             return Ok(*partitions);
         }
-        let partitions = ensure(&self.stream, &handoff_topic(shard)).await?;
+        let (partitions, ensured) = ensure(&self.stream, &handoff_topic(shard)).await?;
+        if ensured == Ensured::Created {
+            self.made.notify_one();
+        }
         known.insert(shard.clone(), partitions);
         Ok(partitions)
     }
 }
 
-/// Makes a topic where it is missing, and says how many partitions it has.
-pub(super) async fn ensure(stream: &Stream, spec: &TopicSpec) -> Result<u32, StreamError> {
-    stream.ensure_topic(spec).await?;
-    let partitions = stream.partitions(&spec.name).await?;
-    partitions.ok_or_else(|| StreamError::UnknownTopic {
-        topic: spec.name.clone(),
-    })
+/// Makes a topic where it is missing, and says how many partitions it has, and whether it was there.
+pub(super) async fn ensure(
+    stream: &Stream,
+    spec: &TopicSpec,
+) -> Result<(u32, Ensured), StreamError> {
+    let ensured = stream.ensure_topic(spec).await?;
+    match stream.partitions(&spec.name).await? {
+        Some(partitions) => Ok((partitions, ensured)),
+        None => Err(StreamError::UnknownTopic {
+            topic: spec.name.clone(),
+        }),
+    }
 }
