@@ -5,11 +5,10 @@ use clap::Parser;
 use std::process::ExitCode;
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: heap::Jemalloc = heap::Jemalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    heap::give_back_soon();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(other) => return bongsu::refused(&other),

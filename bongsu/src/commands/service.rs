@@ -14,6 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use stream::{KafkaConfig, Stream};
 
+/// How often pages of code that were not needed since are given back.
+const SHED: Duration = Duration::from_secs(60);
 /// How long a process may take from SIGTERM to its end.
 const DRAIN: Duration = Duration::from_secs(30);
 
@@ -176,8 +178,24 @@ impl Process {
             log = self.stream.describe(),
             "started"
         );
+        shed_code(&self.ctx);
         drain(&self.ctx, DRAIN).await
     }
+}
+
+/// Gives back the pages of code that only the start needed, and later those that are seldom needed.
+fn shed_code(ctx: &Context) {
+    let order = ctx.tasks.shutdown().clone();
+    ctx.tasks
+        .spawn("shed code", runtime::OnEnd::Fine, async move {
+            let mut tick = tokio::time::interval(SHED);
+            loop {
+                tokio::select! {
+                    () = order.begun() => return Ok::<(), std::io::Error>(()),
+                    _ = tick.tick() => heap::give_back_code()?,
+                };
+            }
+        });
 }
 
 /// Lets the process say that it lives while its log or its database cannot be reached.

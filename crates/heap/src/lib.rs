@@ -1,34 +1,56 @@
-//! How soon memory that is free goes back to the system.
+//! Memory of the process: which allocator it has, and how soon what is free goes back to the system.
 //!
-//! mimalloc keeps what was freed for a second, so that whoever wants it next finds it mapped. A consumer at full speed frees
-//! its whole buffer several times in that second, from many threads: what is kept becomes several times what is used.
-//! No safe call reaches the setting.
+//! A consumer at full speed fills and frees its whole buffer many times a second, and hardly any block is freed by the
+//! thread that made it: librdkafka unpacks, one thread gathers, others scan, compress and send. An allocator that keeps
+//! pages for each thread keeps several times what is used. jemalloc's threads share a few arenas, and a thread of its own
+//! gives back what is free after a moment.
 
-use libmimalloc_sys as native;
+mod code;
 
-/// The option `purge_delay` of mimalloc 3, which the bindings do not name: its place among the options (`mimalloc.h`).
-const PURGE_DELAY: native::mi_option_t = 15;
-/// Milliseconds after which free memory goes back.
-const SOON_MS: core::ffi::c_long = 10;
+pub use code::{GivenBack, give_back_code};
+pub use tikv_jemallocator::Jemalloc;
 
-/// Has free memory go back after 10 ms, unless `MIMALLOC_PURGE_DELAY` says otherwise.
-pub fn give_back_soon() {
-    // SAFETY: sets a number under a lock-free flag; it may be called at any time and from any thread.
-    unsafe { native::mi_option_set_default(PURGE_DELAY, SOON_MS) };
-}
+/// Arenas for all threads together; what is free goes back 10 ms later. `MALLOC_CONF` in the environment wins.
+const SETTINGS: &[u8; 68] =
+    b"narenas:4,dirty_decay_ms:10,muzzy_decay_ms:0,background_thread:true\0";
+
+/// Where jemalloc looks for its settings (jemalloc(3), TUNING): a pointer to a text that ends with a NUL.
+///
+/// It belongs to the program that links this crate, since the allocator reads it before `main`.
+// SAFETY: nothing else of the program has this name; jemalloc itself has it as a weak symbol, made to be replaced.
+#[used]
+#[unsafe(export_name = "malloc_conf")]
+pub static MALLOC_CONF: &[u8; SETTINGS.len()] = SETTINGS;
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::ffi::{CStr, c_void};
+
+    #[global_allocator]
+    static ALLOCATOR: super::Jemalloc = super::Jemalloc;
+
+    /// A setting that is in force.
+    fn setting<T: Copy>(name: &CStr, mut value: T) -> T {
+        let mut size = size_of::<T>();
+        // SAFETY: the name ends with a NUL, and `value` has room for `size` bytes of any pattern that jemalloc writes.
+        let said = unsafe {
+            tikv_jemalloc_sys::mallctl(
+                name.as_ptr(),
+                (&raw mut value).cast::<c_void>(),
+                &raw mut size,
+                std::ptr::null_mut(),
+                0,
+            )
+        };
+        assert_eq!((said, size), (0, size_of::<T>()), "{name:?}");
+        value
+    }
 
     #[test]
-    fn the_option_is_the_one_that_holds_a_second_by_default() {
-        // SAFETY: reads a number.
-        let before = unsafe { native::mi_option_get(PURGE_DELAY) };
-        assert_eq!(before, 1_000);
-        give_back_soon();
-        // SAFETY: reads a number.
-        let now = unsafe { native::mi_option_get(PURGE_DELAY) };
-        assert_eq!(now, SOON_MS);
+    fn the_settings_are_in_force() {
+        assert_eq!(setting(c"opt.narenas", 0_u32), 4);
+        assert_eq!(setting(c"opt.dirty_decay_ms", 0_isize), 10);
+        assert_eq!(setting(c"opt.muzzy_decay_ms", 1_isize), 0);
+        assert_eq!(setting(c"opt.background_thread", 0_u8), 1);
     }
 }
