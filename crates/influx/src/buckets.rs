@@ -62,7 +62,7 @@ impl Http {
             Dialect::V2 => match self.bucket_id(bucket).await? {
                 Some(id) => {
                     let what = format!("remove bucket `{bucket}`");
-                    self.call(&what, self.calls.delete_bucket(&id)).await
+                    self.call(&what, self.calls()?.delete_bucket(&id)).await
                 }
                 None => Ok(()),
             },
@@ -119,7 +119,7 @@ impl Http {
             .collect();
         let what = format!("create bucket `{bucket}`");
         match self
-            .call(&what, self.calls.create_bucket(Some(request)))
+            .call(&what, self.calls()?.create_bucket(Some(request)))
             .await
         {
             Ok(()) => {
@@ -148,7 +148,7 @@ impl Http {
             offset: None,
             org_id: None,
         };
-        let listed = contained(self.calls.list_buckets(Some(request))).await;
+        let listed = contained(self.calls()?.list_buckets(Some(request))).await;
         match listed {
             Ok(Ok(found)) => {
                 let mut buckets = found.buckets.into_iter();
@@ -178,7 +178,7 @@ impl Http {
         };
         let what = format!("look for organization `{}`", self.org);
         let found = self
-            .call(&what, self.calls.list_organizations(request))
+            .call(&what, self.calls()?.list_organizations(request))
             .await?;
         found
             .orgs

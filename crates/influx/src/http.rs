@@ -10,7 +10,7 @@ use model::Timestamp;
 use runtime::Secret;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// How to reach a shard over HTTP.
@@ -65,7 +65,9 @@ pub(crate) struct Http {
     pub(crate) gzip: bool,
     pub(crate) addresses: Addresses,
     pub(crate) writes: reqwest::Client,
-    pub(crate) calls: influxdb2::Client,
+    /// Made when it is first needed, with the certificates of the system: some megabytes that most shards never need.
+    calls: OnceLock<influxdb2::Client>,
+    config: HttpShard,
     given: Option<Dialect>,
     found: Mutex<Option<Dialect>>,
 }
@@ -76,7 +78,8 @@ impl Http {
         let base = parse_base(&url)?;
         Ok(Self {
             writes: write_client(config)?,
-            calls: call_client(config, &url)?,
+            calls: OnceLock::new(),
+            config: config.clone(),
             addresses: Addresses::new(&base, config)?,
             org: config.org.clone(),
             database: config.database.clone(),
@@ -87,6 +90,15 @@ impl Http {
             found: Mutex::new(None),
             url,
         })
+    }
+
+    /// The client for buckets and queries.
+    pub(crate) fn calls(&self) -> Result<&influxdb2::Client, InfluxError> {
+        if let Some(made) = self.calls.get() {
+            return Ok(made);
+        }
+        let made = call_client(&self.config, &self.url)?;
+        Ok(self.calls.get_or_init(|| made))
     }
 
     /// How it is spoken to: as configured, or as it says itself, asked once.
@@ -154,7 +166,7 @@ impl Http {
     async fn query(&self, flux: String) -> Result<Vec<FluxRecord>, InfluxError> {
         self.call(
             "answer a query",
-            self.calls.query_raw(Some(Query::new(flux))),
+            self.calls()?.query_raw(Some(Query::new(flux))),
         )
         .await
     }

@@ -56,7 +56,7 @@ impl Default for KafkaConfig {
 const METADATA_MAX_AGE_MS: &str = "5000";
 
 /// Bytes of one answer of a broker as they travel, compressed. The first batch of a partition comes whole, however large.
-const FETCH_BYTES: usize = 512 << 10;
+const FETCH_BYTES: usize = 256 << 10;
 /// Bytes of one partition in it.
 const PARTITION_FETCH_BYTES: usize = 128 << 10;
 
@@ -76,7 +76,10 @@ impl KafkaConfig {
             .set("bootstrap.servers", self.brokers.join(","))
             .set("client.id", "bongsu")
             .set("topic.metadata.refresh.interval.ms", METADATA_MAX_AGE_MS)
-            .set("reconnect.backoff.max.ms", "2000");
+            .set("reconnect.backoff.max.ms", "2000")
+            // What librdkafka would tell the brokers about itself takes ten histograms for each broker that a client knows,
+            // some 300 KB, and nobody asks for it.
+            .set("enable.metrics.push", "false");
         self.security.apply(&mut client)?;
         Ok(client)
     }
