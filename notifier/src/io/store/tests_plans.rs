@@ -33,3 +33,25 @@ async fn what_is_open_is_found_by_its_index_once_the_tables_were_looked_at() {
     let found = plan(&store).await;
     assert!(found.contains("incidents_live"), "{found}");
 }
+
+#[tokio::test]
+async fn deliveries_are_taken_in_their_order_without_sorting_what_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::sqlite(&folder.path().join("incidents.db"))
+        .await
+        .unwrap();
+    let sql = format!("EXPLAIN QUERY PLAN {}", store.dialect.claim_deliveries);
+    let asked = sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    let rows = asked.fetch_all(&store.writer).await.unwrap();
+    let steps: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+    let found = steps.join("; ");
+    assert!(
+        found.contains("SEARCH d USING INDEX deliveries_next"),
+        "{found}"
+    );
+    assert!(
+        found.contains("deliveries_of_incident (incident=?"),
+        "{found}"
+    );
+    assert!(!found.contains("TEMP B-TREE"), "{found}");
+}
