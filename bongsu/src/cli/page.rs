@@ -14,7 +14,7 @@ what completes them in bash, zsh, fish, elvish or PowerShell.
 Results go to standard output, messages to standard error. `-o table|json|jsonl|yaml|csv` prints a result in another form; what is made for one program alone
 has one form: `completions`, `schema`, `template docs`, `template import`, `import`, `oncall calendar`. On a terminal what lasts shows how far it is; `NO_COLOR`
 turns colours off. Flags win over variables (`BONGSU_KAFKA__BROKERS=a:9092`), which win over the file of `--config`; `bongsu config show --origin` prints
-which one was it for each key. Secrets are given by files only.
+which one it was for each key. Secrets are given by files; `up --database` alone takes an address that may hold a password.
 
 `--lang ko` prints tables, the messages of commands about tenants, incidents, silences and duty, and what `bongsu up` says in Korean. Errors, hints, logs and
 what scripts read stay English ([why](decisions/0021-what-is-translated.md)). `--yes` answers the one question that there is: `tenant remove` asks for the name.
