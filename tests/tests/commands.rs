@@ -59,7 +59,7 @@ async fn each_exit_code_has_its_cause_its_word_and_a_hint() {
     let asked = |token| [&incidents[..], &[token]].concat();
     for (arguments, code, word) in [
         (vec!["config", "check"], 0, ""),
-        (asked(right.as_str()), 0, ""),
+        (asked(right.as_str()), 0, "--state all shows"),
         (
             vec![
                 "--data-dir",

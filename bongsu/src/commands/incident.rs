@@ -19,11 +19,14 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             priority,
             text,
         } => {
+            let ended = state
+                .split(',')
+                .any(|one| matches!(one.trim(), "closed" | "all"));
             let wanted = wanted(&state, tenant, priority, text);
             if global.output == Output::Csv {
                 return csv(&api, &wanted).await;
             }
-            list(global, listed(&api, &wanted).await?);
+            list(global, listed(&api, &wanted).await?, ended);
             Ok(())
         }
         Command::Times {
@@ -156,7 +159,8 @@ fn times(global: &Global, answer: &Value) {
     print::table(&table, global.form());
 }
 
-fn list(global: &Global, mut incidents: Vec<Value>) {
+/// `ended` tells whether those that are over were asked for.
+fn list(global: &Global, mut incidents: Vec<Value>, ended: bool) {
     // The most urgent first, and among equals the oldest.
     incidents.sort_by_key(|incident| {
         (
@@ -188,7 +192,13 @@ fn list(global: &Global, mut incidents: Vec<Value>) {
     }
     print::table(&table, global.form());
     if table.is_empty() {
-        print::message(global.say("no such incidents", "해당하는 인시던트가 없습니다"));
+        print::message(match ended {
+            true => global.say("no such incidents", "해당하는 인시던트가 없습니다"),
+            false => global.say(
+                "no such incidents are open; --state all shows those that are over, too",
+                "열려 있는 해당 인시던트가 없습니다. 끝난 것까지 보려면 --state all",
+            ),
+        });
     }
 }
 
