@@ -154,3 +154,28 @@ fn pagerduty_api() -> String {
 fn opsgenie_api() -> String {
     "https://api.opsgenie.com".to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    #[test]
+    fn a_webhook_of_no_service_is_refused_with_what_to_look_at() {
+        let webhook = ServiceWebhook {
+            secret_file: PathBuf::from("secret"),
+        };
+        let service = OpsgenieIntegration {
+            api_key_file: PathBuf::from("key"),
+            api_url: opsgenie_api(),
+        };
+        let mut config = Config {
+            opsgenie_webhooks: BTreeMap::from([("ops".to_owned(), webhook)]),
+            ..Config::default()
+        };
+        let refused = config.check().expect_err("no service is called so");
+        assert!(refused.contains("`opsgenie_webhooks.ops`"), "{refused}");
+        config.opsgenie.insert("ops".to_owned(), service);
+        assert_eq!(config.check(), Ok(()));
+    }
+}
