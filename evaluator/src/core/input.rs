@@ -148,7 +148,7 @@ pub enum Tally {
     MissingGroupTag,
     /// Samples without a value: NaN, infinity, a division by zero, a field of another type.
     Absent,
-    /// Samples for which a group has no room.
+    /// Samples for which a group has no room, and groups without a host for which a report has none.
     Full,
     /// Points that replaced one of the same series, field and timestamp.
     Replaced,
