@@ -97,8 +97,22 @@ impl Kafka {
         Arc::new(self)
     }
 
-    fn member_config(&self, spec: &JoinSpec) -> Result<ClientConfig, StreamError> {
-        let mut client = self.config.consumer(&spec.group, spec.prefetch_bytes)?;
+    /// How many topics there are for a member to read now; none are known while no broker answers, and it joins all the same.
+    async fn topics_of(&self, topics: &Topics) -> usize {
+        match topics {
+            Topics::Named(names) => names.len(),
+            Topics::Prefix(prefix) => {
+                let all = self.admin.topics().await.unwrap_or_default();
+                let names = all.iter().map(|topic| topic.name.as_str());
+                names.filter(|name| name.starts_with(prefix)).count()
+            }
+        }
+    }
+
+    fn member_config(&self, spec: &JoinSpec, topics: usize) -> Result<ClientConfig, StreamError> {
+        let mut client = self
+            .config
+            .consumer(&spec.group, spec.prefetch_bytes, topics)?;
         let heartbeat = HEARTBEAT.min(spec.session_timeout / HEARTBEATS);
         client
             .set("partition.assignment.strategy", "cooperative-sticky")
@@ -116,8 +130,12 @@ impl Kafka {
         Ok(client)
     }
 
-    fn subscribe(&self, spec: &JoinSpec) -> Result<BaseConsumer<Watch>, StreamError> {
-        let client = self.member_config(spec)?;
+    fn subscribe(
+        &self,
+        spec: &JoinSpec,
+        topics: usize,
+    ) -> Result<BaseConsumer<Watch>, StreamError> {
+        let client = self.member_config(spec, topics)?;
         let consumer =
             BaseConsumer::from_config_and_context(&client, Watch::default()).map_err(|error| {
                 StreamError::Unusable {
@@ -226,7 +244,8 @@ impl Log for Kafka {
     }
 
     async fn join(&self, spec: JoinSpec) -> Result<Membership, StreamError> {
-        let consumer = Arc::new(self.subscribe(&spec)?);
+        let topics = self.topics_of(&spec.topics).await;
+        let consumer = Arc::new(self.subscribe(&spec, topics)?);
         self.credentials.keep(keyed(&consumer));
         let (events, receiver) = mpsc::channel(EVENTS);
         let (controls, controlled) = mpsc::unbounded_channel();
