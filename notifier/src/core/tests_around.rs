@@ -124,6 +124,59 @@ fn a_declared_dependency_hides_what_it_names_where_the_tags_agree() {
     }
 }
 
+/// What a store is asked for beside an incident: were it less, nothing above would hide anything in real life.
+#[test]
+fn what_could_explain_an_incident_or_share_its_group_is_looked_for_and_nothing_else() {
+    let templates = |world: &World| {
+        let wanted = world.incident.wanted(&world.directory, world.now);
+        wanted.map_or_else(Vec::new, |wanted| wanted.templates)
+    };
+    let down = ("host-down".to_owned(), Some("web-1".to_owned()));
+    let mut world = World::new();
+    assert_eq!(templates(&world), [down.clone()]);
+    for (hides, same, found) in [
+        ("cpu-usage", "env", Some(None)),
+        ("cpu-usage", "host", Some(Some("web-1".to_owned()))),
+        ("disk-usage", "host", None),
+    ] {
+        world.care().dependencies = vec![Dependency {
+            name: "web-needs-db".to_owned(),
+            on: "mysql-down".to_owned(),
+            hides: Selector {
+                template: Some(hides.to_owned()),
+                ..Selector::default()
+            },
+            same: vec![same.to_owned()],
+        }];
+        let found = found.map(|host| ("mysql-down".to_owned(), host));
+        let all: Vec<_> = [down.clone()].into_iter().chain(found).collect();
+        assert_eq!(templates(&world), all, "{hides} {same}");
+    }
+    let world = host_down(Priority::P1);
+    assert_eq!(templates(&world), [("tenant-ingest".to_owned(), None)]);
+    let mut world = World::new();
+    world.incident.template = "tenant-ingest".to_owned();
+    assert_eq!(world.incident.wanted(&world.directory, world.now), None);
+}
+
+#[test]
+fn the_titles_that_joined_a_group_are_asked_for_when_its_digest_is_due() {
+    let mut world = grouped();
+    let wanted = |world: &World| world.incident.wanted(&world.directory, world.now);
+    let group = wanted(&world).unwrap().group;
+    assert!(group.is_some_and(|group| group.starts_with("template=cpu-usage env=")));
+    let due = world.now.plus(MINUTE);
+    world.incident.digest_at = Some(due);
+    for (now, news) in [
+        (due.minus(Span::from_secs(1)), None),
+        (due, Some(2)),
+        (due.plus(MINUTE), Some(2)),
+    ] {
+        world.now = now;
+        assert_eq!(wanted(&world).unwrap().news, news);
+    }
+}
+
 fn grouped() -> World {
     let mut world = World::new();
     world.care().grouping = Some(Grouping {
