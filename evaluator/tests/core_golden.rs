@@ -4,6 +4,7 @@ mod core_support;
 
 use core_support::{Log, Points, bundle, short, tenant};
 use evaluator::core::{Action, Partition, Payload, Plan};
+use schemas::catalogue::Bundle;
 use std::fmt::Write as _;
 
 const RULES: &str = "template: cpu\ntitle: \"CPU of {host}\"\napplies_to: {measurement: cpu}\n\
@@ -99,4 +100,62 @@ fn state_of_every_version_is_read_and_goes_on_with_the_same_events() {
 fn the_bytes_of_the_newest_version_stay_as_they_are() {
     let (_, newest) = GOLDEN.last().unwrap();
     assert_eq!(saved(&mut begun()), *newest);
+}
+
+/// A tenant of three partitions, whose last reports are so long that they are packed.
+fn of_long_reports() -> Log {
+    let yaml = "template: much\ntitle: t\napplies_to: {measurement: bongsu_census}\n\
+         one_alert_per: [tenant]\ncheck: points_day\nover: last of 5m\nevery: 60s\ninterval: 60s\n\
+         levels: {P3: {above: 5}}\nwhen_missing: fine\n";
+    let mut content = bundle(1, yaml, 30).content;
+    content.partitions = 3;
+    let bundle = Bundle::new(tenant(), 1, content);
+    let mut log = Log::new(vec![Plan::compile(&bundle).unwrap()]);
+    log.mark(0, 1);
+    for minute in 1..=4 {
+        a_minute(&mut log, minute);
+    }
+    log
+}
+
+/// A line of the tenant, and what each partition reports of it.
+fn a_minute(log: &mut Log, minute: i64) {
+    let lines = Points::default().at(minute * 60, "cpu,host=a v", 1).body();
+    let own = log.take(minute * 60, Payload::Lines(lines.as_bytes()));
+    let own = own.into_iter().find_map(|action| match action {
+        Action::Derive(report) => Some(report),
+        _ => None,
+    });
+    let Some(own) = own else { return };
+    let others = own.lines.repeat(200_000 / own.lines.len());
+    for (from, lines) in [(0, &own.lines), (1, &others), (2, &others)] {
+        log.take(
+            minute * 60 + 1,
+            Payload::Derived {
+                at: own.at,
+                from,
+                lines,
+            },
+        );
+    }
+}
+
+#[test]
+fn packed_reports_of_version_5_are_read_and_lead_to_the_same_state() {
+    let golden = include_str!("golden/state-v5.txt");
+    let on = |log: &mut Log| {
+        a_minute(log, 5);
+        saved(log)
+    };
+    let mut log = of_long_reports();
+    let now = saved(&mut log);
+    assert!(
+        golden.len() < 50_000 && now.contains(" 424805"),
+        "{}",
+        now.len()
+    );
+    let expected = on(&mut log);
+    let mut read = of_long_reports();
+    read.partition = restored(golden, &read);
+    assert_eq!(on(&mut read), expected);
 }

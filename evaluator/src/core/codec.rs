@@ -1,8 +1,10 @@
 //! The bytes of saved state: integers as variable-length groups of 7 bits (zigzag where signed),
 //! floats as their 8 bytes, texts and lists behind their length.
 
-/// The version of the format that is written. Every earlier one is read.
-pub(crate) const VERSION: u8 = 4;
+/// The newest version of the format. Every earlier one is read.
+pub(crate) const VERSION: u8 = 5;
+/// The version that is written where nothing asks for a newer one, so that the program before this one reads it.
+pub(crate) const USUAL: u8 = 4;
 
 /// Why bytes cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

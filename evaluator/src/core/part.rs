@@ -5,7 +5,7 @@
 //! holds, and their state.
 
 use super::clock::HostClock;
-use super::codec::{CodecError, Reader, VERSION, Writer};
+use super::codec::{CodecError, Reader, USUAL, VERSION, Writer};
 use super::group::{Group, GroupKey};
 use super::host::Host;
 use super::position::Position;
@@ -103,9 +103,9 @@ pub(crate) struct Held {
     pub(crate) groups: BTreeMap<GroupKey, Group>,
 }
 
-fn head(kind: Kind, offset: i64) -> Writer {
+fn head(kind: Kind, version: u8, offset: i64) -> Writer {
     let mut to = Writer::default();
-    to.raw(&[MAGIC, kind as u8, VERSION]);
+    to.raw(&[MAGIC, kind as u8, version]);
     to.raw(&offset.to_be_bytes());
     to
 }
@@ -174,7 +174,11 @@ fn encode_share(
     slot: Slot,
     groups: &[(&GroupKey, &Group)],
 ) -> Vec<u8> {
-    let mut to = head(Kind::Host, applied);
+    // Once for the host, in its first share.
+    let usage = host.usage.as_ref().filter(|_| slot.prefix == 0);
+    let is_packed = usage.is_some_and(|usage| usage.is_large());
+    let version = if is_packed { VERSION } else { USUAL };
+    let mut to = head(Kind::Host, version, applied);
     to.text(name);
     to.byte(slot.depth);
     to.unsigned(slot.prefix);
@@ -183,9 +187,7 @@ fn encode_share(
     to.signed(host.clock.heard_log.as_nanos());
     host.skew.encode(&mut to);
     to.byte(host.tags_seen);
-    // Once for the host, in its first share.
-    let usage = host.usage.as_ref().filter(|_| slot.prefix == 0);
-    to.option(usage, |to, usage| usage.encode(to));
+    to.option(usage, |to, usage| usage.encode(to, is_packed));
     to.list(groups.iter(), |to, (key, group)| {
         key.encode(to);
         group.encode(to);
@@ -195,7 +197,7 @@ fn encode_share(
 
 /// A host that was forgotten at that offset.
 pub(crate) fn encode_gone(name: &str, applied: i64) -> Vec<u8> {
-    let mut to = head(Kind::Gone, applied);
+    let mut to = head(Kind::Gone, USUAL, applied);
     to.text(name);
     to.into_bytes()
 }
@@ -262,7 +264,7 @@ pub(crate) fn decode_piece(bytes: &[u8]) -> Result<Piece, CodecError> {
 
 /// The bytes of a checkpoint.
 pub(crate) fn encode_checkpoint(position: &Position) -> Vec<u8> {
-    let mut to = head(Kind::Checkpoint, position.offset);
+    let mut to = head(Kind::Checkpoint, USUAL, position.offset);
     position.encode(&mut to);
     to.into_bytes()
 }

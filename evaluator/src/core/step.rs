@@ -230,7 +230,8 @@ fn apply_line(
         && let Some((name, host)) = partition.hosts.at_mut(route.host)
     {
         if let Some(usage) = usage {
-            usage.count(&line.measurement(), bytes, route.series, run.arrival);
+            let counted = (bytes, route.series);
+            usage.count(&line.measurement(), counted, run.arrival, plan.partitions());
         }
         if !host.unsaved {
             partition.ledger.touch(name, &run.position);
@@ -244,7 +245,8 @@ fn apply_line(
     }
     let spot = Spot::of(line, run.arrival);
     if let Some(usage) = usage {
-        usage.count(&line.measurement(), bytes, spot.series, run.arrival);
+        let counted = (bytes, spot.series);
+        usage.count(&line.measurement(), counted, run.arrival, plan.partitions());
     }
     if partition.waiting.holds_all(&spot.host) {
         return;

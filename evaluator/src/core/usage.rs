@@ -11,6 +11,19 @@ pub(crate) const TENANT: &str = "\0";
 /// A partition counts at most so many measurements; the others count as one, `*`.
 const MOST_MEASUREMENTS: usize = 1_000;
 const OTHERS: &str = "*";
+/// What all partitions of a tenant report of their measurements at one grid point has at most about so many bytes. The owner of the
+/// first partition keeps two of each in one record of state, which packed (some 4 to 8 to one) has to stay below Kafka's 1 MB.
+const REPORT_BYTES: usize = 1 << 20;
+/// And one partition so many: its report is one record, with what it says of groups that span hosts.
+const PARTITION_BYTES: usize = 256 << 10;
+/// Bytes of a report's line without the measurement's name.
+const LINE: usize = 150;
+/// Reports of more bytes are packed where they are kept; below that the program before this one can read them.
+const LARGE: usize = 384 << 10;
+/// Packed reports never have more bytes than this unpacked.
+const MOST_UNPACKED: usize = 64 << 20;
+/// Of zstd: the fastest of its usual levels.
+const LEVEL: i32 = 1;
 const HOUR: Span = Span::from_secs(3_600);
 /// Registers of the estimate of distinct series, 2 to this power.
 const BITS: u32 = 6;
@@ -24,12 +37,14 @@ pub(crate) struct Usage {
     /// The largest arrival.
     pub(crate) arrival: Timestamp,
     by_measurement: BTreeMap<String, Seen>,
+    /// About how many bytes their report has.
+    line_bytes: usize,
     /// Points and bytes of the hours of the last day in which something was reported.
     day: VecDeque<(Timestamp, Volume)>,
     /// Reports of partitions for grid points that are not judged yet, by grid point and partition.
-    pub(crate) inbox: BTreeMap<Timestamp, BTreeMap<u32, String>>,
+    pub(crate) inbox: BTreeMap<Timestamp, Reports>,
     /// The last report of each partition.
-    pub(crate) last: BTreeMap<u32, String>,
+    pub(crate) last: Reports,
     /// The grid point that was judged last.
     pub(crate) judged: Timestamp,
 }
@@ -61,24 +76,37 @@ struct Seen {
 }
 
 impl Usage {
-    /// Counts a line.
+    /// Counts a line of a tenant with so many partitions.
     pub(crate) fn count(
         &mut self,
         measurement: &str,
-        bytes: usize,
-        series: SeriesKey,
+        (bytes, series): (usize, SeriesKey),
         at: Timestamp,
+        partitions: u32,
     ) {
         if let Some(seen) = self.by_measurement.get_mut(measurement) {
             return seen.count(bytes, series);
         }
-        let name = if self.by_measurement.len() < MOST_MEASUREMENTS {
-            measurement
-        } else {
-            OTHERS
-        };
+        let room = (REPORT_BYTES / partitions.max(1) as usize).min(PARTITION_BYTES);
+        let fits = self.line_bytes + LINE + measurement.len() <= room;
+        let is_named = fits && self.by_measurement.len() < MOST_MEASUREMENTS;
+        let name = if is_named { measurement } else { OTHERS };
+        let known = self.by_measurement.len();
         let seen = self.by_measurement.entry(name.to_owned());
         seen.or_insert_with(|| Seen::new(at)).count(bytes, series);
+        if self.by_measurement.len() > known {
+            self.line_bytes += LINE + name.len();
+        }
+    }
+
+    /// Whether its reports are so large that they are packed.
+    pub(crate) fn is_large(&self) -> bool {
+        let inbox = self.inbox.values().flat_map(BTreeMap::values);
+        inbox
+            .chain(self.last.values())
+            .map(String::len)
+            .sum::<usize>()
+            > LARGE
     }
 
     /// A line for each measurement, and what was counted begins again.
@@ -130,7 +158,8 @@ impl Usage {
         })
     }
 
-    pub(crate) fn encode(&self, to: &mut Writer) {
+    /// Writes it, its reports packed or as they are.
+    pub(crate) fn encode(&self, to: &mut Writer, is_packed: bool) {
         for at in [self.reported, self.arrival, self.judged] {
             to.signed(at.as_nanos());
         }
@@ -141,16 +170,31 @@ impl Usage {
             to.signed(seen.first.as_nanos());
             to.raw(&seen.series);
         });
-        to.list(self.inbox.iter(), |to, (at, reports)| {
-            to.signed(at.as_nanos());
-            write_reports(to, reports);
-        });
-        write_reports(to, &self.last);
+        if is_packed {
+            let mut reports = Writer::default();
+            self.encode_reports(&mut reports);
+            let reports = reports.into_bytes();
+            let packed = zstd::bulk::compress(&reports, LEVEL);
+            let packed = packed.expect("zstd packs whatever there is memory for");
+            to.unsigned(reports.len() as u64);
+            to.unsigned(packed.len() as u64);
+            to.raw(&packed);
+        } else {
+            self.encode_reports(to);
+        }
         to.list(self.day.iter(), |to, (hour, volume)| {
             to.signed(hour.as_nanos());
             to.unsigned(volume.points);
             to.unsigned(volume.bytes);
         });
+    }
+
+    fn encode_reports(&self, to: &mut Writer) {
+        to.list(self.inbox.iter(), |to, (at, reports)| {
+            to.signed(at.as_nanos());
+            write_reports(to, reports);
+        });
+        write_reports(to, &self.last);
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -164,8 +208,16 @@ impl Usage {
             seen.series.copy_from_slice(from.raw(REGISTERS)?);
             Ok((name, seen))
         })?;
-        let inbox = from.list(|from| Ok((time(from)?, read_reports(from)?)))?;
-        let last = read_reports(from)?;
+        let (inbox, last) = match from.version {
+            1..=4 => decode_reports(from)?,
+            _ => {
+                let unpacked = unpacked(from)?;
+                let mut reports = Reader::new(&unpacked);
+                let read = decode_reports(&mut reports)?;
+                reports.end()?;
+                read
+            }
+        };
         let day = match from.version {
             1..=3 => Vec::new(),
             _ => from.list(|from| {
@@ -177,8 +229,12 @@ impl Usage {
         Ok(Self {
             reported,
             arrival,
+            line_bytes: by_measurement
+                .iter()
+                .map(|(name, _)| LINE + name.len())
+                .sum(),
             by_measurement: by_measurement.into_iter().collect(),
-            inbox: inbox.into_iter().collect(),
+            inbox,
             last,
             judged,
             day: day.into(),
@@ -186,14 +242,33 @@ impl Usage {
     }
 }
 
-fn write_reports(to: &mut Writer, reports: &BTreeMap<u32, String>) {
+type Reports = BTreeMap<u32, String>;
+
+fn decode_reports(
+    from: &mut Reader<'_>,
+) -> Result<(BTreeMap<Timestamp, Reports>, Reports), CodecError> {
+    let time = |from: &mut Reader<'_>| from.signed().map(Timestamp::from_nanos);
+    let inbox = from.list(|from| Ok((time(from)?, read_reports(from)?)))?;
+    Ok((inbox.into_iter().collect(), read_reports(from)?))
+}
+
+fn unpacked(from: &mut Reader<'_>) -> Result<Vec<u8>, CodecError> {
+    let size = usize::try_from(from.unsigned()?).ok();
+    let size = size.filter(|size| *size <= MOST_UNPACKED);
+    let size = size.ok_or(CodecError::Range("the size of reports"))?;
+    let length = from.count()?;
+    let unpacked = zstd::bulk::decompress(from.raw(length)?, size);
+    unpacked.map_err(|_| CodecError::Range("a packed report"))
+}
+
+fn write_reports(to: &mut Writer, reports: &Reports) {
     to.list(reports.iter(), |to, (partition, lines)| {
         to.unsigned(u64::from(*partition));
         to.text(lines);
     });
 }
 
-fn read_reports(from: &mut Reader<'_>) -> Result<BTreeMap<u32, String>, CodecError> {
+fn read_reports(from: &mut Reader<'_>) -> Result<Reports, CodecError> {
     let reports = from.list(|from| {
         let partition = u32::try_from(from.unsigned()?);
         let partition = partition.map_err(|_| CodecError::Range("a partition"))?;
@@ -254,6 +329,7 @@ pub(crate) fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::codec::{USUAL, VERSION};
 
     #[test]
     fn distinct_series_are_estimated_within_a_fifth() {
@@ -274,13 +350,24 @@ mod tests {
         let mut usage = Usage::default();
         let at = Timestamp::from_millis(60_000);
         for n in 0..3 {
-            usage.count("disk io", 100, SeriesKey::from_hash(n << 60), at);
+            let series = SeriesKey::from_hash(n << 60);
+            usage.count("disk io", (100, series), at, 1);
         }
         usage.inbox.entry(at).or_default().insert(3, "x".to_owned());
-        let mut to = Writer::default();
-        usage.encode(&mut to);
-        let bytes = to.into_bytes();
-        assert_eq!(Usage::decode(&mut Reader::new(&bytes)).unwrap(), usage);
+        for (is_packed, version) in [(false, USUAL), (true, VERSION)] {
+            let mut to = Writer::default();
+            usage.encode(&mut to, is_packed);
+            let bytes = to.into_bytes();
+            let read = |bytes| {
+                let mut from = Reader::new(bytes);
+                from.version = version;
+                Usage::decode(&mut from)
+            };
+            assert_eq!(read(&bytes).unwrap(), usage);
+            for end in 0..bytes.len() {
+                assert!(read(&bytes[..end]).is_err(), "{version}: cut at {end}");
+            }
+        }
         let mut text = String::new();
         let of = |points, bytes| Total {
             day: Volume { points, bytes },

@@ -12,6 +12,8 @@ pub struct Fleet {
     pub events: Vec<AlertEvent>,
     /// Reports that had no room.
     pub full: u64,
+    /// In bytes.
+    pub largest_report: usize,
 }
 
 impl Fleet {
@@ -26,6 +28,7 @@ impl Fleet {
             plans,
             events: Vec::new(),
             full: 0,
+            largest_report: 0,
         };
         for n in 0..partitions as usize {
             let (revision, hash) = (1, bundle.hash.as_str());
@@ -45,6 +48,7 @@ impl Fleet {
                 Action::Emit(event) => self.events.push(*event),
                 Action::Derive(report) => {
                     let (at, from, lines) = (report.at, report.from, report.lines.as_str());
+                    self.largest_report = self.largest_report.max(lines.len());
                     self.take(0, arrival, Payload::Derived { at, from, lines });
                 }
                 Action::Count(counter) if counter.what.as_str() == "full" => self.full += counter.n,
