@@ -17,7 +17,7 @@ turns colours off. Flags win over variables (`BONGSU_KAFKA__BROKERS=a:9092`), wh
 which one it was for each key. Secrets are given by files; `up --database` alone takes an address that may hold a password.
 
 `--lang ko` prints tables, the messages of commands about tenants, incidents, silences and duty, and what `bongsu up` says in Korean. Errors, hints, logs and
-what scripts read stay English ([why](decisions/0021-what-is-translated.md)). `--yes` answers the one question that there is: `tenant remove` asks for the name.
+what scripts read stay English ([why](decisions/0022-what-is-translated.md)). `--yes` answers the one question that there is: `tenant remove` asks for the name.
 
 ## How a command ends
 

@@ -58,7 +58,10 @@ pub(super) async fn add(
             wants_token,
         );
         print_plan(&steps, global.form());
-        print::message("nothing was changed: this was a dry run");
+        print::message(global.say(
+            "nothing was changed: this was a dry run",
+            "시험 실행이므로 아무것도 바꾸지 않았습니다",
+        ));
         return Ok(());
     }
     let token = if wants_token {
@@ -77,7 +80,7 @@ pub(super) async fn add(
     if let (Some(kafka), Some(state)) = (&mut kafka, &state) {
         state.settle(kafka, &tenant).await?;
     }
-    buckets(&catalogue, &tenant).await;
+    buckets(global, &catalogue, &tenant).await;
     let changed = !published.changes.is_empty() || login.is_some();
     let secrets = Secrets { token, login };
     hand_out(
@@ -107,9 +110,10 @@ pub(super) async fn rotate(
     declare(access, &tenant).await?;
     let secrets = Secrets { token, login };
     hand_out(global, settings, &tenant, &secrets, &command.agents, true).await?;
-    print::message(
+    print::message(global.say(
         "the secrets before these stay valid; the next `tenant rotate` takes them, so change the agents over first",
-    );
+        "이전 비밀도 아직 유효합니다. 다음 `tenant rotate` 때 거두어지므로 그 전에 에이전트를 바꾸십시오",
+    ));
     Ok(())
 }
 
@@ -255,22 +259,24 @@ fn print_plan(steps: &[Step], form: Form) {
 
 /// The tenant's place in its shards. The consumer makes what is missing at its first write, so that a shard that cannot be
 /// reached from here is no failure.
-async fn buckets(catalogue: &Catalogue, tenant: &Tenant) {
+async fn buckets(global: &Global, catalogue: &Catalogue, tenant: &Tenant) {
     let name = tenant.tenant.as_str();
     let shards = match shards_of(catalogue, &tenant.tenant) {
         Ok(shards) => shards,
         Err(failure) => {
-            print::message(&format!(
-                "buckets are left to the consumer: {}",
-                failure.cause
-            ));
+            let left = global.say(
+                "buckets are left to the consumer",
+                "버킷은 consumer가 만듭니다",
+            );
+            print::message(&format!("{left}: {}", failure.cause));
             return;
         }
     };
     for (id, shard) in shards {
         if let Err(error) = shard.ensure_bucket(name, tenant.retention).await {
-            print::message(&format!(
-                "the bucket in {id} is left to the consumer: {error}"
+            print::message(&global.say(
+                format!("the bucket in {id} is left to the consumer: {error}"),
+                format!("{id}의 버킷은 consumer가 만듭니다: {error}"),
             ));
         }
     }
@@ -331,14 +337,26 @@ async fn hand_out(
     }
     let shown = secrets.token.is_some() || secrets.login.is_some();
     print::message(&match (shown, changed) {
-        (true, _) if files.is_empty() => {
-            format!("tenant {id} is ready. Its secrets are shown this once:")
-        }
-        (true, _) => format!("tenant {id} is ready. Its secrets are in these files alone:"),
-        (false, false) => format!(
-            "tenant {id} was so already; its secrets stay as they are (`bongsu tenant rotate {id}` makes others)"
+        (true, _) if files.is_empty() => global.say(
+            format!("tenant {id} is ready. Its secrets are shown this once:"),
+            format!("테넌트 {id}이(가) 준비되었습니다. 비밀은 지금 한 번만 보입니다:"),
         ),
-        (false, true) => format!("tenant {id} is changed; its secrets stay as they are"),
+        (true, _) => global.say(
+            format!("tenant {id} is ready. Its secrets are in these files alone:"),
+            format!("테넌트 {id}이(가) 준비되었습니다. 비밀은 이 파일들에만 있습니다:"),
+        ),
+        (false, false) => global.say(
+            format!(
+                "tenant {id} was so already; its secrets stay as they are (`bongsu tenant rotate {id}` makes others)"
+            ),
+            format!(
+                "테넌트 {id}은(는) 이미 그렇습니다. 비밀은 그대로입니다(`bongsu tenant rotate {id}`로 새로 만듭니다)"
+            ),
+        ),
+        (false, true) => global.say(
+            format!("tenant {id} is changed; its secrets stay as they are"),
+            format!("테넌트 {id}을(를) 바꾸었습니다. 비밀은 그대로입니다"),
+        ),
     });
     for file in &files {
         print::text(&format!("{}\n", file.display()));
