@@ -133,7 +133,7 @@ fn what_could_explain_an_incident_or_share_its_group_is_looked_for_and_nothing_e
     };
     let down = ("host-down".to_owned(), Some("web-1".to_owned()));
     let mut world = World::new();
-    assert_eq!(templates(&world), [down.clone()]);
+    assert_eq!(templates(&world), std::slice::from_ref(&down));
     for (hides, same, found) in [
         ("cpu-usage", "env", Some(None)),
         ("cpu-usage", "host", Some(Some("web-1".to_owned()))),
