@@ -93,6 +93,8 @@ impl Metrics<'_> {
         let metric: Metric<'_> = match object(raw.get()) {
             Ok(metric) => metric,
             Err(error) => {
+                // An unknown key stands in it whole.
+                let error: String = error.to_string().chars().take(300).collect();
                 let problem = Problem::Form(format!(
                     "it is no object with `name`, `tags`, `fields` and `timestamp`: {error}"
                 ));
@@ -204,7 +206,7 @@ fn text_of(raw: &str) -> Result<Cow<'_, str>, Problem> {
     struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     let read: Result<Text<'_>, _> = serde_json::from_str(raw);
     read.map(|text| text.0)
-        .map_err(|error| Problem::Form(error.to_string()))
+        .map_err(|error| Problem::Form(cut(&error.to_string())))
 }
 
 fn cut(text: &str) -> String {

@@ -90,6 +90,14 @@ fn each_fault_of_a_metric_has_its_reason_and_spares_the_others() {
 }
 
 #[test]
+fn a_reason_is_short_however_long_the_key_that_nobody_knows() {
+    let (decoded, lines) = read(&format!(r#"[{{"{}":1}},{CPU}]"#, "k".repeat(100_000)));
+    assert_eq!(lines, LINE);
+    let why = decoded.rejected[0].to_string();
+    assert!(why.contains("unknown field") && why.len() < 500, "{why}");
+}
+
+#[test]
 fn what_is_no_json_is_refused_whole() {
     for body in ["{", "{\"metrics\":[{]}", "m v=1 1", "[1", "\u{0}"] {
         let refused = decode(body.as_bytes(), 1, 1 << 20, &mut Vec::new());
