@@ -93,3 +93,19 @@ pub(super) async fn running_process(settings: &Settings) -> Outcome<Option<(Runn
     }
     Ok(None)
 }
+
+/// The address of the running `up`'s router, else the one that the configuration lets a router listen on.
+pub(super) async fn router(settings: &Settings) -> Outcome<String> {
+    Ok(match running_process(settings).await? {
+        Some((running, _)) => running.router,
+        None => super::up::url(settings.router.listen, settings.router.tls.as_ref()),
+    })
+}
+
+/// The address of the running `up`'s notifier, else the one that the configuration lets a notifier listen on.
+pub(super) async fn notifier(settings: &Settings) -> Outcome<String> {
+    Ok(match running_process(settings).await? {
+        Some((running, _)) => running.console,
+        None => super::up::url(settings.notifier.listen, settings.notifier.tls.as_ref()),
+    })
+}

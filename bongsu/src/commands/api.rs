@@ -18,10 +18,7 @@ impl Api {
     pub(super) async fn find(global: &Global, settings: &Settings) -> Outcome<Self> {
         let base = match &global.api {
             Some(url) => url.trim_end_matches('/').to_owned(),
-            None => match super::access::running_process(settings).await? {
-                Some((running, _)) => running.console,
-                None => super::up::url(settings.notifier.listen, settings.notifier.tls.as_ref()),
-            },
+            None => super::access::notifier(settings).await?,
         };
         let file = global
             .api_token_file

@@ -35,10 +35,7 @@ pub(super) async fn run(global: &Global, asked: Bench) -> Outcome {
     let settings = settings(global)?;
     let router = match &asked.router {
         Some(url) => url.trim_end_matches('/').to_owned(),
-        None => match super::access::running_process(&settings).await? {
-            Some((running, _)) => running.router,
-            None => super::up::url(settings.router.listen, settings.router.tls.as_ref()),
-        },
+        None => super::access::router(&settings).await?,
     };
     let token = Secret::from_file(&asked.token_file)
         .map_err(|error| Failure::from_error(Exit::Auth, &error))?;

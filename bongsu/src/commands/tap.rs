@@ -86,7 +86,7 @@ fn show(batch: &Batch, tap: &Tap, most: u64, rows: &mut Rows<impl Write>) -> io:
                 time_text(record.timestamp.as_nanos()),
                 batch.source().partition,
             );
-            rows.push(|| Row {
+            rows.push(&Row {
                 line: format!("{at}  {partition}@{}  {line}", record.offset),
                 object: json!({"time": at, "partition": partition, "offset": record.offset, "line": line}).to_string(),
             })?;

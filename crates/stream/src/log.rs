@@ -104,11 +104,6 @@ pub trait Log: Send + Sync {
         Ok(None)
     }
 
-    /// Whether a topic that somebody only asks for is made, with settings that nobody chose; none where the log does not say.
-    async fn makes_topics_unasked(&self) -> Result<Option<bool>, StreamError> {
-        Ok(None)
-    }
-
     /// The same of many topics, in their order; in few questions where the log can.
     async fn settings_of(
         &self,
@@ -119,6 +114,11 @@ pub trait Log: Send + Sync {
             found.push(self.settings(topic).await);
         }
         found
+    }
+
+    /// Whether a topic that somebody only asks for is made, with settings that nobody chose; none where the log does not say.
+    async fn makes_topics_unasked(&self) -> Result<Option<bool>, StreamError> {
+        Ok(None)
     }
 
     /// What a partition holds now.

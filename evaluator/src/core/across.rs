@@ -226,13 +226,10 @@ fn read(line: &Line<'_>) -> Option<(GroupKey, u64, Joint)> {
     Some((key, meaning, joint))
 }
 
-/// What partitions have reported of groups whose rule means the same here.
-fn reported<'a>(
-    reports: impl Iterator<Item = &'a str>,
-    plan: &Plan,
-) -> BTreeMap<GroupKey, Vec<(u64, Joint)>> {
+/// What partitions last reported, to the host that stands for the tenant, of groups that are such by the plan.
+fn reported(host: &Host, plan: &Plan) -> BTreeMap<GroupKey, Vec<(u64, Joint)>> {
     let mut found: BTreeMap<GroupKey, Vec<(u64, Joint)>> = BTreeMap::new();
-    for report in reports {
+    for report in host.usage.iter().flat_map(|usage| usage.last.values()) {
         let lines = schemas::line::scan(report.as_bytes()).filter_map(Result::ok);
         for (key, meaning, joint) in lines.filter(is_partial).filter_map(|line| read(&line)) {
             let template = plan.template(&key.template);
@@ -268,13 +265,8 @@ pub(crate) fn judge(
     let Some(host) = partition.hosts.get_mut(name) else {
         return;
     };
-    let last = host.usage.iter().flat_map(|usage| usage.last.values());
-    let reports = reported(last.map(String::as_str), &plan);
-    let spans = |(_, group): &(&GroupKey, &Group)| {
-        let rule = group.rule.as_ref();
-        rule.is_some_and(|(_, rule)| rule.spans)
-    };
-    let known = host.groups.iter().filter(spans).map(|(key, _)| key);
+    let reports = reported(host, &plan);
+    let known = members(host).map(|(_, key, ..)| key);
     let keys: BTreeSet<GroupKey> = known.chain(reports.keys()).cloned().collect();
     let elsewhere = partition.waiting.of(name);
     let time = host.time();
@@ -345,8 +337,7 @@ pub(crate) fn readings_now(
     plan: &Plan,
     at: Timestamp,
 ) -> Vec<(Reading, usize)> {
-    let last = host.usage.iter().flat_map(|usage| usage.last.values());
-    let reports = reported(last.map(String::as_str), plan);
+    let reports = reported(host, plan);
     let reports = reports.get(key).map_or(&[][..], Vec::as_slice);
     let joint = joined(reports, rule);
     let mut parts = joint.parts.iter().map(Partial::samples);

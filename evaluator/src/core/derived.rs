@@ -272,14 +272,12 @@ fn take_sums(
 
 /// The number in a field, where the line is of that measurement and kind; else 0.
 fn count_in(line: &Line<'_>, measurement: &str, kind: Option<&str>, field: &str) -> u64 {
-    let mut tags = line.tags();
     let meant = line.measurement() == measurement
-        && kind.is_none_or(|kind| tags.any(|(key, value)| key == "kind" && value == kind));
-    let mut fields = line.fields().filter(|(name, _)| meant && name == field);
-    match fields.next() {
+        && kind.is_none_or(|kind| line.tag("kind").is_some_and(|value| value == kind));
+    match line.field(field) {
         // A sum has no suffix of an integer, and is read as a float.
-        Some((_, FieldValue::Float(n))) if n > 0.0 => n as u64,
-        Some((_, FieldValue::Integer(n))) => u64::try_from(n).unwrap_or(0),
+        Some(FieldValue::Float(n)) if meant && n > 0.0 => n as u64,
+        Some(FieldValue::Integer(n)) if meant => u64::try_from(n).unwrap_or(0),
         _ => 0,
     }
 }

@@ -18,10 +18,6 @@ pub(super) struct Month {
     pub(super) until: Timestamp,
 }
 
-fn say(lang: Lang, en: &'static str, ko: &'static str) -> &'static str {
-    lang.pick(en, ko)
-}
-
 /// A text of a value; a dash where there is none.
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name]
@@ -60,7 +56,7 @@ fn minutes(value: &Value) -> String {
 
 /// One incident with its timeline and deliveries.
 pub(super) fn incident(incident: &Value, zone: &TimeZone, lang: Lang) -> String {
-    let say = |en, ko| say(lang, en, ko);
+    let say = |en, ko| lang.pick(en, ko);
     let title = match lang {
         Lang::Ko => incident["title_ko"]
             .as_str()
@@ -137,7 +133,7 @@ pub(super) fn monthly(
     incidents: &[Value],
     lang: Lang,
 ) -> String {
-    let say = |en, ko| say(lang, en, ko);
+    let say = |en, ko| lang.pick(en, ko);
     let whose = tenant.unwrap_or(say("all tenants", "전체 고객"));
     let mut page = format!(
         "# {} {}: {whose}\n\n",

@@ -127,7 +127,7 @@ impl Told {
             self.held_back += 1;
             return Ok(());
         }
-        self.rows.push(|| Row {
+        self.rows.push(&Row {
             line: describe(event),
             object: event_json(event),
         })

@@ -58,10 +58,7 @@ pub(super) async fn add(
             wants_token,
         );
         print_plan(&steps, global.form());
-        print::message(global.say(
-            "nothing was changed: this was a dry run",
-            "시험 실행이므로 아무것도 바꾸지 않았습니다",
-        ));
+        super::tell_dry_run(global);
         return Ok(());
     }
     let token = if wants_token {
@@ -294,10 +291,7 @@ async fn hand_out(
     let id = &tenant.tenant;
     let router = match &agents.router_url {
         Some(url) => url.clone(),
-        None => match access::running_process(settings).await? {
-            Some((running, _)) => running.router,
-            None => crate::commands::up::url(settings.router.listen, settings.router.tls.as_ref()),
-        },
+        None => access::router(settings).await?,
     };
     let home = kafka::home(settings, tenant);
     let kafka = home.map(|config| Direct {

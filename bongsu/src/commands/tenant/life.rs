@@ -131,10 +131,7 @@ pub(super) async fn remove(
     }
     print::table(&table, global.form());
     if command.dry_run {
-        print::message(global.say(
-            "nothing was changed: this was a dry run",
-            "바뀐 것이 없습니다: 시험 실행입니다",
-        ));
+        super::tell_dry_run(global);
         return Ok(());
     }
     if !global.yes {

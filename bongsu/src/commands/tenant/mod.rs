@@ -44,6 +44,13 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
     }
 }
 
+fn tell_dry_run(global: &Global) {
+    print::message(global.say(
+        "nothing was changed: this was a dry run",
+        "시험 실행이므로 아무것도 바꾸지 않았습니다",
+    ));
+}
+
 fn id_of(text: &str) -> Outcome<TenantId> {
     TenantId::parse(text).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
 }
