@@ -1,8 +1,6 @@
 //! Tenants of many measurements and groups: what is kept of them fits into the records of a log.
 
-mod core_support;
-
-use core_support::{Points, fleet::Fleet};
+use super::core_support::{Points, fleet::Fleet};
 
 const MINUTE: i64 = 60;
 /// A group for each service, over all hosts.
@@ -14,8 +12,8 @@ const SPANS: &str = "template: service\ntitle: t\napplies_to: {measurement: req}
 #[test]
 fn a_tenant_of_many_measurements_and_groups_keeps_its_state_in_records_that_a_log_takes() {
     let shipped = [
-        include_str!("../../templates/new-measurement.yaml"),
-        include_str!("../../templates/usage-growth.yaml"),
+        include_str!("../../../templates/new-measurement.yaml"),
+        include_str!("../../../templates/usage-growth.yaml"),
     ];
     let yaml = format!("{}---\n{}", SPANS, shipped.join("---\n"));
     for partitions in [1, 3, 12, 40] {

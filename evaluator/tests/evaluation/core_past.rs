@@ -1,8 +1,6 @@
 //! What looks at more than a window: trends, seasons, flapping, and clocks that jump.
 
-mod core_support;
-
-use core_support::{Log, Points, START, bundle, plan, run, s, short};
+use super::core_support::{self, Log, Points, START, bundle, plan, run, s, short};
 use evaluator::core::{Action, FindingKind, Payload, Plan};
 use std::fmt::Write as _;
 
@@ -176,7 +174,7 @@ const CLOCK: &str = "template: v\ntitle: t\napplies_to: {measurement: m}\none_al
      when_missing: P2\n---\n";
 
 fn with_down() -> String {
-    CLOCK.to_owned() + include_str!("../../templates/host-down.yaml")
+    CLOCK.to_owned() + include_str!("../../../templates/host-down.yaml")
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Saved state of every version of its format is read, and gives the events that it must.
 
-mod core_support;
-
-use core_support::{Log, Points, bundle, short, tenant};
+use super::core_support::{self, Log, Points, bundle, short, tenant};
 use evaluator::core::{Action, Partition, Payload, Plan};
 use schemas::catalogue::Bundle;
 use std::fmt::Write as _;

@@ -1,11 +1,9 @@
 //! Whatever was saved, whenever, and whoever goes on from there: a restart gives the same events, byte for byte.
 
-#[path = "../core_support/mod.rs"]
-mod core_support;
 mod logs;
 mod replicas;
 
-use core_support::tenant;
+use super::core_support::tenant;
 use evaluator::core::{Action, Partition, Plans, decode_part_offset};
 use logs::{BUNDLES, Bundles, Log, log};
 use proptest::prelude::*;

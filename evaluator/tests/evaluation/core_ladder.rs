@@ -1,9 +1,7 @@
 //! What rungs, histories and clocks hold at their edges. Each test is here because a change of one thing in the core went
 //! unnoticed without it (`make mutants`).
 
-mod core_support;
-
-use core_support::{Log, Points, bundle, run, short};
+use super::core_support::{self, Log, Points, bundle, run, short};
 use evaluator::core::{Payload, Plan};
 use model::{AlertEvent, AlertKind};
 

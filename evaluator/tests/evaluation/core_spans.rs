@@ -1,9 +1,8 @@
 //! Groups without a host: one alert for all hosts of a service, or of a tenant, wherever they lie.
 
-mod core_support;
-
-use core_support::fleet::Fleet;
-use core_support::{Log, Points, START, bundle, plan, run, s, short, tenant};
+use super::core_support::{
+    self, Log, Points, START, bundle, fleet::Fleet, plan, run, s, short, tenant,
+};
 use evaluator::core::{Action, Partition, Payload, Plan, Replay, template_test};
 use model::{AlertEvent, Priority, Span, host_partition};
 use schemas::catalogue::{Entry, parse_yaml};

@@ -1,8 +1,6 @@
 //! The ladder, `for`, Unknown, recovery, missing data: the examples of the contract as tables.
 
-mod core_support;
-
-use core_support::{Points, run, s, short, timeline};
+use super::core_support::{self, Points, run, s, short, timeline};
 use evaluator::core::Payload;
 use model::AlertKind;
 
@@ -327,7 +325,7 @@ fn a_group_without_data_expires_and_is_never_called_resolved() {
 
 #[test]
 fn an_override_with_short_times_fires_fast() {
-    let yaml = include_str!("../../templates/cpu-usage.yaml").to_owned()
+    let yaml = include_str!("../../../templates/cpu-usage.yaml").to_owned()
         + r#"---
 override: demo
 template: cpu-usage
@@ -382,7 +380,7 @@ fn a_record_of_avro_is_judged_as_its_lines_are() {
         log.take(10, Payload::Tick);
         (format!("{:?}", log.actions), log.partition.hosts())
     };
-    let avro: &[u8] = include_bytes!("../../schemas/golden/avro/metrics.avro");
+    let avro: &[u8] = include_bytes!("../../../schemas/golden/avro/metrics.avro");
     let mut scratch = Vec::new();
     let lines = schemas::metrics_avro::lines_of_record(avro, &mut scratch).lines;
     assert_eq!(judged(avro), judged(lines));

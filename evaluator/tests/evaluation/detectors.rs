@@ -2,11 +2,8 @@
 //! are made here. `docs/detectors.md` describes the process and holds the figures; this prints them:
 //! `cargo test --release -p evaluator --test detectors -- --nocapture`.
 
-mod core_support;
-mod detectors_support;
-
-use core_support::{START, run};
-use detectors_support::{Dice, Disk, Kind, Score, Wave, ols_onsets};
+use super::core_support::{START, run};
+use super::detectors_support::{Dice, Disk, Kind, Score, Wave, ols_onsets};
 use model::{AlertEvent, AlertKind, Priority};
 use std::collections::BTreeMap;
 
@@ -71,7 +68,7 @@ fn score(disks: &[Disk], onsets: &BTreeMap<usize, Vec<usize>>, horizon: f64) -> 
 #[test]
 fn disks_that_become_full_are_told_hours_before() {
     let disks = disks();
-    let template = include_str!("../../templates/disk-full-soon.yaml")
+    let template = include_str!("../../../templates/disk-full-soon.yaml")
         .replace("interval: 10s", "interval: 60s");
     let mut body = String::new();
     for minute in 0..SEEN {

@@ -1,9 +1,7 @@
 //! The shipped templates over what a real Telegraf sent: each finds its series there, and its check
 //! is computed of their fields. `tests/real/record-samples` records the samples.
 
-mod core_support;
-
-use core_support::{events, tenant};
+use super::core_support::{events, tenant};
 use evaluator::core::{Plan, Replay};
 use model::Span;
 use schemas::catalogue::{

@@ -1,6 +1,6 @@
 //! Random logs of one partition, and the rules that judge them.
 
-use super::core_support::{START, bundle, s, tenant};
+use super::super::core_support::{START, bundle, s, tenant};
 use evaluator::core::{Action, Input, Partition, Payload, Plan, Plans, step};
 use model::Span;
 use proptest::prelude::*;

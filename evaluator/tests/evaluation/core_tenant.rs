@@ -1,15 +1,13 @@
 //! What spans a tenant's hosts and partitions: the inventory, the census, usage and findings.
 
-mod core_support;
-
-use core_support::{Log, Points, bundle, plan, run, s, short, tenant};
+use super::core_support::{self, Log, Points, bundle, plan, run, s, short, tenant};
 use evaluator::core::{Action, Derived, Input, Partition, Payload, Plan, Plans, Replay, step};
 use model::{AlertEvent, Span, host_partition};
 use schemas::catalogue::Bundle;
 
-const DOWN: &str = include_str!("../../templates/host-down.yaml");
+const DOWN: &str = include_str!("../../../templates/host-down.yaml");
 
-const INGEST: &str = include_str!("../../templates/tenant-ingest.yaml");
+const INGEST: &str = include_str!("../../../templates/tenant-ingest.yaml");
 
 fn beats(hosts: std::ops::Range<i64>, (from, to): (i64, i64)) -> Points {
     hosts.fold(Points::default(), |points, n| {
@@ -40,7 +38,7 @@ fn more_than_thirty_percent_of_at_least_ten_hosts_silent_at_once_is_one_p1() {
 
 #[test]
 fn hosts_without_the_tags_of_the_standard_are_listed_in_one_event() {
-    let yaml = include_str!("../../templates/tag-compliance.yaml");
+    let yaml = include_str!("../../../templates/tag-compliance.yaml");
     let points = Points::default()
         .every(
             10,
@@ -59,7 +57,7 @@ fn hosts_without_the_tags_of_the_standard_are_listed_in_one_event() {
 
 #[test]
 fn how_many_hosts_keep_to_the_standard_is_told_each_minute() {
-    let yaml = include_str!("../../templates/tag-compliance.yaml");
+    let yaml = include_str!("../../../templates/tag-compliance.yaml");
     let points = Points::default()
         .every(
             10,
@@ -95,7 +93,7 @@ fn usage_is_counted_by_measurement_with_the_time_it_was_first_seen() {
     let yaml = "template: usage\ntitle: t\napplies_to: {measurement: bongsu_usage}\n\
         one_alert_per: [tenant, measurement]\ncheck: points\nover: sum of 10m\n\
         levels: {P3: {above: 100}}\nwhen_missing: fine\n---\n";
-    let yaml = yaml.to_owned() + include_str!("../../templates/new-measurement.yaml");
+    let yaml = yaml.to_owned() + include_str!("../../../templates/new-measurement.yaml");
     const HOUR: i64 = 3_600;
     let points = beats(0..3, (0, 20 * 60))
         .every(60, (20 * 60, 30 * HOUR), "cpu,host=h0,env=prod v", 1.0)
@@ -124,8 +122,8 @@ fn usage_is_counted_by_measurement_with_the_time_it_was_first_seen() {
 #[test]
 fn a_tenants_points_and_bytes_of_a_day_are_held_against_its_contract() {
     let yaml = [
-        include_str!("../../templates/usage-points.yaml"),
-        include_str!("../../templates/usage-bytes.yaml"),
+        include_str!("../../../templates/usage-points.yaml"),
+        include_str!("../../../templates/usage-bytes.yaml"),
     ];
     let contract = "---\noverride: acme\ntemplate: usage-points\nfor: {tenant: acme}\n\
         set: {levels: {P3: {above: 4000}}}\n";

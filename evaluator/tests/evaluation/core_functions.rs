@@ -1,8 +1,6 @@
 //! Functions of windows, formulas within a point and across points, each as a table.
 
-mod core_support;
-
-use core_support::{Points, run, short};
+use super::core_support::{self, Points, run, short};
 
 /// One sample a minute, judged each minute.
 fn rule(check: &str, over: &str, levels: &str, rest: &str) -> String {
@@ -372,7 +370,7 @@ fn what_a_formula_cannot_say_is_refused_by_name() {
 
 #[test]
 fn what_a_rule_shows_beside_its_value_is_told_and_decides_nothing() {
-    let shipped = include_str!("../../templates/load.yaml");
+    let shipped = include_str!("../../../templates/load.yaml");
     let yaml = &shipped.replacen("every:", "shows: load15 - load1\nevery:", 1);
     let line = |load1: i64| format!("system,host=a,env=prod load1={load1},n_cpus=2i,load15");
     let growing = Points::default().every(10, (0, 1_200), &line(9), 6.5);

@@ -1,8 +1,6 @@
 //! What a bundle may say, and what is refused with which words; the tests that templates carry.
 
-mod core_support;
-
-use core_support::{Log, Points, bundle, plan, run, s, short};
+use super::core_support::{self, Log, Points, bundle, plan, run, s, short};
 use evaluator::core::{Action, FindingKind, Partition, Payload, Plan, Plans, Tally, template_test};
 use model::Span;
 use schemas::catalogue::{shipped_templates, system_templates};
@@ -186,7 +184,7 @@ fn a_template_that_is_taken_away_closes_its_incidents_without_a_recovery() {
 
 #[test]
 fn an_outage_of_the_log_is_never_taken_for_silence() {
-    let yaml = include_str!("../../templates/host-down.yaml");
+    let yaml = include_str!("../../../templates/host-down.yaml");
     let mut log = Log::new(vec![plan(yaml)]);
     log.mark(0, 1);
     let beat = |log: &mut Log, at: i64, arrival: i64| {
@@ -209,7 +207,7 @@ fn an_outage_of_the_log_is_never_taken_for_silence() {
 fn a_leap_of_a_century_costs_no_century_of_grid_points() {
     let yaml = template("when_missing: P2\n");
     let mut log = Log::new(vec![plan(
-        &(yaml + "---\n" + include_str!("../../templates/host-down.yaml")),
+        &(yaml + "---\n" + include_str!("../../../templates/host-down.yaml")),
     )]);
     log.mark(0, 1);
     for (n, at) in [i64::MIN, 0, s(0).as_nanos()].into_iter().enumerate() {

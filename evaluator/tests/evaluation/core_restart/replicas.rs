@@ -1,6 +1,6 @@
 //! Other batches, other rebalances, other numbers of replicas: the same events, byte for byte.
 
-use super::core_support::tenant;
+use super::super::core_support::tenant;
 use super::logs::{BUNDLES, Bundles, Log, log};
 use super::{Owner, Save, Saved};
 use evaluator::core::{Action, Partition};

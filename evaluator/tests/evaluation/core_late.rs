@@ -1,8 +1,6 @@
 //! Row 14 of the faults: points that come late and out of order, inside of the bound and outside of it.
 
-mod core_support;
-
-use core_support::{Log, START, events, plan};
+use super::core_support::{Log, START, events, plan};
 use evaluator::core::{Action, Payload, Tally};
 use model::AlertEvent;
 use proptest::prelude::*;

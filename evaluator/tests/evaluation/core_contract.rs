@@ -1,13 +1,11 @@
 //! Bullets of the contract of evaluation that no other table shows.
 
-mod core_support;
-
-use core_support::{Log, Points, bundle, plan, run, s, short, tenant};
+use super::core_support::{self, Log, Points, bundle, plan, run, s, short, tenant};
 use evaluator::core::{Action, Payload, Plan};
 use model::host_partition;
 use schemas::catalogue::Bundle;
 
-const DOWN: &str = include_str!("../../templates/host-down.yaml");
+const DOWN: &str = include_str!("../../../templates/host-down.yaml");
 
 fn rule(name: &str, rest: &str) -> String {
     format!(
