@@ -1,6 +1,6 @@
 //! How right the detectors of trends and of seasons are, over series whose truth is known because they
 //! are made here. `docs/detectors.md` describes the process and holds the figures; this prints them:
-//! `cargo test --release -p evaluator --test detectors -- --nocapture`.
+//! `cargo test --release -p evaluator --test evaluation detectors -- --nocapture`.
 
 use super::core_support::{START, run};
 use super::detectors_support::{Dice, Disk, Kind, Score, Wave, ols_onsets};
