@@ -49,21 +49,4 @@ macro_rules! cases {
     )*};
 }
 
-cases! {
-    records_of_a_partition_keep_their_order
-    acknowledged_records_are_durable
-    compaction_keeps_the_newest_of_each_key
-    retention_removes_old_records
-    time_of_a_partition_never_runs_backwards
-    topics_say_what_they_are_set_to
-    many_are_asked_about_at_once
-    records_that_cannot_be_taken_are_refused
-    groups_resume_at_their_commit_with_its_metadata
-    nothing_is_read_before_start_nor_while_paused
-    a_pause_ends_with_the_assignment
-    new_topics_are_found_by_their_prefix
-    rebalances_hand_over_without_loss_or_repeat
-    commits_of_a_partition_given_back_are_fenced
-    offsets_out_of_range_are_said
-    slow_readers_bound_memory
-}
+stream::log_contract!(cases);

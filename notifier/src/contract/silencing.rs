@@ -1,7 +1,7 @@
 //! Silences in the store, and what waits for their end.
 
 use super::recorder::lines;
-use super::world::{World, first, kinds, until};
+use super::world::{World, first, kinds, until, until_recorded};
 use crate::core::{Matcher, SilenceKind, SilenceSpec, SilenceState, Status, Via, Weekly};
 use crate::silences::{Hand, SilenceError};
 use model::{Priority, Span, TenantId, Timestamp};
@@ -58,6 +58,7 @@ pub async fn a_silence_holds_pages_back_and_its_end_pages(world: World) {
 
     let covered = commands.covered(&silence.spec).await.expect("read");
     assert_eq!(covered.iter().map(|one| one.id).collect::<Vec<_>>(), [id]);
+    until_recorded(commands).await;
     world.pass(1_800);
     let sms = world.sms.until(|sent| sent.len() == 2).await;
     assert_eq!(lines(&sms[1..]), ["firing phone-first0"]);
