@@ -5,6 +5,7 @@ use crate::error::StartError;
 use crate::io::clusters::Known;
 use crate::io::http::{Shared, routes};
 use crate::io::read::{self, Reader};
+use crate::io::strangers;
 use crate::io::tenants::Tenants;
 use crate::metrics::Metrics;
 use catalog::LiveCatalog;
@@ -84,7 +85,13 @@ pub async fn start(
     let server = HttpServer::bind(&ctx, config.listen, config.tls.as_ref()).await?;
     let address = server.address();
     let shared = Shared::start(config, Arc::clone(&tenants), metrics, &ctx);
-    server.serve("router-http", routes(shared).and(read::routes(reader)));
+    let all = routes(shared).and(read::routes(reader));
+    let all = all.around(|routes| {
+        routes
+            .method_not_allowed_fallback(strangers::wrong_method)
+            .fallback(strangers::unknown)
+    });
+    server.serve("router-http", all);
     Ok(Running {
         address,
         tenants,

@@ -119,3 +119,40 @@ async fn a_body_over_the_limit_is_refused_packed_or_unpacked() {
     );
     assert_eq!(world.lines().await.len(), 0);
 }
+
+#[tokio::test]
+async fn a_parameter_that_is_given_twice_counts_as_first_given() {
+    let world = world(Config::default()).await;
+    let twice = "/api/v2/write?precision=s&precision=x&org=o&org=p&bucket=b&db=a&db=b";
+    let answer = world.write(twice, "m,host=a v=1 7\n").await;
+    assert_eq!(answer.status(), StatusCode::NO_CONTENT);
+    assert_eq!(world.lines().await, ["m,host=a v=1 7000000000"]);
+    let nobody = world.http.post(format!("{}{twice}", world.url));
+    let answer = nobody.body("m v=1").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    let ways = answer.headers()["www-authenticate"].to_str().unwrap();
+    assert!(ways.contains("Bearer") && ways.contains("Basic"), "{ways}");
+}
+
+#[tokio::test]
+async fn who_asks_at_the_wrong_address_or_the_wrong_way_is_told_the_right_one() {
+    let world = world(Config::default()).await;
+    let ask = async |method: reqwest::Method, path: &str| {
+        let request = world.http.request(method, format!("{}{path}", world.url));
+        let answer = request.send().await.unwrap();
+        let allow = answer.headers().get("allow").cloned();
+        let allow = allow.map(|value| value.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        let said: serde_json::Value = answer.json().await.unwrap();
+        (status, allow, said["message"].as_str().unwrap().to_owned())
+    };
+    let (status, _, said) = ask(reqwest::Method::POST, "/api/v1/push").await;
+    assert_eq!(status, 404);
+    assert!(
+        said.contains("/api/v1/push") && said.contains("/api/v1/write"),
+        "{said}"
+    );
+    let (status, allow, said) = ask(reqwest::Method::PUT, "/api/v2/write").await;
+    assert_eq!((status, allow.as_deref()), (405, Some("POST")), "{said}");
+    assert!(said.contains("PUT"), "{said}");
+}

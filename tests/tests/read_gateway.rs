@@ -181,6 +181,7 @@ const BOTH: &str =
 async fn queries_reach_the_shards_that_hold_their_time() {
     let mut world = world().await;
     rows_of_one_shard_and_of_two(&world).await;
+    what_grafana_asks_is_answered_over_two_shards(&world).await;
     a_data_source_is_content(&world).await;
     nobody_reads_what_is_anothers(&world).await;
     nothing_writes_and_nothing_leaves(&world).await;
@@ -240,6 +241,41 @@ async fn rows_of_one_shard_and_of_two(world: &World) {
             .contains("s1 from the beginning"),
         "{found}"
     );
+}
+
+/// What Grafana asks when a data source is tried, for its lists and for its tables: the points are on two shards.
+async fn what_grafana_asks_is_answered_over_two_shards(world: &World) {
+    let values = async |query: &str| {
+        let (status, found) = world.influxql(query).await;
+        assert_eq!(status, StatusCode::OK, "{query}: {found}");
+        found["results"][0]["series"][0]["values"].clone()
+    };
+    let limited = "SHOW MEASUREMENTS LIMIT 1";
+    assert_eq!(values(limited).await, json!([["cpu"]]));
+    let hosts = "SHOW TAG VALUES FROM cpu WITH KEY = \"host\" LIMIT 2";
+    assert_eq!(
+        values(hosts).await,
+        json!([["host", "a"], ["host", "b"]]),
+        "the first of both shards together"
+    );
+    let first = json!([[MOVE - 60, 1], [MOVE - 30, 2]]);
+    assert_eq!(values("SELECT v FROM cpu LIMIT 2").await, first);
+    let last = json!([[MOVE + 60, 3]]);
+    let newest = "SELECT v FROM cpu ORDER BY time DESC LIMIT 1";
+    assert_eq!(values(newest).await, last);
+    // Seoul's clock is 9 h ahead: this is a minute before the move, and after it without the zone.
+    let seoul = "SELECT v FROM cpu WHERE time >= '2026-01-01 08:59:00' AND time < '2026-01-01 09:00:00' tz('Asia/Seoul')";
+    assert_eq!(values(seoul).await, first);
+
+    let schema = "import \"influxdata/influxdb/schema\"\n";
+    let hosts = "schema.tagValues(bucket: \"acme\", tag: \"host\", start: 2025-12-01T00:00:00Z)";
+    let (status, text) = world.flux(&format!("{schema}{hosts}")).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    assert_eq!(column(&text, "_value"), ["a", "b", "c"], "{text}");
+    let dialect = json!({"query": BOTH, "dialect": {"header": false}});
+    let (status, text) = world.flux_as("acme", dialect).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("dialect"), "{text}");
 }
 
 async fn a_data_source_is_content(world: &World) {

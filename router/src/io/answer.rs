@@ -115,16 +115,23 @@ impl Refusal {
             Api::V2 => json!({"code": code, "message": why}),
             Api::V1 => json!({"error": why}),
         };
-        self.with_retry_after((status, axum::Json(body)).into_response())
+        self.with_headers((status, axum::Json(body)).into_response())
     }
 
     /// The answer to those who read no JSON.
     pub(super) fn plain_response(&self) -> Response {
         let (status, _, why) = self.parts();
-        self.with_retry_after((status, why.into_owned()).into_response())
+        self.with_headers((status, why.into_owned()).into_response())
     }
 
-    fn with_retry_after(&self, mut response: Response) -> Response {
+    /// When to come again, and to who has no good token, how one is shown (RFC 9110, section 11.6.1).
+    fn with_headers(&self, mut response: Response) -> Response {
+        if matches!(self, Self::Unauthorized(_)) {
+            let ways = HeaderValue::from_static("Bearer realm=\"bongsu\", Basic realm=\"bongsu\"");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, ways);
+        }
         if let Some(seconds) = self.retry_after() {
             response
                 .headers_mut()

@@ -3,6 +3,7 @@
 use super::answer::{Api, Refusal};
 use super::budget::Share;
 use super::intake::{Intake, Taken};
+use super::parameters::Parameters;
 use super::tenant::Tenant;
 use super::tenants::Tenants;
 use super::unpack::{packing_of, unpack};
@@ -12,14 +13,13 @@ use crate::core::auth::token_of;
 use crate::core::precision::Precision;
 use crate::metrics::Metrics;
 use axum::body::{Body, Bytes};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use runtime::{Clock, Context, Routes, Rule, Served};
 use schemas::packing::Packing;
-use serde::Deserialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -34,19 +34,6 @@ struct Inner {
     metrics: Metrics,
     clock: Clock,
     said_that_targets_are_ignored: AtomicBool,
-}
-
-/// The parameters of a write. What names a place (`org`, `bucket`, `db`, `rp`) decides nothing: the token does.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Parameters {
-    pub(super) precision: String,
-    /// How a metric's name becomes a line, for remote write: 1 or 2, as Telegraf counts.
-    pub(super) metric_version: String,
-    p: Option<String>,
-    org: Option<String>,
-    bucket: Option<String>,
-    db: Option<String>,
 }
 
 /// A request that arrived whole and belongs to somebody.
@@ -116,7 +103,7 @@ async fn health() -> Response {
 
 async fn write_v2(
     State(shared): State<Shared>,
-    Query(parameters): Query<Parameters>,
+    parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -125,7 +112,7 @@ async fn write_v2(
 
 async fn write_v1(
     State(shared): State<Shared>,
-    Query(parameters): Query<Parameters>,
+    parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
@@ -267,15 +254,13 @@ impl Shared {
             .and_then(|value| value.to_str().ok());
         let token = match said {
             Some(said) => token_of(said, decode),
-            None => parameters.p.as_deref().map(Into::into),
+            None => parameters.password.as_deref().map(Into::into),
         };
         self.0.tenants.of(token.as_deref())
     }
 
     fn say_that_targets_are_ignored(&self, parameters: &Parameters) {
-        let named =
-            parameters.org.is_some() || parameters.bucket.is_some() || parameters.db.is_some();
-        if named
+        if parameters.names_a_place
             && !self
                 .0
                 .said_that_targets_are_ignored

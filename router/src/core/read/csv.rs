@@ -1,5 +1,8 @@
 //! Putting together the CSV answers of Flux: tables follow one another, and each has a number of its own.
 
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
 /// Joins whole answers. Tables of later ones are numbered on, since readers know a table by its number.
 pub fn join(answers: &[String]) -> String {
     let mut whole = String::with_capacity(answers.iter().map(String::len).sum());
@@ -40,6 +43,32 @@ pub fn join(answers: &[String]) -> String {
         }
     }
     whole
+}
+
+/// Joins whole answers that each have one table of names: its heading once, and each name once.
+pub fn names(answers: &[String]) -> String {
+    let mut whole = String::new();
+    let mut seen = BTreeSet::new();
+    for answer in answers {
+        let titled = !whole.is_empty();
+        let mut below = false;
+        for record in records(answer).filter(|record| cells(record).len() >= 3) {
+            let heading = !below;
+            below |= !record.starts_with('#');
+            if (heading && !titled) || (!heading && seen.insert(record.trim_end())) {
+                whole.push_str(record);
+            }
+        }
+    }
+    whole.push_str("\r\n");
+    whole
+}
+
+/// Whether answers in this dialect (`dialect` of a query) can be put together: a table has to have a heading, and cells
+/// are told apart by commas.
+pub fn is_plain(dialect: &Value) -> bool {
+    let is = |key: &str, usual: Value| dialect[key].is_null() || dialect[key] == usual;
+    is("header", json!(true)) && is("delimiter", json!(",")) && is("commentPrefix", json!("#"))
 }
 
 /// Writes a record with another number for its table; `cell` is a part of `record`.
@@ -109,6 +138,35 @@ mod tests {
                 one.replace(",0,1", ",3,1").replace(",1,\"", ",4,\"")
             )
         );
+    }
+
+    #[test]
+    fn names_come_once_below_one_heading() {
+        let heading = "#group,false,false,false\r\n,result,table,_value\r\n";
+        let part = |names: &[&str]| {
+            let rows: String = names
+                .iter()
+                .map(|name| format!(",_result,0,{name}\r\n"))
+                .collect();
+            format!("{heading}{rows}\r\n")
+        };
+        let found = names(&["\r\n".to_owned(), part(&["a", "b"]), part(&["b", "c"])]);
+        assert_eq!(found, part(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn a_dialect_without_headings_or_commas_is_not_put_together() {
+        for (dialect, plain) in [
+            (json!({}), true),
+            (
+                json!({"header": true, "delimiter": ",", "annotations": ["group"]}),
+                true,
+            ),
+            (json!({"header": false}), false),
+            (json!({"delimiter": ";"}), false),
+        ] {
+            assert_eq!(is_plain(&dialect), plain, "{dialect}");
+        }
     }
 
     #[test]

@@ -69,6 +69,18 @@ const BY_ROW: [&str; 26] = [
     "yield",
 ];
 
+/// The package that lists what there is, and its functions that give one column of names.
+const SCHEMA: &str = "influxdata/influxdb/schema";
+const LISTS: [&str; 7] = [
+    "fieldKeys",
+    "measurementFieldKeys",
+    "measurementTagKeys",
+    "measurementTagValues",
+    "measurements",
+    "tagKeys",
+    "tagValues",
+];
+
 /// Packages whose functions take and give values.
 const OF_VALUES: [&str; 6] = ["date", "math", "regexp", "strings", "dict", "types"];
 
@@ -267,7 +279,36 @@ impl<'a> Code<'a> {
         })
     }
 
+    /// Whether all that is asked for is a list of names, as the variables of a dashboard are.
+    fn lists(&self, from: usize) -> bool {
+        let imported = |name: &str| match &self.tokens[..from] {
+            [Token::Word("import"), Token::Text(SCHEMA)] => name == "schema",
+            [
+                Token::Word("import"),
+                Token::Word(alias),
+                Token::Text(SCHEMA),
+            ] => *alias == name,
+            _ => false,
+        };
+        match &self.tokens[from..] {
+            [
+                Token::Word(package),
+                Token::Sign('.'),
+                Token::Word(list),
+                Token::Sign('('),
+                ..,
+            ] => {
+                let ends = self.other[from + 3] + 1 == self.tokens.len();
+                imported(package) && LISTS.contains(list) && ends
+            }
+            _ => false,
+        }
+    }
+
     fn merge(&self, from: usize) -> Merge {
+        if self.lists(from) {
+            return Merge::Names;
+        }
         for open in (from..self.tokens.len()).filter(|at| self.sign(*at, '(')) {
             if self.tokens.get(self.other[open] + 1) == Some(&Token::Arrow) || open == 0 {
                 continue;

@@ -139,3 +139,23 @@ fn only_what_goes_row_by_row_can_be_put_together() {
         );
     }
 }
+
+#[test]
+fn lists_of_names_can_be_put_together() {
+    let merge = |text: &str| checked(text).unwrap().merge;
+    let imports = "import \"influxdata/influxdb/schema\"\n";
+    let values = "schema.tagValues(bucket: \"acme\", tag: \"host\", predicate: (r) => r._measurement == \"cpu\")";
+    assert_eq!(merge(&format!("{imports}{values}")), Merge::Names);
+    assert_eq!(
+        merge("import s \"influxdata/influxdb/schema\"\ns.measurements(bucket: \"acme\")"),
+        Merge::Names
+    );
+    for other in [
+        format!("{imports}{values} |> count()"),
+        format!("{imports}{values}\n{values}"),
+        format!("{imports}schema.fieldsAsCols()"),
+        "import \"date\"\nimport s \"influxdata/influxdb/schema\"\ndate.measurements()".to_owned(),
+    ] {
+        assert_ne!(merge(&other), Merge::Names, "{other}");
+    }
+}

@@ -1,7 +1,7 @@
 //! What an InfluxQL query may do, which time it asks for, and whether answers to it can be put together.
 
 use super::influxql_lex::{Token, tokens};
-use super::time::{instant, length};
+use super::time::{FARTHEST_ZONE, instant, is_exact, length};
 use super::{Merge, Refused, Window};
 use model::TenantId;
 
@@ -14,6 +14,10 @@ pub struct InfluxQl {
     pub merge: Merge,
     /// Whether rows come with the newest first.
     pub newest_first: bool,
+    /// At most so many rows of each series, where it says so.
+    pub most: Option<usize>,
+    /// How many statements it has; each has a result of its own.
+    pub statements: usize,
     /// What the gateway knows by itself.
     pub own: Option<Own>,
 }
@@ -63,6 +67,8 @@ pub fn check(text: &str, tenant: &TenantId, now: i64) -> Result<InfluxQl, Refuse
                 window: before.window.and(one.window),
                 merge: Merge::Not("it has several statements".to_owned()),
                 newest_first: false,
+                most: None,
+                statements: before.statements + 1,
                 own: None,
             },
         });
@@ -80,19 +86,20 @@ fn read(statement: &[Token<'_>], now: i64) -> Result<InfluxQl, Refused> {
             () if pair("show", "retention") => Some(Own::RetentionPolicies),
             () => None,
         };
-        let counts = has("cardinality") || has("limit") || has("offset");
         return Ok(InfluxQl {
             window: if has("where") {
                 window(statement, now)
             } else {
                 Window::ALL
             },
-            merge: if counts {
-                Merge::Not("it counts or cuts off".to_owned())
+            merge: if has("cardinality") {
+                Merge::Not("it counts".to_owned())
             } else {
-                Merge::Names
+                cut(statement).unwrap_or(Merge::Names)
             },
             newest_first: false,
+            most: most(statement),
+            statements: 1,
             own,
         });
     }
@@ -109,6 +116,8 @@ fn read(statement: &[Token<'_>], now: i64) -> Result<InfluxQl, Refused> {
         window: window(statement, now),
         merge: merge(statement, explains),
         newest_first: has("desc"),
+        most: most(statement),
+        statements: 1,
         own: None,
     })
 }
@@ -142,15 +151,12 @@ fn databases(statement: &[Token<'_>], tenant: &TenantId) -> Result<(), Refused> 
 
 fn merge(statement: &[Token<'_>], explains: bool) -> Merge {
     let not = |why: &str| Merge::Not(why.to_owned());
-    let has = |keyword: &str| statement.iter().any(|token| token.is(keyword));
     let until_from = statement.iter().take_while(|token| !token.is("from"));
     if explains {
         return not("it explains");
     }
-    for cut in ["limit", "offset", "slimit", "soffset"] {
-        if has(cut) {
-            return not(&format!("{} needs all rows at once", cut.to_uppercase()));
-        }
+    if let Some(cut) = cut(statement) {
+        return cut;
     }
     let from = statement.iter().position(|token| token.is("from"));
     let subquery = from.is_some_and(|at| statement.get(at + 1) == Some(&Token::Sign('(')));
@@ -168,6 +174,28 @@ fn merge(statement: &[Token<'_>], explains: bool) -> Merge {
     Merge::Rows
 }
 
+/// Why answers that were cut off cannot be put together. The first rows of all are among the first of each shard, so a
+/// plain LIMIT can.
+fn cut(statement: &[Token<'_>]) -> Option<Merge> {
+    let keys = ["offset", "slimit", "soffset"];
+    let found = keys
+        .into_iter()
+        .find(|key| statement.iter().any(|token| token.is(key)))?;
+    Some(Merge::Not(format!(
+        "{} needs all rows at once",
+        found.to_uppercase()
+    )))
+}
+
+/// How many rows of a series are wanted. InfluxQL reads 0 as all.
+fn most(statement: &[Token<'_>]) -> Option<usize> {
+    let at = statement.iter().rposition(|token| token.is("limit"))?;
+    match statement.get(at + 1) {
+        Some(Token::Number(number)) => number.parse().ok().filter(|most| *most > 0),
+        _ => None,
+    }
+}
+
 /// The time that the conditions on `time` leave; all where they are not plain.
 fn window(statement: &[Token<'_>], now: i64) -> Window {
     let has_or = statement.iter().any(|token| token.is("or"));
@@ -176,6 +204,9 @@ fn window(statement: &[Token<'_>], now: i64) -> Window {
     if times == 0 || has_or || subquery {
         return Window::ALL;
     }
+    let zoned = statement
+        .windows(2)
+        .any(|two| two[0].is("tz") && two[1] == Token::Sign('('));
     let mut window = Window::ALL;
     for (at, token) in statement.iter().enumerate() {
         if !is_time(token) {
@@ -185,9 +216,14 @@ fn window(statement: &[Token<'_>], now: i64) -> Window {
             continue;
         };
         let value = &statement[at + 1 + taken..];
-        let Some((earliest, latest)) = moment(value, now) else {
+        let Some((mut earliest, mut latest)) = moment(value, now) else {
             return Window::ALL;
         };
+        // Behind tz() a time is one of that place, which this does not look up.
+        if zoned && matches!(value.first(), Some(Token::Text(text)) if !is_exact(text)) {
+            earliest = earliest.saturating_sub(FARTHEST_ZONE);
+            latest = latest.saturating_add(FARTHEST_ZONE);
+        }
         match operator {
             ">=" => window.from = window.from.max(earliest),
             ">" => window.from = window.from.max(earliest.saturating_add(1)),

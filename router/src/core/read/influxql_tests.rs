@@ -67,6 +67,11 @@ fn the_time_of_a_query_is_read_from_its_conditions() {
         ("time > now() - 1h OR host = 'a'", i64::MIN, i64::MAX),
         ("host = 'a'", i64::MIN, i64::MAX),
         ("time > now() - 1h * 2", i64::MIN, i64::MAX),
+        (
+            "time >= '2026-01-01 00:00:00' AND time < '2026-01-01T00:00:01Z' tz('Asia/Seoul')",
+            NOW - 14 * HOUR,
+            NOW + HOUR / 3_600 - 1,
+        ),
     ] {
         let found = checked(&format!("SELECT v FROM cpu WHERE {condition}"))
             .unwrap()
@@ -84,9 +89,14 @@ fn only_rows_and_names_can_be_put_together() {
     );
     assert_eq!(merge("SELECT * FROM cpu ORDER BY time DESC"), Merge::Rows);
     assert_eq!(merge("SHOW TAG KEYS"), Merge::Names);
+    // What Grafana asks when a data source is tried, and for the list of measurements.
+    assert_eq!(merge("SHOW MEASUREMENTS LIMIT 1"), Merge::Names);
+    assert_eq!(merge("SELECT v FROM cpu LIMIT 1"), Merge::Rows);
     for whole in [
         "SELECT mean(v) FROM cpu",
-        "SELECT v FROM cpu LIMIT 1",
+        "SELECT v FROM cpu LIMIT 1 OFFSET 1",
+        "SELECT v FROM cpu GROUP BY host SLIMIT 1",
+        "SHOW MEASUREMENTS LIMIT 1 OFFSET 1",
         "SELECT v FROM (SELECT v FROM cpu)",
         "SELECT v FROM cpu; SELECT v FROM mem",
         "SHOW TAG VALUES CARDINALITY WITH KEY = host",
@@ -101,4 +111,20 @@ fn what_a_data_source_asks_first_needs_no_shard() {
     let policies = checked("SHOW RETENTION POLICIES ON \"acme\"").unwrap();
     assert_eq!(policies.own, Some(Own::RetentionPolicies));
     assert_eq!(checked("SHOW DATABASES; SHOW TAG KEYS").unwrap().own, None);
+}
+
+#[test]
+fn how_many_rows_are_wanted_is_known() {
+    for (text, most) in [
+        ("SHOW MEASUREMENTS LIMIT 100", Some(100)),
+        ("SELECT v FROM cpu ORDER BY time DESC limit 1", Some(1)),
+        ("SELECT v FROM cpu LIMIT 0", None),
+        ("SELECT \"limit\" FROM cpu", None),
+    ] {
+        assert_eq!(checked(text).unwrap().most, most, "{text}");
+    }
+    assert_eq!(
+        checked("SHOW TAG KEYS; SHOW TAG KEYS;").unwrap().statements,
+        2
+    );
 }

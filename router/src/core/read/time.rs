@@ -74,6 +74,14 @@ pub fn length(text: &str) -> Option<Length> {
     Some(total)
 }
 
+/// No place on Earth has a clock further from UTC, in nanoseconds.
+pub const FARTHEST_ZONE: i64 = 14 * 3_600 * SECOND;
+
+/// Whether a time says its distance from UTC, and so is the same everywhere.
+pub fn is_exact(text: &str) -> bool {
+    text.parse::<jiff::Timestamp>().is_ok()
+}
+
 /// Reads a time: RFC 3339, or a date, or InfluxQL's `2026-01-31 10:00:00` (UTC).
 pub fn instant(text: &str) -> Option<i64> {
     let nanos = |at: jiff::Timestamp| i64::try_from(at.as_nanosecond()).ok();

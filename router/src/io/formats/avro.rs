@@ -1,9 +1,10 @@
 //! `/api/v1/metrics/avro`: Avro, answered as InfluxDB 2 answers a write.
 
-use super::super::http::{Parameters, Shared};
+use super::super::http::Shared;
+use super::super::parameters::Parameters;
 use super::json;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use schemas::metrics_avro;
@@ -11,7 +12,7 @@ use schemas::packing::Packing;
 
 pub(super) async fn write(
     State(shared): State<Shared>,
-    Query(parameters): Query<Parameters>,
+    parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

@@ -1,11 +1,12 @@
 //! `/api/v1/metrics`: JSON, answered as InfluxDB 2 answers a write.
 
 use super::super::answer::{Api, Refusal};
-use super::super::http::{Parameters, Shared};
+use super::super::http::Shared;
+use super::super::parameters::Parameters;
 use super::{Outcome, avro};
 use crate::core::precision::Precision;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::metrics_json;
@@ -13,7 +14,7 @@ use schemas::packing::Packing;
 
 pub(super) async fn write(
     State(shared): State<Shared>,
-    Query(parameters): Query<Parameters>,
+    parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

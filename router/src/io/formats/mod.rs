@@ -14,7 +14,8 @@ mod outcome;
 mod remote_write;
 
 use super::answer::Refusal;
-use super::http::{Parameters, Received, Shared};
+use super::http::{Received, Shared};
+use super::parameters::Parameters;
 use crate::core::precision::Precision;
 use crate::metrics::PointResult;
 use axum::body::Body;

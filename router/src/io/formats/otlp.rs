@@ -4,10 +4,11 @@
 //! again.
 
 use super::super::answer::Refusal;
-use super::super::http::{Parameters, Shared};
+use super::super::http::Shared;
+use super::super::parameters::Parameters;
 use super::Outcome;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use schemas::otlp::{Encoding, decode_json, decode_protobuf};
@@ -15,7 +16,7 @@ use schemas::packing::Packing;
 
 pub(super) async fn write(
     State(shared): State<Shared>,
-    Query(parameters): Query<Parameters>,
+    parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

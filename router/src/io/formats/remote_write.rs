@@ -6,10 +6,11 @@
 //! investigation with every scrape.
 
 use super::super::answer::Refusal;
-use super::super::http::{Parameters, Shared};
+use super::super::http::Shared;
+use super::super::parameters::Parameters;
 use super::Outcome;
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use schemas::packing::Packing;
@@ -28,7 +29,7 @@ type Reader = fn(&[u8], Naming, usize, &mut Vec<u8>) -> Result<Decoded, Undecoda
 
 pub(super) async fn write(
     State(shared): State<Shared>,
-    Query(parameters): Query<Parameters>,
+    parameters: Parameters,
     headers: HeaderMap,
     body: Body,
 ) -> Response {

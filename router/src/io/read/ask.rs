@@ -132,17 +132,21 @@ fn spread(resolved: &Resolved, why: &str) -> String {
             _ => at.to_string(),
         }
     };
-    let spans = resolved.spans.iter().map(|span| {
+    // Epochs that differ for others alone are one stretch of time for this tenant.
+    let mut stretches: Vec<(String, i64, i64)> = Vec::new();
+    for span in &resolved.spans {
         let groups = span.groups.iter().map(|group| group.shards.iter());
         let names: Vec<&str> = groups.flatten().map(ShardId::as_str).collect();
-        format!(
-            "{} from {} to {}",
-            names.join(", "),
-            time(span.from),
-            time(span.to)
-        )
-    });
-    let spans: Vec<String> = spans.collect();
+        let names = names.join(", ");
+        match stretches.last_mut() {
+            Some((shards, _, to)) if *shards == names => *to = span.to,
+            _ => stretches.push((names, span.from, span.to)),
+        }
+    }
+    let spans: Vec<String> = stretches
+        .iter()
+        .map(|(names, from, to)| format!("{names} from {} to {}", time(*from), time(*to)))
+        .collect();
     format!(
         "the points lie on several shards and the answers cannot be put together: {why}. Ask for the time of one \
          shard: {}",

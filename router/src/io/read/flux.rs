@@ -1,12 +1,13 @@
 //! `/api/v2/query` and `/api/v2/buckets`.
 
+use super::super::parameters::Pairs;
 use super::answer::{ReadError, csv, pass};
 use super::ask::{Ask, Said};
 use super::shards::Question;
 use super::{Api, BODY_WITHIN, Reader, header_text};
-use crate::core::read::{Refused, csv as tables, flux};
+use crate::core::read::{Merge, Refused, csv as tables, flux};
 use axum::body::Body;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use influx::Form;
@@ -43,7 +44,15 @@ impl Reader {
             })?,
             None => self.0.clock.now_nanos(),
         };
-        let checked = flux::check(&asked.query, &tenant, now)?;
+        let mut checked = flux::check(&asked.query, &tenant, now)?;
+        if asked
+            .dialect
+            .as_ref()
+            .is_some_and(|it| !tables::is_plain(it))
+        {
+            let why = "its dialect has no header, or other signs than `,` and `#`";
+            checked.merge = Merge::Not(why.to_owned());
+        }
         let mut body = json!({"type": "flux", "query": asked.query});
         for (key, value) in [
             ("dialect", asked.dialect),
@@ -72,6 +81,7 @@ impl Reader {
             Said::Several(answers) => match answers.iter().find_map(|answer| tables::error(answer))
             {
                 Some(error) => Err(ReadError::Unavailable(error)),
+                None if checked.merge == Merge::Names => Ok(csv(tables::names(&answers))),
                 None => Ok(csv(tables::join(&answers))),
             },
         }
@@ -112,24 +122,17 @@ fn read(headers: &HeaderMap, text: &[u8]) -> Result<FluxBody, ReadError> {
     Ok(body)
 }
 
-/// Parameters of the list of buckets.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct BucketsOf {
-    name: Option<String>,
-}
-
 /// The one bucket that a tenant has, in the form in which InfluxDB lists them.
 pub(super) async fn buckets(
     State(reader): State<Reader>,
-    Query(of): Query<BucketsOf>,
+    mut pairs: Pairs,
     headers: HeaderMap,
 ) -> Response {
     match reader.tenant(&headers, None) {
         Err(refusal) => refusal.response(Api::V2),
         Ok(tenant) => {
             let name = tenant.as_str();
-            let wanted = of.name.is_none_or(|wanted| wanted == name);
+            let wanted = pairs.first("name").is_none_or(|wanted| wanted == name);
             // Clients want ids of 16 hexadecimal digits; nobody looks a bucket up by it here.
             let id = format!("{:016x}", 1);
             let bucket = json!({

@@ -97,7 +97,9 @@ impl Reader {
         match self.ask(&ask).await? {
             Said::One(Some(answer)) | Said::Refused(answer) => Ok(pass(answer)),
             Said::One(None) => {
-                Ok(axum::Json(json!({"results": [{"statement_id": 0}]})).into_response())
+                let none = (0..checked.statements).map(|id| json!({"statement_id": id}));
+                let results: Vec<Value> = none.collect();
+                Ok(axum::Json(json!({"results": results})).into_response())
             }
             Said::Several(answers) => joined(&answers, &checked),
         }
@@ -155,8 +157,8 @@ fn joined(answers: &[String], checked: &ql::InfluxQl) -> Result<Response, ReadEr
         ReadError::Unavailable(format!("the answer of a shard cannot be read: {error}"))
     })?;
     let joined = match checked.merge {
-        Merge::Names => merge::names(parsed),
-        _ => merge::rows(parsed, checked.newest_first),
+        Merge::Names => merge::names(parsed, checked.most),
+        _ => merge::rows(parsed, checked.newest_first, checked.most),
     };
     let joined =
         joined.unwrap_or_else(|error| json!({"results": [{"statement_id": 0, "error": error}]}));

@@ -1,21 +1,19 @@
 //! `/api/v2/resolve`: which shards hold the tenant's points of a time.
 
+use super::super::parameters::Pairs;
 use super::answer::ReadError;
 use super::{Api, Reader};
 use crate::core::read::{Refused, time};
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use model::{ShardId, Timestamp};
 use placement::{PlacementMap, Resolved};
 use schemas::catalogue::EpochStart;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// What is asked for. Times as [`time::given`] reads them.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Range {
+struct Range {
     from: Option<String>,
     to: Option<String>,
     host: Option<String>,
@@ -23,9 +21,14 @@ pub(super) struct Range {
 
 pub(super) async fn get(
     State(reader): State<Reader>,
-    Query(range): Query<Range>,
+    mut pairs: Pairs,
     headers: HeaderMap,
 ) -> Response {
+    let range = Range {
+        from: pairs.first("from"),
+        to: pairs.first("to"),
+        host: pairs.first("host"),
+    };
     match reader.resolve(&range, &headers) {
         Ok(found) => axum::Json(found).into_response(),
         Err(error) => error.response(Api::V2),
