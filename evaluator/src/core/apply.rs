@@ -15,6 +15,7 @@ use super::samples::Added;
 use super::tags::Tags;
 use super::usage::TENANT;
 use model::{SeriesKey, Timestamp};
+use schemas::catalogue::CHANGING_TAGS;
 use schemas::line::{FieldValue, Line};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ impl<'a> Spot<'a> {
             line,
             at: time_of(line, arrival),
             host,
-            series: line.series(),
+            series: line.series_of_thing(&CHANGING_TAGS),
             derived: None,
             env: env_of(line),
         }
@@ -66,7 +67,7 @@ impl<'a> Spot<'a> {
             line,
             at: time_of(line, arrival),
             host: Cow::Borrowed(TENANT),
-            series: line.series(),
+            series: line.series_of_thing(&CHANGING_TAGS),
             derived: Some(missing),
             env: env_of(line),
         }
@@ -288,8 +289,7 @@ pub(crate) fn route_of(
 
 /// The host's clock after a point of it, and what becomes of the point.
 pub(crate) fn hear(name: &str, host: &mut Host, at: Timestamp, run: &mut Run<'_>) -> Verdict {
-    let returned = host.clock.silence(run.log) >= run.plan.host_down_after();
-    if returned {
+    if host.is_down(name, run) {
         host.groups.values_mut().for_each(Group::host_returned);
     }
     let bounds = (run.plan.lateness(), host.skew.offset());

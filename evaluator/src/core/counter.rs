@@ -6,9 +6,35 @@
 use super::plan::Worst;
 use model::{Span, Timestamp};
 use schemas::catalogue::Function;
+use schemas::line::OWN_BITS;
+use std::collections::BTreeMap;
 
 /// The samples of one series up to a grid point, oldest first.
 pub(crate) type Series = Vec<(Timestamp, f64)>;
+
+/// The series of a thing whose state is a tag (`state`, `phase`) go on where each other ended: they are put
+/// together, or each would count what the counter grew by while another one was sent. Series that were sent at the same time are
+/// of counters side by side, such as those of `state=user` and `state=idle`, and stay apart.
+pub(crate) fn of_things(found: BTreeMap<u64, Series>) -> Vec<Series> {
+    let mut things: Vec<(u64, Series)> = Vec::with_capacity(found.len());
+    for (key, series) in found {
+        let thing = key >> OWN_BITS;
+        match things.last_mut() {
+            Some((known, whole)) if *known == thing && are_apart(whole, &series) => {
+                whole.extend(series);
+                whole.sort_unstable_by_key(|(at, _)| *at);
+            }
+            _ => things.push((thing, series)),
+        }
+    }
+    things.into_iter().map(|(_, series)| series).collect()
+}
+
+/// Whether two series, each in the order of time, have no time in common.
+fn are_apart(one: &Series, other: &Series) -> bool {
+    let has = |at: &Timestamp| one.binary_search_by_key(at, |(at, _)| *at).is_ok();
+    !other.iter().any(|(at, _)| has(at))
+}
 
 /// Reads (`after`, ..] of each series; none where no series says enough.
 pub(crate) fn read(

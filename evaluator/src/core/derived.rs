@@ -111,7 +111,6 @@ fn census(
     (tenant, at, total): (&str, Timestamp, Total),
     to: &mut String,
 ) {
-    let down_after = run.plan.host_down_after();
     let (mut known, mut silent) = (0_u64, 0_u64);
     let mut found: BTreeMap<&str, Vec<String>> = ["missing-tag", "clock-skew", "two-partitions"]
         .map(|kind| (kind, Vec::new()))
@@ -125,7 +124,7 @@ fn census(
         .filter(|(name, _)| name.as_ref() != TENANT)
     {
         known += 1;
-        silent += u64::from(host.clock.silence(run.log) >= down_after);
+        silent += u64::from(host.is_down(name, run));
         let missing = (0..STANDARD_TAGS.len()).filter(|n| host.tags_seen >> n & 1 == 0);
         let missing: Vec<&str> = missing.map(|n| STANDARD_TAGS[n]).collect();
         if !missing.is_empty() && host.clock.newest.is_some() {

@@ -40,6 +40,8 @@ pub(crate) struct EventOf<'a> {
     pub(crate) rule: &'a Rule,
     pub(crate) scene: &'a Scene<'a>,
     pub(crate) at: Timestamp,
+    /// What the least urgent rung reads now: the value of an event that none of them led to.
+    pub(crate) now: Reading,
 }
 
 impl EventOf<'_> {
@@ -114,7 +116,7 @@ impl EventOf<'_> {
             Cause::Recovers { rung, reading } => {
                 (value(reading), self.rule.rungs[rung].recovers.threshold())
             }
-            _ => (None, None),
+            _ => (value(self.now), None),
         }
     }
 

@@ -48,6 +48,12 @@ impl Groups {
         Some(Place::of(self.order[found]))
     }
 
+    pub(crate) fn get(&self, key: &GroupKey) -> Option<&Group> {
+        let found = self.search(key).ok()?;
+        let held = self.slots[self.order[found] as usize].as_deref();
+        held.map(|(_, group)| group)
+    }
+
     pub(crate) fn at_mut(&mut self, place: Place) -> Option<(&GroupKey, &mut Group)> {
         let (key, group) = self.slots.get_mut(place.slot())?.as_deref_mut()?;
         Some((key, group))

@@ -9,6 +9,7 @@ use super::judge::{Judged, Scene, grid_point, retire};
 use super::plan::{Chosen, Plan, Resolved, Rule, TemplatePlan};
 use super::position::Position;
 use super::skew::Skew;
+use super::tags::Tags;
 use super::usage::{TENANT, Usage};
 use model::{Span, TenantId, Timestamp};
 use std::sync::Arc;
@@ -183,6 +184,48 @@ impl Host {
     /// Whether nothing is known of it any more.
     pub(crate) fn is_forgotten(&self, log: Timestamp) -> bool {
         self.usage.is_none() && has_members_only(self) && self.clock.silence(log) >= FORGET_AFTER
+    }
+
+    /// Whether nothing was heard of it for longer than the host-down rule that holds for it allows.
+    pub(crate) fn is_down(&self, name: &str, run: &Run<'_>) -> bool {
+        let silence = self.clock.silence(run.log);
+        // So it is with nearly every point, and nothing is looked up.
+        silence > run.plan.host_down_least() && silence > self.down_after(name, run)
+    }
+
+    /// After how long without a point it is down: the shortest of what its host-down rules say, their
+    /// overrides included.
+    fn down_after(&self, name: &str, run: &Run<'_>) -> Span {
+        let of_template = |template: &TemplatePlan| {
+            let key = GroupKey {
+                template: Arc::clone(template.name()),
+                tags: Tags::of([("host", name)]),
+            };
+            if let Some((_, rule)) = self.groups.get(&key).and_then(|group| group.rule.as_ref()) {
+                return rule.silence_threshold();
+            }
+            let tags = [("host", name)];
+            let chosen = Chosen {
+                tenant: run.tenant,
+                tags: &tags,
+            };
+            let rule = template
+                .matches(&tags)
+                .then(|| template.resolve(chosen).rule);
+            rule.and_then(|rule| rule.silence_threshold())
+        };
+        let down_after = run.plan.of_silence().filter_map(of_template).min();
+        down_after.unwrap_or_else(|| run.plan.host_down_after().max(self.three_intervals()))
+    }
+
+    /// 3 intervals of what it sends most often.
+    fn three_intervals(&self) -> Span {
+        let rules = self
+            .groups
+            .iter()
+            .filter_map(|(_, group)| group.rule.as_ref());
+        let shortest = rules.map(|(_, rule)| rule.interval).min();
+        shortest.map_or(Span::ZERO, |interval| interval.times(3))
     }
 
     /// Judges all grid points that the host's clock has closed.

@@ -57,14 +57,13 @@ fn expect_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
 }
 
 fn retire_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
-    let down_after = run.plan.host_down_after();
     let Some(name) = partition.hosts.name(name) else {
         return;
     };
     let Some(host) = partition.hosts.get_mut(&name) else {
         return;
     };
-    if host.clock.silence(run.log) < down_after {
+    if !host.is_down(&name, run) {
         return;
     }
     partition.ledger.touch(&name, &run.position);

@@ -290,12 +290,14 @@ fn change(
     if shadow && group.season.as_ref().is_some_and(|past| !past.live) {
         kind = AlertKind::Held;
     }
+    let lowest = rule.rungs.last().and_then(|rung| readings[rung.signal]);
     let whole = EventOf {
         group,
         tags,
         rule,
         scene,
         at,
+        now: lowest.unwrap_or(Reading::Unknown),
     };
     whole.event(kind, shown, cause)
 }
@@ -381,6 +383,7 @@ fn close(
         rule,
         scene,
         at,
+        now: Reading::Unknown,
     }
     .event(AlertKind::Expired, None, cause)
 }

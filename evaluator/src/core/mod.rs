@@ -58,10 +58,10 @@ pub use input::{
 pub use ledger::PartKey;
 pub use partition::Partition;
 pub(crate) use plan::DERIVED;
-pub use plan::{Plan, PlanError, Plans};
+pub use plan::{Doubt, Plan, PlanError, Plans, doubts};
 pub use replay::Replay;
 pub use restore::{RestoreError, decode_part_offset};
 pub use step::step;
-pub use template_test::{TestReport, template_test};
+pub use template_test::{TestReport, template_test, unreadable_tests};
 pub use text::rfc3339;
 pub use timeline::describe;

@@ -155,8 +155,8 @@ pub(crate) fn encode_host(
         let parts = shares
             .into_iter()
             .map(|(slot, groups)| {
-                let bytes = encode_share(name, host, applied, slot, &groups);
-                too_large |= bytes.len() > limit && groups.len() > 1;
+                let (bytes, usage) = encode_share(name, host, applied, slot, &groups);
+                too_large |= groups.len() > 1 && is_too_large(bytes.len(), usage, limit);
                 (slot, bytes)
             })
             .collect();
@@ -167,13 +167,21 @@ pub(crate) fn encode_host(
     }
 }
 
+/// Whether a share of so many bytes, so many of them usage, is split further. Usage stays in the first
+/// share however it is split: it takes at most half of the limit from the groups beside it, or a large
+/// one would leave each share with next to none.
+fn is_too_large(bytes: usize, usage: usize, limit: usize) -> bool {
+    bytes - usage > limit.saturating_sub(usage).max(limit / 2)
+}
+
+/// The bytes of a share, and how many of them are usage.
 fn encode_share(
     name: &str,
     host: &Host,
     applied: i64,
     slot: Slot,
     groups: &[(&GroupKey, &Group)],
-) -> Vec<u8> {
+) -> (Vec<u8>, usize) {
     // Once for the host, in its first share.
     let usage = host.usage.as_ref().filter(|_| slot.prefix == 0);
     let is_packed = usage.is_some_and(|usage| usage.is_large());
@@ -187,12 +195,14 @@ fn encode_share(
     to.signed(host.clock.heard_log.as_nanos());
     host.skew.encode(&mut to);
     to.byte(host.tags_seen);
+    let before = to.len();
     to.option(usage, |to, usage| usage.encode(to, is_packed));
+    let usage = to.len() - before;
     to.list(groups.iter(), |to, (key, group)| {
         key.encode(to);
         group.encode(to);
     });
-    to.into_bytes()
+    (to.into_bytes(), usage)
 }
 
 /// A host that was forgotten at that offset.

@@ -2,7 +2,7 @@
 //! ticks come every 10 s of that time and end 30 s after the last point.
 
 use super::explain::Explained;
-use super::input::{Action, Derived, Input, Payload};
+use super::input::{Action, Counter, Derived, Input, Payload, Tally};
 use super::partition::Partition;
 use super::plan::{Plan, Plans};
 use super::step::step;
@@ -11,6 +11,10 @@ use schemas::line::Line;
 
 const TICK: Span = Span::from_secs(10);
 const AFTER_THE_LAST: Span = Span::from_secs(30);
+/// So many of the lines that cannot be read are kept to be told.
+const MOST_REFUSED: usize = 5;
+/// And so many bytes of each.
+const SHOWN: usize = 80;
 /// A comment that sets the arrival of the lines behind it, in nanoseconds.
 const ARRIVAL: &[u8] = b"# arrival=";
 
@@ -24,6 +28,7 @@ pub struct Replay {
     is_set: bool,
     /// What the partition would report is given.
     reports_given: bool,
+    refused: Vec<String>,
 }
 
 impl Replay {
@@ -37,7 +42,18 @@ impl Replay {
             arrival: None,
             is_set: false,
             reports_given: false,
+            refused: Vec::new(),
         }
+    }
+
+    /// The first lines that could not be read, each with what is wrong with it.
+    pub fn refused(&self) -> &[String] {
+        &self.refused
+    }
+
+    /// The time to which the lines have brought it; none before the first that has a time.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.arrival
     }
 
     /// Takes what the tenant's only partition reports at that grid point; what it would report by
@@ -99,11 +115,18 @@ impl Replay {
         let mut together = Vec::new();
         for line in schemas::line::scan(body) {
             let line = match line {
-                Ok(line) => line,
+                Ok(line) if line.timestamp().is_some() || self.arrival.is_some() => line,
+                Ok(line) => {
+                    self.refuse(
+                        line.raw(),
+                        "no timestamp, and no line before it has one",
+                        actions,
+                    );
+                    continue;
+                }
                 Err(rejected) => {
                     self.take_together(&mut together, actions);
-                    let arrival = *self.arrival.get_or_insert_default();
-                    actions.extend(self.record(arrival, Payload::Lines(rejected.raw)));
+                    self.refuse(rejected.raw, &rejected.reason.to_string(), actions);
                     continue;
                 }
             };
@@ -124,9 +147,27 @@ impl Replay {
 
     fn take_together(&mut self, together: &mut Vec<Line<'_>>, actions: &mut Vec<Action>) {
         if !together.is_empty() {
-            let arrival = *self.arrival.get_or_insert_default();
+            // A line without a timestamp is refused as long as there is no arrival.
+            let arrival = self.arrival.unwrap_or_default();
             actions.extend(self.record(arrival, Payload::Read(together)));
             together.clear();
+        }
+    }
+
+    /// A line that cannot be read. Before the first one that has a time there is no log to write it to,
+    /// and it is counted here.
+    fn refuse(&mut self, raw: &[u8], why: &str, actions: &mut Vec<Action>) {
+        if self.refused.len() < MOST_REFUSED {
+            let shown = String::from_utf8_lossy(&raw[..raw.len().min(SHOWN)]);
+            let more = if raw.len() > SHOWN { "..." } else { "" };
+            let text = format!("`{}{more}`: {why}", shown.trim_end().escape_debug());
+            self.refused.push(text);
+        }
+        match self.arrival {
+            Some(arrival) => actions.extend(self.record(arrival, Payload::Lines(raw))),
+            None => actions.extend(
+                [Tally::Lines, Tally::Rejected].map(|what| Action::Count(Counter { what, n: 1 })),
+            ),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The samples of one group: all its series pooled, by time.
 
 use super::codec::{CodecError, Reader, Writer};
-use super::counter::Series;
+use super::counter::{self, Series};
 use super::fresh::Fresh;
 use model::{SeriesKey, Timestamp};
 use std::collections::BTreeMap;
@@ -286,7 +286,7 @@ impl Samples {
         self.fresh.drop_before(at.as_nanos());
     }
 
-    /// The values of one check up to `until`, by series.
+    /// The values of one check up to `until`, by series; those of one thing that changed its tags are one.
     pub(crate) fn by_series(&self, until: Timestamp, check: usize) -> Vec<Series> {
         let to = self.rows_until(|t| t <= until.as_nanos());
         let mut found: BTreeMap<u64, Series> = BTreeMap::new();
@@ -296,7 +296,7 @@ impl Samples {
                 found.entry(self.series(row)).or_default().push((at, value));
             }
         }
-        found.into_values().collect()
+        counter::of_things(found)
     }
 
     /// The newest value of a check of that series before `at`.

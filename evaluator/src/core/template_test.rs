@@ -46,6 +46,13 @@ pub fn template_test(
     reports.collect()
 }
 
+/// The tests of a template whose `given` cannot be read: the place of each, and what is wrong.
+pub fn unreadable_tests(template: &Template) -> Vec<(usize, String)> {
+    let all = template.tests.iter().enumerate();
+    all.filter_map(|(n, test)| Some((n, Script::read(template, &test.given).err()?)))
+        .collect()
+}
+
 fn run(
     template: &Template,
     test: &TemplateTest,

@@ -266,6 +266,33 @@ fn series_of_one_group_are_increased_each_by_itself() {
 }
 
 #[test]
+fn a_counter_whose_thing_changes_its_tags_is_one_and_those_side_by_side_are_several() {
+    let yaml = rule("v", "delta of 10m", "P1: {above: 0}", "");
+    let value = |points: &Points| {
+        let events = run(&yaml, &points.body(), 40);
+        events.last().and_then(|event| event.value)
+    };
+    // A container that waits and runs in turns was started three times, not six times.
+    let in_turns = (1..=7).fold(Points::default(), |points, n| {
+        let state = if n % 2 == 0 { "waiting" } else { "running" };
+        points.at(
+            n * 60,
+            &format!("m,host=a,env=prod,state={state} v"),
+            n.min(4),
+        )
+    });
+    assert_eq!(value(&in_turns), Some(3.0));
+    // User and idle time come together.
+    let together = (1..=5).fold(Points::default(), |points, n| {
+        let of = |points: Points, state: &str, v: i64| {
+            points.at(n * 60, &format!("m,host=a,env=prod,state={state} v"), v)
+        };
+        of(of(points, "user", 100 * n), "idle", 1_000 * n)
+    });
+    assert_eq!(value(&together), Some(4_400.0));
+}
+
+#[test]
 fn a_formula_across_measurements_is_joined_on_the_group_key() {
     let yaml = rule("100 * v / cap:total", "last of 5m", "P1: {above: 90}", "");
     let join = |values: &[f64], totals: &[f64]| {

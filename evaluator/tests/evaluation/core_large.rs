@@ -50,3 +50,42 @@ fn a_tenant_of_many_measurements_and_groups_keeps_its_state_in_records_that_a_lo
         );
     }
 }
+
+/// What is counted of a tenant lies in one part of its state, however much it is: it is no reason to share out the
+/// groups beside it over thousands of parts.
+#[test]
+fn a_large_usage_does_not_split_the_groups_beside_it_into_many_parts() {
+    const LIMIT: usize = 16 << 10;
+    let yaml = include_str!("../../templates/new-measurement.yaml");
+    let mut points = Points::default();
+    for n in 0..900 {
+        let name = format!("a_metric_of_prometheus_with_a_long_name_{n}");
+        points = points.at(20, &format!("{name},host=h,env=prod v"), 1);
+    }
+    let mut fleet = Fleet::new(yaml, 1);
+    fleet.partitions = fleet
+        .partitions
+        .into_iter()
+        .map(|one| one.with_part_bytes(LIMIT))
+        .collect();
+    let mut fleet = fleet.run(&points, 4 * MINUTE);
+    let parts = fleet.partitions[0].take_dirty(usize::MAX);
+    let of_tenant: Vec<usize> = parts
+        .iter()
+        .filter(|(key, _)| key.ends_with(b"/\0"))
+        .filter_map(|(_, bytes)| Some(bytes.as_ref()?.len()))
+        .collect();
+    let largest = of_tenant.iter().copied().max().unwrap_or(0);
+    assert!(
+        largest > 2 * LIMIT,
+        "the usage alone is larger than a part: {largest}"
+    );
+    let groups: usize = of_tenant.iter().sum::<usize>() - largest;
+    // Shares are halved until the largest fits, and those of a hash are not all of one size.
+    let most = 4 * (groups / (LIMIT / 2) + 1);
+    assert!(
+        of_tenant.len() <= most,
+        "{} parts of {groups} bytes and a usage",
+        of_tenant.len()
+    );
+}

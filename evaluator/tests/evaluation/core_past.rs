@@ -123,6 +123,7 @@ fn a_flapping_incident_stays_open_at_its_peak_and_one_resolved_follows() {
     assert!(kinds.last().unwrap().starts_with("resolved -"));
     let last = events.last().unwrap();
     assert!(last.why.contains("does not flap any more"), "{}", last.why);
+    assert_eq!(last.value, Some(10.0), "what it reads when it is over");
     // Every event has the next number, so that none is taken for another.
     let numbers: Vec<u64> = events.iter().map(|event| event.sequence).collect();
     assert_eq!(numbers, (1..=events.len() as u64).collect::<Vec<_>>());

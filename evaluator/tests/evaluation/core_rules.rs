@@ -316,6 +316,24 @@ fn an_event_like_incident_closes_by_itself() {
 }
 
 #[test]
+fn whatever_resolves_an_incident_its_event_has_the_current_value() {
+    let back = minutes(&[1., 1., 1.])
+        .every(60, (180, 900), "beat,host=a,env=prod v", 1.0)
+        .at(900, "m,host=a,env=prod v", 7.0);
+    let events = run(
+        &rule("  P1: {above: 90}", "when_missing: P2"),
+        &back.body(),
+        40,
+    );
+    assert_eq!(short(&events), ["firing P2 @420", "resolved - @900"]);
+    assert_eq!((events[0].value, events[1].value), (None, Some(7.0)));
+    let closed = rule("  P2: {above: 90}", "close_after: 5m");
+    let events = run(&closed, &minutes(&[95., 3., 3., 3., 3., 4.]).body(), 40);
+    assert_eq!(short(&events), ["firing P2 @60", "resolved - @360"]);
+    assert_eq!(events[1].value, Some(4.0));
+}
+
+#[test]
 fn a_group_without_data_expires_and_is_never_called_resolved() {
     let yaml = rule("  P1: {above: 90}", "expire_after: 1h");
     let points = minutes(&[95.]).every(60, (60, 7200), "beat,host=a,env=prod v", 1.0);

@@ -308,3 +308,42 @@ fn each_host_of_the_inventory_is_expected_in_one_partition() {
     }
     assert_eq!(seen, 40);
 }
+
+/// Hosts that report every 5 minutes, and a host-down rule that knows it.
+const SLOW: &str =
+    "override: slow\ntemplate: host-down\nfor: {tenant: acme}\nset: {interval: 5m}\n";
+
+#[test]
+fn hosts_are_silent_by_the_rule_that_holds_for_them() {
+    let points = (0..12).fold(Points::default(), |points, n| {
+        points.every(300, (0, 3_600), &format!("m,host=h{n},env=prod v"), 1.0)
+    });
+    let ingest = |yaml: &str, points: &Points| {
+        let events = run(yaml, &points.body(), 1_200);
+        short(
+            &events
+                .into_iter()
+                .filter(|e| e.template == "tenant-ingest")
+                .collect::<Vec<_>>(),
+        )
+    };
+    let yaml = format!("{DOWN}---\n{INGEST}---\n{SLOW}");
+    assert_eq!(ingest(&yaml, &points), ["firing P1 @4500"]);
+    // Without the override they are down between their points.
+    let yaml = format!("{DOWN}---\n{INGEST}");
+    assert_eq!(ingest(&yaml, &points)[0], "firing P1 @420");
+}
+
+#[test]
+fn a_host_that_reports_as_often_as_its_rule_says_does_not_return_with_each_point() {
+    let rule = "template: t\napplies_to: {measurement: m}\none_alert_per: [host]\ncheck: v\nover: last of 5m\n\
+                interval: 5m\nlevels:\n  P1: {above: 90}\nwhen_missing: P2\n";
+    let points = Points::default()
+        .every(300, (0, 3_600), "m,host=a,env=prod v", 1.0)
+        .every(300, (0, 7_200), "beat,host=a,env=prod v", 1.0);
+    // The window (3600, 3900] is the first that is Unknown; for 3 intervals more nothing is decided.
+    for yaml in [rule.to_owned(), format!("{DOWN}---\n{SLOW}---\n{rule}")] {
+        let events = run(&yaml, &points.body(), 40);
+        assert_eq!(short(&events), ["firing P2 @4800"]);
+    }
+}

@@ -57,5 +57,6 @@ pub use template::{
     AppliesTo, Expectation, Given, GivenSeries, Level, OneOrMany, Template, TemplateTest,
     Threshold, WhenMissing,
 };
+pub use template_check::CHANGING_TAGS;
 pub use tenant::{Contract, DEFAULT_CLUSTER, Evaluation, ScramMechanism, Sha256, Tenant, Token};
 pub use yaml::parse_yaml;

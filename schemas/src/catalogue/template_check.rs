@@ -4,8 +4,9 @@ use super::check::Flaws;
 use super::{Level, Over, Template, Threshold};
 use model::{Priority, Span};
 
-/// Tags that change while the thing stays the same; a group of them would be new at each change.
-const FORBIDDEN_GROUP_TAGS: [&str; 9] = [
+/// Tags that change while the thing stays the same. A group of them would be new at each change, so that none may
+/// have one in its key.
+pub const CHANGING_TAGS: [&str; 9] = [
     "result",
     "status_code",
     "verification",
@@ -88,7 +89,7 @@ fn check_group(template: &Template, flaws: &mut Flaws) {
         flaws.unless(!tag.is_empty(), path.clone(), "a tag has a name");
         let twice = template.one_alert_per[..n].contains(tag);
         flaws.unless(!twice, path.clone(), "the tag is named twice");
-        if FORBIDDEN_GROUP_TAGS.contains(&tag.as_str()) {
+        if CHANGING_TAGS.contains(&tag.as_str()) {
             let what = format!(
                 "`{tag}` changes while the thing stays the same: each change would be a new alert"
             );

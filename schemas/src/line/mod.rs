@@ -20,6 +20,7 @@ mod token;
 mod value;
 
 pub use reason::{Problem, Reason, Rejected};
+pub use series::OWN_BITS;
 pub use value::FieldValue;
 
 use model::SeriesKey;
@@ -238,6 +239,13 @@ impl<'a> Line<'a> {
     /// The identity of the line's series. It does not depend on the order of the tags.
     pub fn series(&self) -> SeriesKey {
         series::key(&self.raw[..self.parts.measurement_end], self.raw_tags())
+    }
+
+    /// The identity of the line's series: that of [`Self::series`] where it has none of the `changing` tags. Of series that
+    /// differ only in those the bits above [`OWN_BITS`] are the same: they are of one thing.
+    pub fn series_of_thing(&self, changing: &[&str]) -> SeriesKey {
+        let measurement = &self.raw[..self.parts.measurement_end];
+        series::key_of_thing(measurement, self.raw_tags(), changing)
     }
 
     /// The host that the line is about: tag `host`, else `host.name`, else `instance` without its

@@ -8,8 +8,10 @@
 
 mod lexer;
 mod parser;
+mod range;
 mod terms;
 
+pub(crate) use range::{Bounds, Range};
 pub(crate) use terms::{Call, Term};
 
 /// Why a text is no expression.

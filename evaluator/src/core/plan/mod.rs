@@ -2,12 +2,14 @@
 //! group.
 
 mod compile;
+mod doubts;
 mod rule;
 mod signal;
 mod template;
 mod title;
 mod whole;
 
+pub use doubts::{Doubt, doubts};
 pub(crate) use rule::{
     Against, COUNTER_GAP, Check, Condition, Gather, JOIN_WITHIN, Rule, Rung, Signal, Source, Term,
     Worst, rung_slot,
@@ -59,6 +61,7 @@ pub struct Plan {
     /// The templates of `any` measurement.
     of_any: Vec<u32>,
     host_down_after: Span,
+    host_down_least: Span,
     partitions: u32,
     inventory: Vec<String>,
     /// A template reads what is derived of the tenant, or judges what is reported of its hosts.
@@ -99,12 +102,14 @@ impl Plan {
         let silent = templates
             .iter()
             .filter_map(|t| t.base().silence_threshold());
+        let least = templates.iter().filter_map(TemplatePlan::least_silence);
         Ok(Self {
             revision: bundle.revision,
             hash: bundle.hash.as_str().into(),
             tick: content.tick,
             lateness: content.lateness,
             host_down_after: silent.min().unwrap_or(HOST_DOWN_AFTER),
+            host_down_least: least.min().unwrap_or(HOST_DOWN_AFTER),
             partitions: content.partitions.max(1),
             inventory: content.inventory.clone(),
             reads_derived: templates.iter().any(|t| t.of_tenant() || t.spans()),
@@ -166,8 +171,14 @@ impl Plan {
         self.templates.iter().filter(|t| t.base().is_silence())
     }
 
+    /// After how long without a point a host is down for which no host-down rule holds.
     pub(crate) fn host_down_after(&self) -> Span {
         self.host_down_after
+    }
+
+    /// No host is down before so long a silence, whatever overrides apply to it.
+    pub(crate) fn host_down_least(&self) -> Span {
+        self.host_down_least
     }
 
     /// The templates that may apply to points of a measurement, by name, each with its place.

@@ -2,8 +2,10 @@
 
 use super::compile::compile_rule;
 use super::{Chosen, PlanError, Rule, is_of_tenant, place};
-use model::TenantId;
-use schemas::catalogue::{AppliesTo, Override, Target, Template, changed_fields, merged_template};
+use model::{Span, TenantId};
+use schemas::catalogue::{
+    AppliesTo, Override, Target, Template, Threshold, changed_fields, merged_template,
+};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,6 +28,8 @@ pub(crate) struct TemplatePlan {
     base: Arc<Rule>,
     /// Measurements whose points are joined to those that are meant, sorted.
     others: Vec<String>,
+    /// The lowest `above` of its levels, whatever overrides apply.
+    least_above: Option<f64>,
     /// Merged rules by the overrides that apply. It only saves work: what it holds follows from its
     /// key.
     merged: Mutex<BTreeMap<Vec<usize>, Resolved>>,
@@ -49,8 +53,10 @@ impl TemplatePlan {
         let overrides: Vec<Override> = overrides.iter().filter(own).cloned().collect();
         let base = Arc::new(compile_rule(template)?);
         let mut others: Vec<String> = base.other_measurements().map(str::to_owned).collect();
+        let mut least_above = lowest_above(template);
         for each in &overrides {
-            let alone = check_alone(template, each, tenant)?;
+            let (merged, alone) = check_alone(template, each, tenant)?;
+            least_above = f64::min(least_above, lowest_above(&merged));
             others.extend(alone.other_measurements().map(str::to_owned));
         }
         others.sort_unstable();
@@ -78,6 +84,7 @@ impl TemplatePlan {
             overrides,
             base,
             others,
+            least_above: Some(least_above).filter(|least| least.is_finite()),
             merged: Mutex::default(),
         })
     }
@@ -89,6 +96,12 @@ impl TemplatePlan {
     /// The rule without overrides.
     pub(crate) fn base(&self) -> &Rule {
         &self.base
+    }
+
+    /// Of a host-down template: no host is down before so long a silence, whatever overrides apply.
+    pub(crate) fn least_silence(&self) -> Option<Span> {
+        let least = self.least_above.filter(|_| self.base.is_silence());
+        least.map(|secs| Span::from_nanos((secs * 1e9) as i64))
     }
 
     /// The measurement whose points are meant; none for all.
@@ -216,12 +229,18 @@ impl TemplatePlan {
     }
 }
 
+fn lowest_above(template: &Template) -> f64 {
+    let levels = template.levels.iter();
+    let thresholds = levels.filter_map(|(_, level)| level.above.map(Threshold::value));
+    thresholds.fold(f64::INFINITY, f64::min)
+}
+
 /// What an override alone makes of the template must be a rule.
 fn check_alone(
     template: &Template,
     each: &Override,
     tenant: &TenantId,
-) -> Result<Rule, Vec<PlanError>> {
+) -> Result<(Template, Rule), Vec<PlanError>> {
     let everywhere = Override {
         for_: Target::default(),
         ..each.clone()
@@ -229,11 +248,12 @@ fn check_alone(
     let place = format!("override {}", each.override_);
     let merged = merged_template(template, &[&everywhere], tenant, &[])
         .map_err(|error| vec![PlanError::new(place.clone(), error.to_string())])?;
-    compile_rule(&merged).map_err(|errors| {
+    let rule = compile_rule(&merged).map_err(|errors| {
         let inside =
             |error: PlanError| PlanError::new(format!("{place}, {}", error.place), error.what);
-        errors.into_iter().map(inside).collect()
-    })
+        errors.into_iter().map(inside).collect::<Vec<_>>()
+    })?;
+    Ok((merged, rule))
 }
 
 fn with_host(group_tags: &[String]) -> Vec<String> {
