@@ -137,3 +137,58 @@ fn a_file_that_is_not_there_is_a_wrong_question() {
     assert_eq!(ran.code, 2, "{}", ran.err);
     assert!(ran.err.contains("none.lp"), "{}", ran.err);
 }
+
+#[test]
+fn lines_that_cannot_be_read_are_told_and_the_others_are_judged_wherever_they_stand() {
+    let ran_of = |text: &str| {
+        let args = [
+            "replay",
+            "--templates",
+            "l.yaml",
+            "--points",
+            "-",
+            "-o",
+            "jsonl",
+        ];
+        template(&args, &[("l.yaml", LADDER)], text)
+    };
+    let good = a_minute(&[85.0]);
+    for bad in [
+        "m,host=web-1 v=high 1767225600000000000\n",
+        // It has no time, and no line before it from which it could have one.
+        "m,host=web-1 v=99\n",
+        "no line protocol\n",
+    ] {
+        for text in [format!("{bad}{good}"), format!("{good}no line protocol\n")] {
+            let ran = ran_of(&text);
+            assert_eq!((ran.code, ran.objects().len()), (0, 1), "{}", ran.err);
+            assert!(
+                ran.err.contains("2 lines, 1 events, 1 rejected"),
+                "{}",
+                ran.err
+            );
+            assert!(ran.err.contains("\nrejected: `"), "{}", ran.err);
+        }
+        let ran = ran_of(bad);
+        assert_eq!(ran.code, 1, "{}", ran.err);
+        assert!(
+            ran.err.contains("-: none of its lines can be read"),
+            "{}",
+            ran.err
+        );
+    }
+    // A line without a timestamp behind one that has one is of that time.
+    let ran = ran_of(&format!("{good}m,host=web-1,env=prod v=95\n"));
+    assert!(ran.err.contains("2 lines, 1 events"), "{}", ran.err);
+    let ran = ran_of("");
+    assert_eq!((ran.code, ran.out.as_str()), (0, ""), "{}", ran.err);
+}
+
+#[test]
+fn timestamps_in_seconds_are_taken_for_what_they_are_and_said_to_be_so() {
+    let args = ["replay", "--templates", "l.yaml", "--points", "-"];
+    let ran = template(&args, &[("l.yaml", LADDER)], "m,host=a v=9 1767225600\n");
+    let told =
+        "the points end at 1970-01-01T00:00:01.7672256Z: their timestamps must be in nanoseconds";
+    assert!(ran.err.contains(told), "{}", ran.err);
+}

@@ -2,8 +2,10 @@
 
 use super::names::fields;
 use super::{Rules, Seen};
-use model::Span;
-use schemas::catalogue::{CatalogueError, Entry, Level, Located, Template, shipped_templates};
+use crate::core::doubts;
+use schemas::catalogue::{
+    CatalogueError, Entry, Located, Override, Target, Template, merged_template, shipped_templates,
+};
 
 /// What is probably not meant in these rules; with `seen`, also which of them match no series of
 /// those points. `in_force` are the templates beside which they would be: the shipped ones, or those that
@@ -11,8 +13,9 @@ use schemas::catalogue::{CatalogueError, Entry, Level, Located, Template, shippe
 pub fn warnings(rules: &Rules, seen: Option<&Seen>, in_force: &[Template]) -> Vec<CatalogueError> {
     let mut found = Vec::new();
     for (n, template) in rules.templates().iter().enumerate() {
+        let stands = |l: &&Located<Entry>| matches!(&l.value, Entry::Template(t) if t.template == template.template);
         let mut add = |path: &str, what: String, hint: Option<&str>| {
-            found.push(place(rules, template, path, what, hint));
+            found.push(place(rules, &template.template, stands, path, what, hint));
         };
         never_fires(template, &mut add);
         let before = &rules.templates()[..n];
@@ -37,22 +40,23 @@ pub fn warnings(rules: &Rules, seen: Option<&Seen>, in_force: &[Template]) -> Ve
             );
         }
     }
+    of_overrides(rules, &mut found);
     found
 }
 
 fn place(
     rules: &Rules,
-    template: &Template,
+    name: &str,
+    stands: impl Fn(&&Located<Entry>) -> bool,
     path: &str,
     what: String,
     hint: Option<&str>,
 ) -> CatalogueError {
-    let stands = |l: &&Located<Entry>| matches!(&l.value, Entry::Template(t) if t.template == template.template);
-    let located = rules.located().iter().find(stands);
+    let located = rules.located().iter().find(|located| stands(located));
     let spot = located.map(|l| l.places.find(path).unwrap_or((l.line, l.column)));
     let (line, column) = spot.unwrap_or_default();
     CatalogueError {
-        file: located.map_or_else(|| template.template.clone(), |l| l.file.clone()),
+        file: located.map_or_else(|| name.to_owned(), |l| l.file.clone()),
         line,
         column,
         what,
@@ -86,37 +90,9 @@ fn sent_tags(template: &Template) -> Vec<String> {
 type Add<'a> = dyn FnMut(&str, String, Option<&str>) + 'a;
 
 fn never_fires(template: &Template, add: &mut Add<'_>) {
-    for (priority, level) in template.levels.iter() {
-        let path = |word: &str| format!("levels.{priority}.{word}");
-        let percent = template.unit.as_deref() == Some("percent");
-        if let Some(above) = level.above.filter(|t| percent && t.value() >= 100.0) {
-            let what = format!(
-                "it can never fire: no percentage is above {}",
-                above.value()
-            );
-            add(&path("above"), what, None);
-        }
-        if let Some(below) = level.below.filter(|t| percent && t.value() <= 0.0) {
-            let what = format!(
-                "it can never fire: no percentage is below {}",
-                below.value()
-            );
-            add(&path("below"), what, None);
-        }
-        let life = template.expire_after.unwrap_or(Span::from_secs(7 * 86_400));
-        if let Some(above) = level
-            .above
-            .filter(|t| is_silence(template) && t.value() >= life.as_secs_f64())
-        {
-            let what = format!(
-                "it can never fire: a host is forgotten after {life}, before {} s of silence",
-                above.value()
-            );
-            add(&path("above"), what, Some("`expire_after` must be longer"));
-        }
-        if let Some(what) = constant(template, level) {
-            add(&path("above"), what, Some("name a field in `check`"));
-        }
+    // Rules that do not compile are refused before.
+    for doubt in doubts(template).unwrap_or_default() {
+        add(&doubt.path, doubt.what, doubt.hint);
     }
     let Some(to) = &template.applies_to else {
         return;
@@ -134,22 +110,37 @@ fn never_fires(template: &Template, add: &mut Add<'_>) {
     }
 }
 
-/// A check that is one number is held against a number: it always or never fires.
-fn constant(template: &Template, level: &Level) -> Option<String> {
-    let check = level.check.as_deref().or(template.check.as_deref())?;
-    let number: f64 = check.trim().parse().ok()?;
-    let over = level.over.or(template.over)?.to_string();
-    if over.starts_with("count") || over.starts_with("sum") {
-        return None;
+/// What the overrides bring that their templates by themselves do not.
+fn of_overrides(rules: &Rules, found: &mut Vec<CatalogueError>) {
+    for each in &rules.bundle().content.overrides {
+        let templates = rules.templates().iter();
+        let Some(template) = templates.into_iter().find(|t| t.template == each.template) else {
+            continue;
+        };
+        let everywhere = Override {
+            for_: Target::default(),
+            ..each.clone()
+        };
+        let merged = merged_template(template, &[&everywhere], rules.tenant(), &[]);
+        let known = doubts(template).unwrap_or_default();
+        let brought = merged.ok().and_then(|merged| doubts(&merged).ok());
+        for doubt in brought.unwrap_or_default() {
+            if known.contains(&doubt) {
+                continue;
+            }
+            let stands = |l: &&Located<Entry>| matches!(&l.value, Entry::Override(o) if o.override_ == each.override_);
+            let path = format!("set.{}", doubt.path);
+            let what = format!("with it template `{}`: {}", each.template, doubt.what);
+            found.push(place(
+                rules,
+                &each.override_,
+                stands,
+                &path,
+                what,
+                doubt.hint,
+            ));
+        }
     }
-    let fires = level.above.is_some_and(|t| number > t.value())
-        || level.below.is_some_and(|t| number < t.value());
-    let word = if fires { "always" } else { "never" };
-    Some(format!("it {word} fires: the check is the number {number}"))
-}
-
-fn is_silence(template: &Template) -> bool {
-    template.check.as_deref().map(str::trim) == Some("time_since_last_point")
 }
 
 /// A template before this one, or one that stays in force, that judges the same, and whose it is.
@@ -226,8 +217,171 @@ mod tests {
         let text = rule("t", "").replace("check: v", "check: 5");
         assert_eq!(
             told(&text, None),
-            ["7 it never fires: the check is the number 5"]
+            ["7 it can never fire: last of 1m of `5` is always 5"]
         );
+    }
+
+    #[test]
+    fn what_a_level_can_never_do_is_told_where_it_stands() {
+        let percent = "unit: percent\n";
+        for (from, to, rest, told_of) in [
+            (
+                "above: 90",
+                "below: 0",
+                percent,
+                "7 it can never fire: no percentage is below 0",
+            ),
+            (
+                "above: 90",
+                "above: -1",
+                percent,
+                "7 it always fires: last of 1m of `v` lies between 0 and 100",
+            ),
+            (
+                "above: 90",
+                "above: 3",
+                percent,
+                "7 it can never recover: that is below -2, and last of 1m of `v` lies between 0 and 100",
+            ),
+            (
+                "above: 90",
+                "below: 97",
+                percent,
+                "7 it can never recover: that is above 102, and last of 1m of `v` lies between 0 and 100",
+            ),
+            ("last of 1m", "count of 1m", "when_missing: fine\n", ""),
+            (
+                "last of 1m\nlevels:\n  P1: {above: 90}",
+                "count of 10m\nlevels:\n  P1: {below: 0}",
+                "when_missing: fine\n",
+                "7 it can never fire: count of 10m of `v` is at least 0",
+            ),
+            // Ten samples are expected; fewer than five are Unknown.
+            (
+                "last of 1m\nlevels:\n  P1: {above: 90}",
+                "count of 10m\nlevels:\n  P1: {below: 5}",
+                "",
+                "7 it can never fire: count of 10m of `v` is at least 5",
+            ),
+            (
+                "last of 1m\nlevels:\n  P1: {above: 90}",
+                "count of 10m\nlevels:\n  P1: {below: 6}",
+                "",
+                "",
+            ),
+            (
+                "last of 1m\nlevels:\n  P1: {above: 90}",
+                "count of 10m\nlevels:\n  P1: {above: 0}",
+                "",
+                "7 it always fires: count of 10m of `v` is at least 5",
+            ),
+            (
+                "last of 1m\nlevels:\n  P1: {above: 90}",
+                "delta of 10m\nlevels:\n  P1: {below: 0}",
+                "",
+                "7 it can never fire: delta of 10m of `v` is at least 0",
+            ),
+            (
+                "check: v\nover: last of 1m\nlevels:\n  P1: {above: 90}",
+                "check: 1 == 2\nover: last of 1m\nlevels:\n  P1: {is: true}",
+                "",
+                "7 it can never fire: last of 1m of `1 == 2` is always 0",
+            ),
+            (
+                "check: v\nover: last of 1m\nlevels:\n  P1: {above: 90}",
+                "check: a != 'b'\nover: last of 1m\nlevels:\n  P1: {is: true}",
+                "",
+                "7 it can never fire: last of 1m of `a != 'b'` is always 0",
+            ),
+            (
+                "check: v\nover: last of 1m\nlevels:\n  P1: {above: 90}",
+                "check: a != 'b'\nover: last of 1m\nlevels:\n  P1: {is: false}",
+                "",
+                "7 it always fires: last of 1m of `a != 'b'` is always 0",
+            ),
+        ] {
+            let text = rule("t", rest).replace(from, to);
+            let expected: &[&str] = if told_of.is_empty() { &[] } else { &[told_of] };
+            assert_eq!(told(&text, None), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn conditions_windows_and_times_that_contradict_each_other_are_told() {
+        for (rest, told_of) in [
+            ("only_when: max > 0\n", ""),
+            (
+                "only_when: max > 0 and max < 0\n",
+                "8 it can never fire: `only_when` is never true",
+            ),
+            (
+                "only_when: a == 'c'\n",
+                "8 it can never fire: `only_when` is never true",
+            ),
+            (
+                "only_when: time < 0\n",
+                "8 it can never fire: `only_when` is never true",
+            ),
+            ("interval: 1m\n", ""),
+            (
+                "interval: 5m\n",
+                "5 most of its windows say nothing: a sample comes every 5m (`interval`), and a window of 1m without \
+                 one is Unknown",
+            ),
+            ("interval: 5m\nwhen_missing: fine\n", ""),
+            ("expire_after: 4m\nwhen_missing: P2\n", ""),
+            (
+                "expire_after: 3m\nwhen_missing: P2\n",
+                "9 missing data is never told: a group is forgotten after 3m, and data counts as missing after 3m",
+            ),
+            (
+                "missing_after: 2d\nwhen_missing: P2\n",
+                "9 missing data is never told: a group is forgotten after 1d, and data counts as missing after 2d",
+            ),
+            ("missing_after: 2d\n", ""),
+            (
+                "expire_after: 30s\n",
+                "5 a window of 1m never holds all that it asks for: a group without data is forgotten after 30s \
+                 (`expire_after`)",
+            ),
+        ] {
+            let expected: &[&str] = if told_of.is_empty() { &[] } else { &[told_of] };
+            assert_eq!(told(&rule("t", rest), None), expected, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_comparison_and_a_sum_have_no_bounds_of_percent() {
+        let text = rule("t", "unit: percent\ncompared_to: same weekday\n");
+        let text = text
+            .replace("last of 1m", "sum of 1h")
+            .replace("above: 90", "above: 200");
+        assert_eq!(told(&text, None), [""; 0]);
+        let text = rule("t", "unit: percent\n").replace("last of 1m", "sum of 1h");
+        assert_eq!(
+            told(&text.replace("above: 90", "above: 200"), None),
+            [""; 0]
+        );
+        let text = rule("t", "unit: percent\n").replace("last of 1m", "change of 1h");
+        assert_eq!(
+            told(&text.replace("above: 90", "below: -20"), None),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn what_an_override_makes_of_a_template_is_told_at_the_override() {
+        let each = "---\noverride: tight\ntemplate: t\nset: {levels: {P1: {above: 101}}}\n";
+        let found = told(&(rule("t", "unit: percent\n") + each), None);
+        let what = "with it template `t`: it can never fire: no percentage is above 101";
+        assert_eq!(found, [format!("12 {what}")]);
+    }
+
+    #[test]
+    fn no_shipped_template_is_doubted() {
+        for template in shipped_templates() {
+            assert_eq!(doubts(template).unwrap(), [], "{}", template.template);
+        }
     }
 
     #[test]

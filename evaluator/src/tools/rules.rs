@@ -1,6 +1,6 @@
 //! The rules of a folder: its templates and overrides as one bundle of one tenant.
 
-use crate::core::{Plan, PlanError};
+use crate::core::{Plan, PlanError, unreadable_tests};
 use model::TenantId;
 use schemas::catalogue::{
     Bundle, BundleContent, Catalogue, CatalogueError, Entry, Evaluation, Kind, Located, Template,
@@ -201,6 +201,7 @@ fn check(located: &[Located<Entry>]) -> Vec<CatalogueError> {
         .filter(|flaw| matches!(flaw.kind, Kind::Template | Kind::Override))
         .collect();
     let mut errors = locate(flaws, located);
+    errors.extend(located.iter().flat_map(wrong_tests));
     for (n, each) in located.iter().enumerate() {
         let same = |other: &&Located<Entry>| other.value.key() == each.value.key();
         if let Some(first) = located[..n].iter().find(same) {
@@ -220,6 +221,28 @@ fn check(located: &[Located<Entry>]) -> Vec<CatalogueError> {
         }
     }
     errors
+}
+
+/// Tests of a template that say what nobody can do.
+fn wrong_tests(located: &Located<Entry>) -> Vec<CatalogueError> {
+    let Entry::Template(template) = &located.value else {
+        return Vec::new();
+    };
+    let of_test = |(n, what): (usize, String)| {
+        let spot = located.places.find(&format!("tests[{n}].given"));
+        let (line, column) = spot.unwrap_or((located.line, located.column));
+        CatalogueError {
+            file: located.file.clone(),
+            line,
+            column,
+            what,
+            hint: None,
+        }
+    };
+    unreadable_tests(template)
+        .into_iter()
+        .map(of_test)
+        .collect()
 }
 
 /// The templates of the files, with what they inherit.
@@ -280,6 +303,14 @@ mod tests {
         let errors = read(&text).unwrap().plan().unwrap_err();
         assert_eq!((errors[0].line, errors[0].column), (3, 1), "{errors:?}");
         assert_eq!(errors[0].file, "rules.yaml");
+    }
+
+    #[test]
+    fn a_test_that_cannot_be_read_is_told_where_it_stands() {
+        let tests = "tests:\n  - {given: \"95 for 3m\", expect: P1}\n  - {given: \"95 fro 3m\", expect: P1}\n";
+        let errors = read(&format!("{CPU}{tests}")).unwrap_err();
+        let start = "rules.yaml:9:6: `95 fro 3m` is not understood: write `95 for 11m`";
+        assert!(errors[0].starts_with(start), "{errors:?}");
     }
 
     #[test]

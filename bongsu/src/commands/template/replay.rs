@@ -6,9 +6,9 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::print;
 use crate::progress::Progress;
 use crate::rows::{Row, Rows};
-use evaluator::core::{Action, Replay, Tally, describe};
+use evaluator::core::{Action, Replay, Tally, describe, rfc3339};
 use evaluator::tools::{Chunks, event_json};
-use model::{AlertEvent, AlertKind};
+use model::{AlertEvent, AlertKind, Timestamp};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,6 +27,8 @@ const COLUMNS: [&str; 10] = [
     "event",
     "why",
 ];
+/// 1980-01-01: nobody has points of before. Seconds, milliseconds and microseconds read as nanoseconds are of 1970.
+const OLDEST: Timestamp = Timestamp::from_millis(315_532_800_000);
 /// Kinds of findings that are told one by one at most.
 const MOST_FINDINGS: usize = 20;
 
@@ -49,7 +51,11 @@ pub(super) fn run(global: &Global, args: &Args) -> Outcome {
             Exit::Failed,
             format!("{}: {error}", args.points.display()),
         )),
-        Ok(()) => Ok(()),
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::new(
+            Exit::Failed,
+            format!("{}: none of its lines can be read", args.points.display()),
+        )),
     }
 }
 
@@ -75,6 +81,8 @@ fn replay(mut replay: Replay, points: impl Read, told: &mut Told) -> io::Result<
         progress.at(read);
         told.take(replay.take(lines))?;
     }
+    told.refused = replay.refused().to_vec();
+    told.ends_at = replay.now();
     told.take(replay.finish())
 }
 
@@ -85,6 +93,9 @@ struct Told {
     held_back: u64,
     counts: BTreeMap<Tally, u64>,
     findings: Vec<String>,
+    refused: Vec<String>,
+    /// When the points end.
+    ends_at: Option<Timestamp>,
 }
 
 impl Told {
@@ -95,6 +106,8 @@ impl Told {
             held_back: 0,
             counts: BTreeMap::new(),
             findings: Vec::new(),
+            refused: Vec::new(),
+            ends_at: None,
         }
     }
 
@@ -133,8 +146,9 @@ impl Told {
         })
     }
 
-    /// The end of the document, and what was counted as a message.
-    fn end(mut self) -> io::Result<()> {
+    /// The end of the document, and what was counted as a message. Whether any line could be read, if there
+    /// were some.
+    fn end(mut self) -> io::Result<bool> {
         self.rows.end()?;
         let lines = self.counts.remove(&Tally::Lines).unwrap_or(0);
         let mut text = format!("{lines} lines, {} events", self.rows.written());
@@ -147,10 +161,20 @@ impl Told {
         for (what, n) in &self.counts {
             text.push_str(&format!(", {n} {}", what.as_str().replace('_', " ")));
         }
+        for refused in &self.refused {
+            text.push_str(&format!("\nrejected: {refused}"));
+        }
         for finding in &self.findings {
             text.push_str(&format!("\n{finding}"));
         }
+        if let Some(end) = self.ends_at.filter(|end| *end < OLDEST) {
+            let end = rfc3339(end);
+            text.push_str(&format!(
+                "\nthe points end at {end}: their timestamps must be in nanoseconds"
+            ));
+        }
         print::message(&text);
-        Ok(())
+        let rejected = self.counts.get(&Tally::Rejected).copied().unwrap_or(0);
+        Ok(rejected < lines || lines == 0)
     }
 }

@@ -9,6 +9,8 @@ use std::path::Path;
 
 /// Lines of source around the one that is meant.
 const AROUND: usize = 1;
+/// Of a line of source so many signs are shown.
+const WIDEST: usize = 160;
 
 /// The rules of a file or folder, checked.
 pub(super) fn read_rules(path: &Path, tenant: Option<&str>) -> Outcome<Rules> {
@@ -51,12 +53,19 @@ pub(super) fn snippet(error: &CatalogueError, files: &[(String, String)]) -> Str
         if n < first || n > error.line + AROUND {
             continue;
         }
-        text.push_str(&format!("\n{n:>5} | {line}"));
+        // Of a long line that part which is meant.
+        let skipped = match n == error.line && error.column > WIDEST - WIDEST / 8 {
+            true => error.column - WIDEST / 2,
+            false => 0,
+        };
+        let shown: String = line.chars().skip(skipped).take(WIDEST).collect();
+        text.push_str(&format!("\n{n:>5} | {shown}"));
         if n == error.line {
             // Signs before the column take the width of what they stand under.
             let before: String = line
                 .chars()
                 .take(error.column.saturating_sub(1))
+                .skip(skipped)
                 .map(|c| if c == '\t' { '\t' } else { ' ' })
                 .collect();
             text.push_str(&format!("\n      | {before}^"));
@@ -68,6 +77,20 @@ pub(super) fn snippet(error: &CatalogueError, files: &[(String, String)]) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_line_the_part_that_is_meant_is_shown() {
+        let source = format!("template: {}\nx: {}\n", "t".repeat(9), "[".repeat(5_000));
+        let files = [("a.yaml".to_owned(), source)];
+        let errors = Rules::read(&files, None).unwrap_err();
+        let text = snippet(&errors[0], &files);
+        let widest = text.lines().map(str::len).max();
+        assert!(widest < Some(WIDEST + 20), "{text}");
+        let lines: Vec<&str> = text.lines().collect();
+        let marked = lines.iter().position(|line| line.ends_with('^')).unwrap();
+        let column = lines[marked].len() - 1;
+        assert_eq!(&lines[marked - 1][column..=column], "[", "{text}");
+    }
 
     #[test]
     fn an_error_stands_beside_its_source() {
