@@ -56,7 +56,7 @@ fn a_tenant_of_many_measurements_and_groups_keeps_its_state_in_records_that_a_lo
 #[test]
 fn a_large_usage_does_not_split_the_groups_beside_it_into_many_parts() {
     const LIMIT: usize = 16 << 10;
-    let yaml = include_str!("../../templates/new-measurement.yaml");
+    let yaml = include_str!("../../../templates/new-measurement.yaml");
     let mut points = Points::default();
     for n in 0..900 {
         let name = format!("a_metric_of_prometheus_with_a_long_name_{n}");
