@@ -12,6 +12,25 @@ const MOST: i64 = 200;
 const COLUMNS: &str = "id, template, group_tags, env, priority, title, hold_kind";
 const LIVE: &str = "status <> 'closed' AND id <> $2";
 
+/// What is open of a template; `|| ''` keeps the planner from the indexes of priorities, which in a storm hold a hundred thousand of a tenant.
+pub(super) fn of_template(and_host: bool) -> String {
+    let of_host = if and_host { " AND host = $4" } else { "" };
+    format!(
+        "SELECT {COLUMNS} FROM incidents WHERE tenant = $1 AND {LIVE} AND template = $3{of_host} \
+         ORDER BY priority || '', opened_at LIMIT {MOST}"
+    )
+}
+
+/// The oldest of a group that speaks and is as urgent, found by its group for the same reason.
+pub(super) fn of_group() -> String {
+    // The words P1, P2, P3 sort by urgency.
+    format!(
+        "SELECT {COLUMNS} FROM incidents WHERE tenant = $1 AND {LIVE} AND grouped_by = $3 \
+         AND priority || '' <= $4 AND (hold_kind IS NULL OR hold_kind IN ('waits', 'snoozed')) \
+         ORDER BY opened_at, id || '' LIMIT 1"
+    )
+}
+
 impl Tx {
     /// What stands beside an incident, as far as its decision wants to know.
     pub async fn around(
@@ -44,12 +63,7 @@ impl Tx {
         template: &str,
         host: Option<&str>,
     ) -> Result<Vec<Neighbour>, StoreError> {
-        let of_host = if host.is_some() { " AND host = $4" } else { "" };
-        let sql = format!(
-            "SELECT {COLUMNS} FROM incidents WHERE tenant = $1 AND {LIVE} AND template = $3{of_host} \
-             ORDER BY priority, opened_at LIMIT {MOST}"
-        );
-        let mut query = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let mut query = sqlx::query(sqlx::AssertSqlSafe(of_template(host.is_some())))
             .bind(incident.tenant.to_string())
             .bind(incident.id.to_string())
             .bind(template.to_owned());
@@ -76,19 +90,12 @@ impl Tx {
         row.as_ref().map(neighbour).transpose()
     }
 
-    /// The oldest of the group that speaks and is as urgent.
     async fn leader(
         &mut self,
         incident: &Incident,
         group: &str,
     ) -> Result<Option<Neighbour>, StoreError> {
-        // The words P1, P2, P3 sort by urgency.
-        let sql = format!(
-            "SELECT {COLUMNS} FROM incidents WHERE tenant = $1 AND {LIVE} AND grouped_by = $3 \
-             AND priority <= $4 AND (hold_kind IS NULL OR hold_kind IN ('waits', 'snoozed')) \
-             ORDER BY opened_at, id LIMIT 1"
-        );
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+        let row = sqlx::query(sqlx::AssertSqlSafe(of_group()))
             .bind(incident.tenant.to_string())
             .bind(incident.id.to_string())
             .bind(group.to_owned())
