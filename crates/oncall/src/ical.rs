@@ -81,3 +81,30 @@ fn line(out: &mut String, content: &str) {
     }
     out.push_str("\r\n");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_folded_behind_75_octets_and_never_within_a_character() {
+        let x = |n: usize| "x".repeat(n);
+        for (content, lines) in [
+            (x(75), vec![x(75)]),
+            (x(76), vec![x(75), x(1)]),
+            (x(75 + 74), vec![x(75), x(74)]),
+            (x(75 + 75), vec![x(75), x(74), x(1)]),
+            (x(72) + "가", vec![x(72) + "가"]),
+            (x(73) + "가", vec![x(73), "가".to_owned()]),
+        ] {
+            let mut out = String::new();
+            line(&mut out, &content);
+            assert_eq!(out, lines.join("\r\n ") + "\r\n", "{content}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_escaped_and_what_no_calendar_may_hold_is_left_out() {
+        assert_eq!(text("a;b,c\\d\ne\u{7}\r\tf"), r"a\;b\,c\\d\nef");
+    }
+}

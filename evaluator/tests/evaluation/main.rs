@@ -2,6 +2,7 @@
 //! and `scripts/mutants` builds and asks it once for each change.
 
 mod core_contract;
+mod core_explain;
 mod core_functions;
 mod core_golden;
 mod core_ladder;
