@@ -479,6 +479,10 @@ fn what_partitions_report_together_has_a_bound_and_what_is_left_out_is_counted()
     }
     let fleet = Fleet::new(&yaml, 1).run(&points, 5 * MINUTE);
     assert!(fleet.full > 0);
+    // They have it together: each of four has a quarter of it.
+    let shared = Fleet::new(&yaml, 4).run(&points, 5 * MINUTE);
+    assert!(shared.full > 0);
+    assert!(shared.largest_report < fleet.largest_report / 3);
     let few = Points(points.0[..500].to_vec());
     assert_eq!(Fleet::new(&yaml, 1).run(&few, 5 * MINUTE).full, 0);
 }
