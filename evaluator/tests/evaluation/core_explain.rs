@@ -31,7 +31,10 @@ fn each_rung_says_for_how_long_it_holds_and_what_it_waits_for() {
         "P1: a value that is above 80 percent",
         "P2: a value that is above 60 percent",
     ];
-    let pending = ["P1: true for 2m of 10m", "P2: fires until it is below 50 percent"];
+    let pending = [
+        "P1: true for 2m of 10m",
+        "P2: fires until it is below 50 percent",
+    ];
     let latched = [
         "P1: a value that is above 80 percent",
         "P2: fires until it is below 50 percent",

@@ -5,6 +5,7 @@ mod core_contract;
 mod core_explain;
 mod core_functions;
 mod core_golden;
+mod core_kept;
 mod core_ladder;
 mod core_large;
 mod core_late;
