@@ -7,7 +7,7 @@
 //! - What changes something must not come from another origin; forms carry the token of a
 //!   `SameSite=Strict` cookie.
 
-use super::SettingsError;
+use super::{SettingsError, proof};
 use crate::core::Proof;
 use crate::io::store::Session;
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
@@ -104,8 +104,7 @@ impl Access {
 
     /// The token in `Authorization: Bearer <token>`.
     pub(super) fn bearer<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
-        let (scheme, given) = text(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| given.trim())
+        proof::bearer(text(headers, AUTHORIZATION.as_str())?)
     }
 
     /// Whether this is the token of the configuration.

@@ -5,6 +5,7 @@ mod access;
 mod acting;
 mod api;
 mod api_types;
+mod arrivals;
 mod assets;
 mod audit;
 mod buttons;
@@ -22,6 +23,7 @@ mod live;
 mod openapi;
 mod page;
 mod problem;
+mod proof;
 mod provider;
 mod reports;
 mod services;
@@ -46,6 +48,7 @@ use crate::config::ServiceWebhook;
 use crate::io::oidc::{Provider, ProviderError};
 use crate::io::store::Store;
 use access::Access;
+use arrivals::Arrivals;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::middleware::{self, Next};
@@ -176,11 +179,12 @@ struct Inner {
     clock: Clock,
     tasks: Tasks,
     streams: Arc<tokio::sync::Semaphore>,
-    slack: slack::Presses,
+    /// Button presses in Slack.
+    slack: Arrivals,
     /// Text messages that came back.
-    replies: slack::Presses,
+    replies: Arrivals,
     /// Events of PagerDuty.
-    events: slack::Presses,
+    events: Arrivals,
 }
 
 impl Site {
@@ -197,9 +201,9 @@ impl Site {
             clock,
             tasks,
             streams: Arc::new(tokio::sync::Semaphore::new(live::STREAMS)),
-            slack: slack::Presses::default(),
-            replies: slack::Presses::default(),
-            events: slack::Presses::default(),
+            slack: Arrivals::default(),
+            replies: Arrivals::default(),
+            events: Arrivals::default(),
         }))
     }
 

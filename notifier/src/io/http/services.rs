@@ -7,18 +7,16 @@
 //! Neither proves when a request was made. What comes back of our own calls is passed over, an event of PagerDuty counts
 //! once and for an hour, and both count only for incidents that the service was told of.
 
-use super::{Here, Site};
+use super::{Here, Site, proof};
 use crate::commands::CommandError;
 use crate::core::{Actor, ChannelKind, Via};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hmac::{Hmac, KeyInit, Mac};
 use model::{IncidentId, Span, Timestamp};
 use runtime::Secret;
 use serde::Deserialize;
-use sha2::Sha256;
 use std::collections::{BTreeMap, BTreeSet};
 use subtle::ConstantTimeEq;
 
@@ -53,27 +51,21 @@ impl WebhookSecrets {
             .take(SIGNATURES)
             .collect();
         self.those(|secret| {
-            let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes())
-                .expect("HMAC takes keys of any length");
-            mac.update(body);
-            let right = hex::encode(mac.finalize().into_bytes());
-            let fits = |each: &&str| bool::from(right.as_bytes().ct_eq(each.as_bytes()));
-            given.iter().any(fits)
+            let mut given = given.iter();
+            given.any(|each| proof::has_signed(secret, &[body], each))
         })
     }
 
     /// The services whose secret stands in `Authorization: Bearer`.
     pub fn brought_by(&self, given: Option<&str>) -> BTreeSet<&str> {
-        let given = given.and_then(|text| text.split_once(' '));
-        let given = given.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-        let Some((_, given)) = given else {
+        let Some(given) = given.and_then(proof::bearer) else {
             return BTreeSet::new();
         };
-        self.those(|secret| bool::from(secret.as_bytes().ct_eq(given.trim().as_bytes())))
+        self.those(|secret| secret.expose().as_bytes().ct_eq(given.as_bytes()).into())
     }
 
-    fn those(&self, fits: impl Fn(&str) -> bool) -> BTreeSet<&str> {
-        let fitting = self.0.iter().filter(|(_, secret)| fits(secret.expose()));
+    fn those(&self, fits: impl Fn(&Secret) -> bool) -> BTreeSet<&str> {
+        let fitting = self.0.iter().filter(|(_, secret)| fits(secret));
         fitting.map(|(name, _)| name.as_str()).collect()
     }
 }

@@ -3,7 +3,7 @@
 //! Slack signs its requests: `X-Slack-Signature` is `v0=` and the hexadecimal HMAC-SHA256 of
 //! `v0:{timestamp}:{raw body}` under the app's signing secret ("Verifying requests from Slack").
 
-use super::{Here, Site};
+use super::{Here, Site, proof};
 use crate::core::Via;
 use crate::core::render::ACKNOWLEDGE_ACTION;
 use axum::Form;
@@ -11,22 +11,12 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hmac::{Hmac, KeyInit, Mac};
 use model::IncidentId;
 use runtime::{OnEnd, Secret};
 use serde::Deserialize;
-use sha2::Sha256;
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
-use subtle::ConstantTimeEq;
-use tokio::sync::Semaphore;
 
 /// How far Slack's clock and ours may be apart, in seconds.
 const TOLERANCE: i64 = 300;
-/// Presses that are being carried out.
-const IN_FLIGHT: usize = 64;
-/// Signatures that are remembered: more than Slack's rate limits allow within the tolerance.
-const REMEMBERED: usize = 8_192;
 
 /// Checks that a request comes from Slack.
 #[derive(Debug, Clone)]
@@ -68,52 +58,11 @@ impl SlackSignature {
         if now.abs_diff(sent) > TOLERANCE.unsigned_abs() {
             return Err(NotSlack::Stale);
         }
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.expose().as_bytes())
-            .expect("HMAC takes keys of any length");
-        mac.update(format!("v0:{timestamp}:").as_bytes());
-        mac.update(body);
-        let right = hex::encode(mac.finalize().into_bytes());
-        match bool::from(right.as_bytes().ct_eq(given.as_bytes())) {
+        let head = format!("v0:{timestamp}:");
+        match proof::has_signed(&self.0, &[head.as_bytes(), body], given) {
             true => Ok(()),
             false => Err(NotSlack::Signature),
         }
-    }
-}
-
-/// What is being carried out, and what was taken already.
-pub(super) struct Presses {
-    permits: Arc<Semaphore>,
-    taken: Mutex<VecDeque<String>>,
-}
-
-impl Default for Presses {
-    fn default() -> Self {
-        let permits = Arc::new(Semaphore::new(IN_FLIGHT));
-        Self {
-            permits,
-            taken: Mutex::new(VecDeque::new()),
-        }
-    }
-}
-
-impl Presses {
-    /// Whether this signature comes for the first time.
-    pub(super) fn is_new(&self, signature: &str) -> bool {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        if taken.iter().any(|known| known == signature) {
-            return false;
-        }
-        if taken.len() == REMEMBERED {
-            taken.pop_front();
-        }
-        taken.push_back(signature.to_owned());
-        true
-    }
-
-    /// Takes one back that could not be carried out: it may come again.
-    pub(super) fn forget(&self, signature: &str) {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        taken.retain(|known| known != signature);
     }
 }
 
@@ -162,7 +111,7 @@ pub(super) async fn interaction(State(site): Here, headers: HeaderMap, body: Byt
     let Some(payload) = read(body).await else {
         return (StatusCode::BAD_REQUEST, "this is no interaction\n").into_response();
     };
-    let Ok(permit) = site.0.slack.permits.clone().try_acquire_owned() else {
+    let Some(turn) = site.0.slack.turn() else {
         return (StatusCode::SERVICE_UNAVAILABLE, "too many at a time\n").into_response();
     };
     if !site.0.slack.is_new(signature.unwrap_or_default()) {
@@ -172,7 +121,7 @@ pub(super) async fn interaction(State(site): Here, headers: HeaderMap, body: Byt
     let tasks = site.0.tasks.clone();
     tasks.spawn("slack-interaction", OnEnd::Fine, async move {
         let done = carry_out(&site, payload).await;
-        drop(permit);
+        drop(turn);
         done
     });
     StatusCode::OK.into_response()
@@ -326,16 +275,5 @@ mod tests {
             other.check(Some(&at), Some(SIGNATURE), BODY.as_bytes(), TIMESTAMP),
             Err(NotSlack::Signature)
         );
-    }
-
-    #[test]
-    fn the_memory_of_signatures_is_bounded() {
-        let presses = Presses::default();
-        assert!(presses.is_new("first"));
-        assert!(!presses.is_new("first"));
-        for n in 0..REMEMBERED {
-            assert!(presses.is_new(&n.to_string()));
-        }
-        assert!(presses.is_new("first"), "the oldest was forgotten");
     }
 }

@@ -12,8 +12,8 @@ mod silences;
 mod standard;
 mod webhook;
 
-use super::Site;
 use super::access::Refused;
+use super::{Site, proof};
 use crate::commands::Commands;
 use crate::reports::ReportError;
 use crate::silences::Hand;
@@ -212,10 +212,10 @@ fn sender(
 
 /// The key in `Bearer <key>` or `Basic <base64 of anything:key>`.
 fn key_of(authorization: &str) -> Option<String> {
-    let (scheme, given) = authorization.split_once(' ')?;
-    if scheme.eq_ignore_ascii_case("bearer") {
-        return Some(given.trim().to_owned());
+    if let Some(token) = proof::bearer(authorization) {
+        return Some(token.to_owned());
     }
+    let (scheme, given) = authorization.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
         return None;
     }
