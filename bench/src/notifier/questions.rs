@@ -20,7 +20,7 @@ struct Question {
     found: bool,
 }
 
-const QUESTIONS: [Question; 10] = [
+const QUESTIONS: [Question; 11] = [
     Question {
         what: "list: the newest 50",
         query: |_| String::new(),
@@ -72,6 +72,11 @@ const QUESTIONS: [Question; 10] = [
     Question {
         what: "search: what is nowhere",
         query: |n| format!("q=db-{n}-nowhere"),
+        found: false,
+    },
+    Question {
+        what: "search: a part for two rare characters",
+        query: |_| "q=zz".to_owned(),
         found: false,
     },
 ];

@@ -116,7 +116,7 @@ pub(super) struct ActorAt {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct IncidentList {
     incidents: Vec<Incident>,
-    /// The cursor of the next part; none at the end.
+    /// The cursor of the next part; none at the end. A part of a search may hold few incidents, or none, before the end.
     next: Option<String>,
 }
 

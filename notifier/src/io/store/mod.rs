@@ -11,6 +11,7 @@ mod audit;
 mod contacts;
 mod external;
 mod figures;
+mod list;
 mod migrations;
 mod outbox;
 mod read;

@@ -1,19 +1,15 @@
-//! What people ask: lists, one incident with all that belongs to it, counts.
+//! What people ask: one incident with all that belongs to it, several of something, counts.
 
+use super::list::Conditions;
 use super::outbox::{Claimed, cells as delivery_cells, claimed};
 use super::values::Cells;
-use super::{Store, StoreError, rows, search};
-use crate::commands::{
-    Changed, CommandError, DeliveryRecord, Filter, IncidentDetail, LinkTarget, Listing, Page,
-    TimelineEntry,
-};
+use super::{Store, StoreError, rows};
+use crate::commands::{Changed, DeliveryRecord, IncidentDetail, LinkTarget, TimelineEntry};
 use crate::core::{
-    ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Status,
-    Tenants, Via,
+    ChannelKind, DeliveryId, Fate, Incident, IncidentSummary, ProviderRef, Purpose, Via,
 };
 use model::{IncidentId, TenantId, Timestamp};
-use sqlx::AssertSqlSafe;
-use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::any::AnyRow;
 use std::collections::BTreeMap;
 
 /// How many incidents there are, by tenant, priority and state.
@@ -41,69 +37,9 @@ async fn summary_of(
 }
 
 /// The most that one page of a list holds.
-const LARGEST_PAGE: u32 = 500;
+pub(super) const LARGEST_PAGE: u32 = 500;
 
 impl Store {
-    /// Lists incidents, newest opened first.
-    pub async fn list(&self, filter: &Filter, page: &Page) -> Result<Listing, CommandError> {
-        let limit = page.limit.clamp(1, LARGEST_PAGE);
-        let mut conditions = Conditions::default();
-        if let Some(tenant) = &filter.tenant {
-            conditions.equal("tenant", [tenant.as_str()]);
-        }
-        if let Tenants::These(ids) = &filter.within {
-            if ids.is_empty() {
-                return Ok(Listing {
-                    incidents: Vec::new(),
-                    next: None,
-                });
-            }
-            conditions.equal("tenant", ids.iter().map(TenantId::as_str));
-        }
-        conditions.equal("status", filter.status.iter().map(|status| status.as_str()));
-        if !filter.status.is_empty() && !filter.status.contains(&Status::Closed) {
-            // What the index of those that are not closed is for, word for word.
-            conditions.all.push("status <> 'closed'".to_owned());
-        }
-        conditions.equal(
-            "priority",
-            filter.priority.iter().map(|priority| priority.as_str()),
-        );
-        let mut from = "incidents";
-        if let Some(text) = filter.text.as_deref().filter(|text| !text.is_empty()) {
-            conditions.contains("incidents.search", text, self.dialect.escape);
-            let few = search::few(&self.reader, self.dialect, text).await;
-            if let Some(phrase) = few.map_err(store)? {
-                // In this order: first those that hold the text, then what else is asked of them.
-                from = "incidents_search CROSS JOIN incidents ON incidents.rowid = incidents_search.rowid";
-                conditions.matches("incidents_search", phrase);
-            }
-        }
-        if let Some(cursor) = &page.after {
-            conditions.behind(cursor)?;
-        }
-        let sql = format!(
-            "SELECT incidents.* FROM {from}{} ORDER BY opened_at DESC, id DESC LIMIT {}",
-            conditions.clause(),
-            limit + 1
-        );
-        // Planned for these values: whether a text is rare decides how it is found.
-        let query = conditions.bind(sql).persistent(false);
-        let found = query.fetch_all(&self.reader).await.map_err(store)?;
-        let mut incidents = found
-            .iter()
-            .map(summary)
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(store)?;
-        let more = incidents.len() > limit as usize;
-        incidents.truncate(limit as usize);
-        let next = incidents
-            .last()
-            .filter(|_| more)
-            .map(|last| format!("{}.{}", last.opened_at.as_nanos(), last.id));
-        Ok(Listing { incidents, next })
-    }
-
     /// Whether an event was applied.
     pub async fn has_event(&self, id: model::EventId) -> Result<bool, StoreError> {
         let row = sqlx::query("SELECT 1 AS one FROM events WHERE id = $1")
@@ -327,92 +263,6 @@ impl Store {
     }
 }
 
-enum Value {
-    Text(String),
-    Int(i64),
-}
-
-/// Conditions with numbered placeholders.
-#[derive(Default)]
-struct Conditions {
-    all: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    fn value(&mut self, value: Value) -> usize {
-        self.values.push(value);
-        self.values.len()
-    }
-
-    /// One of these values; none given is any.
-    fn equal<'a>(&mut self, column: &str, values: impl IntoIterator<Item = &'a str>) {
-        let places: Vec<String> = values
-            .into_iter()
-            .map(|value| format!("${}", self.value(Value::Text(value.to_owned()))))
-            .collect();
-        if !places.is_empty() {
-            self.all
-                .push(format!("{column} IN ({})", places.join(", ")));
-        }
-    }
-
-    fn matches(&mut self, index: &str, phrase: String) {
-        let n = self.value(Value::Text(phrase));
-        self.all.push(format!("{index} MATCH ${n}"));
-    }
-
-    fn contains(&mut self, column: &str, text: &str, escape: &str) {
-        let mut pattern = String::from("%");
-        for c in text.to_lowercase().chars() {
-            if matches!(c, '%' | '_' | '\\') {
-                pattern.push('\\');
-            }
-            pattern.push(c);
-        }
-        pattern.push('%');
-        let n = self.value(Value::Text(pattern));
-        self.all.push(format!("{column} LIKE ${n}{escape}"));
-    }
-
-    fn behind(&mut self, cursor: &str) -> Result<(), CommandError> {
-        let bad = || CommandError::BadCursor(cursor.chars().take(80).collect());
-        let (at, id) = cursor.split_once('.').ok_or_else(bad)?;
-        let at: i64 = at.parse().map_err(|_| bad())?;
-        let id = IncidentId::parse(id).map_err(|_| bad())?;
-        let at = self.value(Value::Int(at));
-        let id = self.value(Value::Text(id.to_string()));
-        self.all.push(format!(
-            "(opened_at < ${at} OR (opened_at = ${at} AND id < ${id}))"
-        ));
-        Ok(())
-    }
-
-    /// The query with the values of the conditions. `sql` holds fixed words and numbered
-    /// placeholders only.
-    fn bind<'q>(self, sql: String) -> sqlx::query::Query<'q, sqlx::Any, AnyArguments> {
-        let query = sqlx::query(AssertSqlSafe(sql));
-        self.values
-            .into_iter()
-            .fold(query, |query, value| match value {
-                Value::Text(text) => query.bind(text),
-                Value::Int(int) => query.bind(int),
-            })
-    }
-
-    fn clause(&self) -> String {
-        if self.all.is_empty() {
-            String::new()
-        } else {
-            format!(" WHERE {}", self.all.join(" AND "))
-        }
-    }
-}
-
-fn store(error: impl Into<StoreError>) -> CommandError {
-    CommandError::Store(error.into())
-}
-
 fn incident_cells(row: &AnyRow) -> Cells<'_> {
     Cells {
         table: "incidents",
@@ -420,7 +270,7 @@ fn incident_cells(row: &AnyRow) -> Cells<'_> {
     }
 }
 
-fn summary(row: &AnyRow) -> Result<IncidentSummary, StoreError> {
+pub(super) fn summary(row: &AnyRow) -> Result<IncidentSummary, StoreError> {
     Ok(rows::incident(row, Vec::new())?.summary())
 }
 

@@ -43,14 +43,26 @@ pub(super) async fn prepare(pool: &AnyPool, dialect: &Dialect) -> Result<(), Sto
     Ok(tx.commit().await?)
 }
 
-/// What the index is asked for, where it is asked by itself and only few incidents hold the text.
+/// How the index finds a text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Indexed {
+    /// By a phrase that it is asked for by itself.
+    Phrase(String),
+    /// By the pattern of the question.
+    Pattern,
+}
+
+/// How the index finds a text that few incidents hold; none where it does not help.
 pub(super) async fn few(
     pool: &AnyPool,
     dialect: &Dialect,
     text: &str,
-) -> Result<Option<String>, StoreError> {
-    if dialect.shared || text.chars().count() < SHORTEST {
+) -> Result<Option<Indexed>, StoreError> {
+    if text.chars().count() < SHORTEST {
         return Ok(None);
+    }
+    if dialect.shared {
+        return Ok(has_parts(pool, text).await?.then_some(Indexed::Pattern));
     }
     let phrase = format!("\"{}\"", text.to_lowercase().replace('"', "\"\""));
     let sql = "SELECT COUNT(*) AS n FROM \
@@ -61,7 +73,26 @@ pub(super) async fn few(
         .fetch_one(pool)
         .await?;
     let found: i64 = row.try_get("n")?;
-    Ok((found <= FEW).then_some(phrase))
+    Ok((found <= FEW).then_some(Indexed::Phrase(phrase)))
+}
+
+/// Whether PostgreSQL's index has parts of a text: none of Korean where the database's locale is `C`, and none at all where the
+/// extension was refused.
+async fn has_parts(pool: &AnyPool, text: &str) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT COUNT(*) AS n FROM pg_class WHERE relname = 'incidents_search' AND relkind = 'i'";
+    let row = sqlx::query(sql).fetch_one(pool).await?;
+    let made: i64 = row.try_get("n")?;
+    if made == 0 {
+        return Ok(false);
+    }
+    let sql = "SELECT CAST(cardinality(show_trgm($1)) AS BIGINT) AS n";
+    let row = sqlx::query(sql)
+        .bind(text.to_lowercase())
+        .fetch_one(pool)
+        .await?;
+    let parts: i64 = row.try_get("n")?;
+    Ok(parts > 0)
 }
 
 #[cfg(test)]
