@@ -9,6 +9,7 @@ pub(crate) mod http;
 mod intake;
 mod openapi;
 mod openapi_bodies;
+mod openapi_parameters;
 mod packing;
 mod parameters;
 pub(crate) mod read;

@@ -1,6 +1,6 @@
 //! The router's OpenAPI document, from its table of routes.
 
-use super::openapi_bodies;
+use super::{openapi_bodies, openapi_parameters};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use runtime::{Declared, Rule};
@@ -109,6 +109,10 @@ fn operation(route: Declared) -> Value {
         "security": if tenant { json!([{"token": []}, {"bearer": []}, {"basic": []}]) } else { json!([]) },
         "responses": responses,
     });
+    let parameters = openapi_parameters::of(route.path);
+    if !parameters.is_empty() {
+        operation["parameters"] = Value::Array(parameters);
+    }
     if route.method == "POST" {
         let body = |kind: &str| json!({"schema": openapi_bodies::request(route.path, kind)});
         let kinds = takes.iter().map(|kind| ((*kind).to_owned(), body(kind)));
@@ -154,6 +158,14 @@ mod tests {
             let takes = operation["requestBody"]["content"].as_object();
             let takes_something = takes.is_some_and(|kinds| !kinds.is_empty());
             assert_eq!(takes_something, route.method == "POST", "{}", route.path);
+            // Whoever belongs to a tenant says something in the address, if only the token.
+            let parameters = operation["parameters"].as_array().map_or(0, Vec::len);
+            assert_eq!(
+                parameters > 0,
+                route.rule == Rule::TenantToken,
+                "{}",
+                route.path
+            );
             // What is taken, given and refused has a form.
             let answers = operation["responses"].as_object().unwrap().values();
             let bodies = answers.filter_map(|answer| answer["content"].as_object());
