@@ -1,9 +1,12 @@
 //! A schedule as a calendar that phones and mail programs subscribe to (RFC 5545).
 
 use super::compile::Schedule;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-/// One event for each span in which somebody is on call, from `from` to `to`; of `person` alone where one is given. `stamp` is the
+/// How far back the beginning of a turn is looked for.
+const LOOKED_BACK: SignedDuration = SignedDuration::from_hours(24 * 62);
+
+/// One event for each span in which somebody is on call between `from` and `to`, with its own beginning; of `person` alone where one is given. `stamp` is the
 /// instant at which it was made.
 pub fn calendar(
     schedule: &Schedule,
@@ -16,7 +19,11 @@ pub fn calendar(
     line(&mut out, "VERSION:2.0");
     line(&mut out, "PRODID:-//Bongsu//on-call//EN");
     line(&mut out, &format!("X-WR-CALNAME:{}", text(schedule.name())));
-    for span in schedule.spans(from, to) {
+    // A turn that has begun already stands with its own beginning, which its UID is made of: with the instant of the question, each
+    // import would add the same turn once more.
+    let before = from.checked_sub(LOOKED_BACK).unwrap_or(from);
+    let spans = schedule.spans(before, to).into_iter();
+    for span in spans.filter(|span| span.to > from) {
         for who in &span.duty.people {
             if person.is_some_and(|person| person != *who) {
                 continue;

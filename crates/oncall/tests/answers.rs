@@ -149,6 +149,22 @@ fn a_calendar_holds_each_turn_of_a_person() {
 }
 
 #[test]
+fn a_turn_that_has_begun_is_the_same_event_whenever_the_calendar_is_made() {
+    let end = seoul(date(2026, 11, 26).at(9, 0, 0, 0));
+    let uids = |hour: i8| -> Vec<String> {
+        let from = seoul(date(2026, 11, 25).at(hour, 17, 3, 0));
+        let text = calendar(&noc(), None, (from, end), Timestamp::UNIX_EPOCH);
+        let lines = text
+            .split("\r\n")
+            .filter(|line| line.starts_with("UID:") || line.starts_with("DTSTART:"));
+        lines.map(str::to_owned).collect()
+    };
+    let (early, late) = (uids(10), uids(12));
+    assert_eq!(early, late);
+    assert_eq!(early[1], "DTSTART:20261125T000000Z");
+}
+
+#[test]
 fn everybody_of_its_layers_and_overrides_may_ever_be_on_call() {
     let noc = noc();
     let people: Vec<_> = noc.people().into_iter().collect();

@@ -121,3 +121,18 @@ fn what_is_no_export_is_told() {
         assert!(!imported.notes.is_empty());
     }
 }
+
+#[test]
+fn the_file_of_another_system_makes_no_people_without_names() {
+    let opsgenie = include_str!("fixtures/opsgenie.json");
+    let imported = import(Origin::Goalert, opsgenie).expect("an import");
+    let people = imported.entries.iter();
+    let people = people.filter(|entry| entry.kind() == schemas::catalogue::Kind::Contact);
+    assert_eq!(people.count(), 0);
+    let asked = imported.notes.iter().filter(|note| note.lost);
+    assert!(
+        asked
+            .clone()
+            .any(|note| note.why.contains("is the file one of this system?"))
+    );
+}

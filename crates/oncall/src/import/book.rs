@@ -109,6 +109,18 @@ impl Book {
         self.contacts.last_mut().expect("it was just pushed")
     }
 
+    /// Whether a user has neither a name nor an address, which is reported: then the file is most often that of another system.
+    pub(super) fn is_nameless(&mut self, id: &str, called: &str, email: &str) -> bool {
+        let nameless = called.trim().is_empty() && email.trim().is_empty();
+        if nameless {
+            let what = format!("user {id}");
+            let why =
+                "it has neither a name nor an e-mail address: is the file one of this system?";
+            self.lost(&what, why);
+        }
+        nameless
+    }
+
     pub(super) fn person(&self, id: &str) -> Option<String> {
         self.known("contact", id)
     }

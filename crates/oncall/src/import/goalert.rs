@@ -24,7 +24,11 @@ pub(super) fn read(file: &Export, book: &mut Book) -> Result<(), ImportError> {
             let digits = number.strip_prefix('+').unwrap_or_default();
             (7..=15).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit())
         };
-        let contact = book.contact(&[user.text("id")], user.text("name"), user.text("email"));
+        let (id, name, email) = (user.text("id"), user.text("name"), user.text("email"));
+        if book.is_nameless(id, name, email) {
+            continue;
+        }
+        let contact = book.contact(&[id], name, email);
         contact.phone = number.filter(fits);
     }
     let rotations = file.list("rotations");

@@ -32,6 +32,9 @@ pub(super) fn read(file: &Export, book: &mut Book) -> Result<(), ImportError> {
             .list("slack")
             .first()
             .map(|slack| slack.text("user_id").to_owned());
+        if book.is_nameless(id, name, email) {
+            continue;
+        }
         let contact = book.contact(&[id, name], name, email);
         let fits = |id: &String| {
             id.len() > 1

@@ -20,8 +20,12 @@ pub(super) fn read(file: &Export, book: &mut Book) -> Result<(), ImportError> {
             book.lost(&format!("user {email}"), "blocked users are left out");
             continue;
         }
+        let (id, name) = (user.text("id"), user.text("fullName"));
+        if book.is_nameless(id, name, email) {
+            continue;
+        }
         let phone = phone(user);
-        let contact = book.contact(&[user.text("id")], user.text("fullName"), email);
+        let contact = book.contact(&[id], name, email);
         contact.phone = phone;
         if user.text("locale").starts_with("ko") {
             contact.language = schemas::catalogue::Language::Ko;
