@@ -252,6 +252,9 @@ async fn valid_alerts_are_kept_when_others_are_not_and_the_timeout_ends_them() {
         .await;
     let shown = world.get(ALERTS, None).await;
     assert_eq!(shown.as_array().unwrap().len(), 1);
+    let question = format!("{ALERTS}?active=maybe");
+    let asked = world.get(&question, None).await;
+    assert_eq!(asked, "`active` is true or false");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -369,8 +372,9 @@ async fn pagerduty_events_trigger_acknowledge_and_resolve() {
         let (status, text) = world.post("/v2/enqueue", None, &wrong).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{text}");
     }
-    let (status, _) = world.raw("/v2/enqueue", None, "x".repeat(513 << 10)).await;
-    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    let (status, text) = world.raw("/v2/enqueue", None, "x".repeat(513 << 10)).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("invalid event"), "in its form: {text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -444,6 +448,28 @@ async fn alertmanagers_webhook_is_known_by_its_fingerprints() {
         .post(path, None, &hook("resolved", "another text"))
         .await;
     assert_eq!(world.incidents().await, ["acme closed A"]);
+    // One that cannot be read takes no other with it.
+    let mut mixed = hook("firing", "B");
+    mixed["truncatedAlerts"] = 3.into();
+    let good = mixed["alerts"][0].clone();
+    let alerts = mixed["alerts"].as_array_mut().expect("alerts");
+    let mut no_fingerprint = good.clone();
+    no_fingerprint
+        .as_object_mut()
+        .expect("an alert")
+        .remove("fingerprint");
+    alerts.insert(0, no_fingerprint);
+    alerts[1]["fingerprint"] = "82f2dd4ca1515897".into();
+    let (status, text) = world.post(path, None, &mixed).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(
+        text.contains("alert 0: missing field `fingerprint`"),
+        "{text}"
+    );
+    assert_eq!(world.incidents().await, ["acme closed A", "acme open B"]);
+    let (status, text) = world.raw(path, None, "nope".to_owned()).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    assert!(text.contains("the body is no JSON"), "{text}");
     let mut third = hook("firing", "A");
     third["version"] = "3".into();
     assert_eq!(

@@ -66,6 +66,11 @@ pub(super) async fn take(
     said(StatusCode::BAD_REQUEST, &bad.join("; "))
 }
 
+fn truth(name: &str, value: &str) -> Result<bool, String> {
+    let wrong = |_| format!("`{name}` is true or false");
+    value.parse().map_err(wrong)
+}
+
 /// What a list is asked for.
 struct Wanted {
     matchers: Vec<Matcher>,
@@ -85,8 +90,8 @@ impl Wanted {
                 "filter" => wanted
                     .matchers
                     .push(Matcher::parse(&value).map_err(|error| error.to_string())?),
-                "active" => wanted.active = value != "false",
-                "silenced" => wanted.silenced = value != "false",
+                "active" => wanted.active = truth(&name, &value)?,
+                "silenced" => wanted.silenced = truth(&name, &value)?,
                 _ => {}
             }
         }

@@ -239,6 +239,14 @@ fn answered(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({"status": word, "message": message}))).into_response()
 }
 
+/// What a body of JSON holds; the sentence says why it cannot be read.
+fn read<T: serde::de::DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => error.to_string(),
+        _ => format!("the body is no JSON: {error}"),
+    })
+}
+
 /// What the sender hears when reports could not be taken over: come again.
 fn not_taken(error: &ReportError) -> (StatusCode, String) {
     match error {

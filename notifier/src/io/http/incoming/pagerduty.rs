@@ -1,9 +1,10 @@
 //! PagerDuty's Events API v2: `trigger`, `acknowledge`, `resolve`.
 
 use super::facts::link;
-use super::{Doors, Sender, not_taken};
+use super::{Doors, Sender, not_taken, read};
 use crate::core::{Actor, Facts, Report, Says, listed};
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -56,10 +57,16 @@ fn invalid(errors: &[&str]) -> Response {
 }
 
 /// Takes an event.
-pub(super) async fn take(Extension(doors): Extension<Doors>, body: Bytes) -> Response {
-    let event = match serde_json::from_slice::<Event>(&body) {
+pub(super) async fn take(
+    Extension(doors): Extension<Doors>,
+    body: Result<Bytes, BytesRejection>,
+) -> Response {
+    let Ok(body) = body else {
+        return invalid(&["the event is larger than 512 kB, or did not come whole"]);
+    };
+    let event = match read::<Event>(&body) {
         Ok(event) => event,
-        Err(error) => return invalid(&[&error.to_string()]),
+        Err(why) => return invalid(&[&why]),
     };
     let Some(integration) = doors.opened_by(&event.routing_key, IntegrationFormat::Pagerduty)
     else {

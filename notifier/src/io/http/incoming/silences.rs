@@ -1,7 +1,7 @@
 //! Alertmanager's API v2: silences, of the tenant that the credential names.
 
 use super::alertmanager_types::{PostedSilence, ShownSilence};
-use super::{Doors, Sender, said};
+use super::{Doors, Sender, read, said};
 use crate::core::{Matcher, Silence};
 use crate::silences::SilenceError;
 use axum::body::Bytes;
@@ -29,7 +29,7 @@ pub(super) async fn put(
     Extension(sender): Extension<Sender>,
     body: Bytes,
 ) -> Response {
-    let posted = serde_json::from_slice::<PostedSilence>(&body).map_err(|error| error.to_string());
+    let posted = read::<PostedSilence>(&body);
     let tenant = sender.tenant.clone();
     let spec = posted.and_then(|posted| Ok((posted.id.clone(), posted.spec(tenant)?)));
     let (id, spec) = match spec {

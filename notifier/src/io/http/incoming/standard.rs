@@ -1,6 +1,6 @@
 //! The standard integration: one JSON object an event.
 
-use super::{Doors, Sender, not_taken};
+use super::{Doors, Sender, not_taken, read};
 use crate::core::StandardEvent;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -40,7 +40,7 @@ pub(super) async fn take(
             None,
         );
     };
-    let event = serde_json::from_slice::<StandardEvent>(&body).map_err(|error| error.to_string());
+    let event = read::<StandardEvent>(&body);
     let fresh = crate::silences::new_id().map_err(|error| error.to_string());
     let report = event.and_then(|event| event.report("standard", doors.commands.now(), &fresh?));
     let report = match report {

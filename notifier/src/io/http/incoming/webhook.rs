@@ -1,7 +1,7 @@
 //! The webhook of an Alertmanager, version 4. An alert is known by its fingerprint, never by its text.
 
 use super::facts::of_prometheus;
-use super::{Doors, Sender, answered, not_taken};
+use super::{Doors, Sender, answered, not_taken, read};
 use crate::core::instant;
 use crate::core::{Report, Says, priority_of};
 use axum::Extension;
@@ -12,13 +12,22 @@ use axum::response::Response;
 use model::Timestamp;
 use schemas::catalogue::IntegrationFormat;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Alerts that cannot be read and are named in an answer.
+const SAID: usize = 20;
 
 /// What an Alertmanager sends; what is not used is read over.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Webhook {
     version: String,
-    alerts: Vec<Alert>,
+    /// Each is read by itself: one that cannot be read takes no other with it.
+    alerts: Vec<Value>,
+    /// Alerts that the Alertmanager has left out (`max_alerts`).
+    #[serde(default)]
+    truncated_alerts: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -79,33 +88,41 @@ pub(super) async fn take(
     let Some(_turn) = doors.turn() else {
         return answered(StatusCode::SERVICE_UNAVAILABLE, "too many requests at once");
     };
-    let webhook = match serde_json::from_slice::<Webhook>(&body) {
+    let webhook = match read::<Webhook>(&body) {
         Ok(webhook) if webhook.version == "4" => webhook,
         Ok(webhook) => {
             let text = format!("version `{}` of the webhook is not 4", webhook.version);
             return answered(StatusCode::BAD_REQUEST, &text);
         }
-        Err(error) => return answered(StatusCode::BAD_REQUEST, &error.to_string()),
+        Err(why) => return answered(StatusCode::BAD_REQUEST, &why),
     };
     let now = doors.commands.now();
     let (mut good, mut bad) = (Vec::new(), Vec::new());
-    for alert in webhook.alerts {
-        match alert.report(now) {
+    for (n, alert) in webhook.alerts.into_iter().enumerate() {
+        let alert = serde_json::from_value::<Alert>(alert).map_err(|error| error.to_string());
+        match alert.and_then(|alert| alert.report(now)) {
             Ok(report) => good.push(report),
-            Err(why) => bad.push(why),
+            Err(why) => bad.push(format!("alert {n}: {why}")),
         }
     }
     let sender = Sender::from(&*integration);
+    if webhook.truncated_alerts > 0 {
+        tracing::warn!(
+            tenant = %sender.tenant, integration = sender.source, left_out = webhook.truncated_alerts,
+            "an Alertmanager has left alerts out of its webhook: take `max_alerts` out of its configuration"
+        );
+    }
     let taken = doors
         .commands
         .report_alerts(&sender.tenant, &sender.source, good)
         .await;
-    match (taken, bad.first()) {
-        (Err(error), _) => {
-            let (status, text) = not_taken(&error);
-            answered(status, &text)
-        }
-        (Ok(_), Some(why)) => answered(StatusCode::BAD_REQUEST, why),
-        (Ok(_), None) => answered(StatusCode::OK, "taken"),
+    if let Err(error) = taken {
+        let (status, text) = not_taken(&error);
+        return answered(status, &text);
     }
+    if bad.is_empty() {
+        return answered(StatusCode::OK, "taken");
+    }
+    bad.truncate(SAID);
+    answered(StatusCode::BAD_REQUEST, &bad.join("; "))
 }
