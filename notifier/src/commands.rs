@@ -150,6 +150,9 @@ pub enum CommandError {
     /// There is no such incident.
     #[error("there is no incident {0}")]
     NoIncident(IncidentId),
+    /// There is no such person.
+    #[error("contact `{0}` is not in the catalogue")]
+    NoContact(String),
     /// The cursor is not one that a listing gave.
     #[error("`{0}` is not a cursor of a listing")]
     BadCursor(String),
@@ -258,6 +261,12 @@ impl Commands {
 
     /// Does what a person asks for with an input of the decisions: assign, snooze, merge, priority.
     pub async fn act(&self, id: IncidentId, input: Input<'static>) -> Result<Acted, CommandError> {
+        if let Input::Assign { to, .. } = &input
+            && !self.engine.people.directory().people.contains_key(to)
+            && self.engine.store.summary(id).await?.is_some()
+        {
+            return Err(CommandError::NoContact(to.clone()));
+        }
         self.engine
             .act(id, input)
             .await?

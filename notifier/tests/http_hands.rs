@@ -73,6 +73,8 @@ async fn an_action_that_makes_no_sense_is_a_problem_and_reaches_nobody() {
         ("assign", r#"{"to":"lee","x":1}"#, "unknown field"),
         ("comment", r#"{"text":"  "}"#, "1 to 4000"),
         ("snooze", r#"{"for":"soon"}"#, "length of time"),
+        ("snooze", r#"{"for":"59s"}"#, "1 minute up to 7 days"),
+        ("snooze", r#"{"for":"8d"}"#, "1 minute up to 7 days"),
         ("merge", r#"{"into":"01"}"#, "hexadecimal"),
         ("priority", r#"{"priority":"P4"}"#, "P1"),
     ] {

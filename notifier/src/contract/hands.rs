@@ -1,6 +1,7 @@
 //! What people and other incidents do to an incident, through the store and the clock.
 
 use super::world::{World, first, kinds, until, until_recorded};
+use crate::commands::CommandError;
 use crate::core::{HoldKind, Input, Status, Via};
 use model::{AlertKind, Priority, Timestamp};
 
@@ -26,6 +27,16 @@ pub async fn people_give_away_put_off_and_judge_anew(world: World) {
     assert_eq!(
         detail.incident.assigned.map(|owner| owner.name),
         Some("second0".to_owned())
+    );
+    let nobody = Input::Assign {
+        actor: first(),
+        via: Via::Api,
+        to: "nobody".to_owned(),
+    };
+    let refused = replica.commands.act(id, nobody).await;
+    assert!(
+        matches!(refused, Err(CommandError::NoContact(_))),
+        "{refused:?}"
     );
     act(Input::Snooze {
         actor: first(),

@@ -169,7 +169,7 @@ impl Turn<'_> {
         let text = format!(
             "put off by {} for {}: it pages again then",
             actor.name,
-            until.since(self.now)
+            whole_seconds(until.since(self.now))
         );
         let note = Some(actor.name.clone());
         self.hold(
@@ -195,8 +195,26 @@ impl Turn<'_> {
     }
 }
 
+/// A length of time for people: between the question and its decision some of it has passed.
+pub(super) fn whole_seconds(span: Span) -> Span {
+    Span::from_secs((span.as_millis() + 999).div_euclid(1_000))
+}
+
 impl fmt::Display for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.why)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passed_between_a_question_and_its_decision_is_no_part_of_a_length() {
+        let span = |millis: i64| whole_seconds(Span::from_millis(millis)).to_string();
+        assert_eq!(span(599_999), "10m");
+        assert_eq!(span(600_000), "10m");
+        assert_eq!(span(90_000), "1m30s");
     }
 }

@@ -94,7 +94,7 @@ pub use silence::{
     BadSilence, Quiet, Silence, SilenceKind, SilenceSpec, SilenceState, Silences, Weekly,
 };
 pub use standard::{StandardEvent, instant, listed};
-pub use step::{Input, Life, Seen, refusal, step};
+pub use step::{Input, LONGEST_SNOOZE, Life, SHORTEST_SNOOZE, Seen, refusal, step};
 pub use verification::{CODE_AGAIN, CODE_HOLDS, NotVerified, Phone, Sent};
 pub use watch::{Blind, Found, Part, Sign, Watch, report as blind_report, service_of};
 pub use who::{Denied, Grant, GroupGrant, Proof, Tenants, Who, grants_of};

@@ -2,7 +2,7 @@
 
 use super::action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
 use super::directory::Route;
-use super::hold::HoldKind;
+use super::hold::{HoldKind, whole_seconds};
 use super::incident::{Incident, Told};
 use super::message::{DeliveryId, Purpose, Recipient};
 use super::words::{Actor, ChannelKind, Status, Via};
@@ -139,7 +139,9 @@ pub enum Input<'a> {
 }
 
 /// The longest that an incident is put off.
-const LONGEST_SNOOZE: Span = Span::from_secs(7 * 24 * 3600);
+pub const LONGEST_SNOOZE: Span = Span::from_secs(7 * 24 * 3600);
+/// The shortest.
+pub const SHORTEST_SNOOZE: Span = Span::from_secs(60);
 
 /// Why a person's action changes nothing; none when it does.
 pub fn refusal(
@@ -169,8 +171,8 @@ pub fn refusal(
             Some(format!("contact `{to}` is not in the catalogue"))
         }
         (Input::Snooze { until, .. }, _) => {
-            let span = until.since(now);
-            (span < Span::from_secs(60) || span > LONGEST_SNOOZE)
+            let span = whole_seconds(until.since(now));
+            (span < SHORTEST_SNOOZE || span > LONGEST_SNOOZE)
                 .then(|| "an incident is put off for 1 minute up to 7 days".to_owned())
         }
         (Input::SetPriority { priority, .. }, _) if *priority == incident.priority => {

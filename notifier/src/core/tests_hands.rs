@@ -139,6 +139,13 @@ fn a_snooze_is_bounded_and_ended_by_a_higher_priority_and_by_the_recovery() {
     assert!(world.refuses(&snooze(&world, 0)).is_some());
     assert!(world.refuses(&snooze(&world, 7 * 24 * 60 + 1)).is_some());
     assert!(world.refuses(&snooze(&world, 7 * 24 * 60)).is_none());
+    // A minute that was asked for is a minute, although some of it has passed before it is decided.
+    let asked = Input::Snooze {
+        actor: kim(),
+        via: Via::Api,
+        until: world.now.plus(MINUTE).minus(Span::from_millis(40)),
+    };
+    assert_eq!(world.refuses(&asked), None);
     world.apply(snooze(&world, 60));
     let actions = world.event(2, AlertKind::Raised, Some(Priority::P1));
     assert!(said(&actions).contains(&"raised sms KIM".to_owned()));

@@ -233,7 +233,7 @@ pub(super) fn failed(site: &Site, headers: &HeaderMap, error: &CommandError) -> 
             t.not_found_text,
         ),
         CommandError::Denied(denied) => site.denied(headers, denied),
-        CommandError::BadCursor(_) | CommandError::Store(_) => {
+        CommandError::BadCursor(_) | CommandError::NoContact(_) | CommandError::Store(_) => {
             tracing::error!(%error, "a page could not be shown");
             let status = StatusCode::SERVICE_UNAVAILABLE;
             notice(site, headers, status, |t| t.failed, error.to_string())

@@ -4,7 +4,7 @@ use super::acting::Acting;
 use super::api::{incident, json};
 use super::api_types::ActionResult;
 use super::problem::Problem;
-use crate::core::Input;
+use crate::core::{Input, LONGEST_SNOOZE, SHORTEST_SNOOZE};
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -156,6 +156,9 @@ pub(super) async fn snooze(
     let (actor, via) = site.actor(body.by, body.via.as_deref())?;
     let span = Span::parse(&body.span)
         .map_err(|_| Problem::bad_request("`for` is a length of time, such as 30m or 4h"))?;
+    if span < SHORTEST_SNOOZE || span > LONGEST_SNOOZE {
+        return Err(Problem::bad_request("`for` is 1 minute up to 7 days"));
+    }
     let until = model::Timestamp::from_millis(site.now_millis()).plus(span);
     let acted = site
         .desk()

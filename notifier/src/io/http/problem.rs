@@ -38,7 +38,7 @@ impl From<CommandError> for Problem {
     fn from(error: CommandError) -> Self {
         let status = match &error {
             CommandError::NoIncident(_) => StatusCode::NOT_FOUND,
-            CommandError::BadCursor(_) => StatusCode::BAD_REQUEST,
+            CommandError::BadCursor(_) | CommandError::NoContact(_) => StatusCode::BAD_REQUEST,
             CommandError::Denied(_) => StatusCode::FORBIDDEN,
             CommandError::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
         };
