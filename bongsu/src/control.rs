@@ -11,7 +11,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use catalog::{CatalogError, Change, Published, Request};
 use runtime::{Clock, Context, Declared, Guard, HttpServer, Routes, Rule, Served};
-use schemas::catalogue::{Catalogue, Kind, Record, decode_value, encode_value};
+use schemas::catalogue::{Author, Catalogue, Kind, Record, decode_value, encode_value};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use stream::Stream;
@@ -38,6 +38,8 @@ struct PublishRequest {
     #[serde(default)]
     keep: bool,
     dry_run: bool,
+    #[serde(default)]
+    author: Author,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -156,6 +158,7 @@ impl PublishRequest {
             prune: request.prune,
             keep: request.keep,
             dry_run: request.dry_run,
+            author: request.author.clone(),
         }
     }
 
@@ -164,13 +167,14 @@ impl PublishRequest {
             prune: self.prune,
             keep: self.keep,
             dry_run: self.dry_run,
+            author: self.author,
             ..Request::default()
         };
         for entry in self.set {
             match decode_value(entry.key.as_bytes(), entry.value.as_bytes()) {
                 Ok((_, Record::Entry(entry))) => request.set.push(entry),
-                Ok((_, Record::Bundle(_))) => {
-                    return Err("bundles are derived, not written".to_owned());
+                Ok((_, Record::Bundle(_) | Record::Account(_))) => {
+                    return Err("bundles and accounts are derived, not written".to_owned());
                 }
                 Err(error) => return Err(error.to_string()),
             }

@@ -1,5 +1,6 @@
 //! The `bongsu` program: command line, configuration, and the wiring of services; nothing that decides.
 
+mod author;
 pub mod cli;
 mod commands;
 mod control;

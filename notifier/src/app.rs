@@ -246,6 +246,8 @@ fn spawn(engine: &Arc<Engine>, clusters: &Clusters, ctx: &Context) {
     tasks.spawn("notifier store", must_live, keeper);
     let linker = timers::run_linker(Arc::clone(engine), order.clone());
     tasks.spawn("notifier audit log", must_live, linker);
+    let changes = crate::catalogue_log::run(Arc::clone(engine), order.clone());
+    tasks.spawn("notifier catalogue log", must_live, changes);
     let notices = crate::notices::run(Arc::clone(engine), order.clone());
     tasks.spawn("notifier hand-overs", must_live, notices);
     let auditor = timers::run_auditor(Arc::clone(engine), order.clone());

@@ -1,6 +1,7 @@
 //! From an alert event to a person who acts: incidents, paging, escalation, API and console.
 
 pub mod app;
+mod catalogue_log;
 pub mod commands;
 pub mod config;
 #[cfg(feature = "contract")]

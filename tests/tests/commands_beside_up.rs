@@ -180,7 +180,9 @@ async fn tokens_are_made_and_revoked_and_the_audit_log_is_verified() {
     beside(&["token", "revoke", id]).expect("it is revoked");
     assert!(up.rows(&["token", "list"])[0]["revoked"].is_string());
     let kinds = up.rows(&["audit", "list"]);
-    let kinds: Vec<_> = kinds.iter().map(|row| row["kind"].as_str()).collect();
+    let kinds = kinds.iter().map(|row| row["kind"].as_str());
+    let of_tokens = |kind: &Option<&str>| kind.is_some_and(|kind| kind.starts_with("token"));
+    let kinds: Vec<_> = kinds.filter(of_tokens).collect();
     assert_eq!(kinds, [Some("token made"), Some("token revoked")]);
     beside(&["audit", "verify", "--known", head.trim()]).expect("it grew, and is whole");
     let other = format!("1:{}", "0".repeat(64));
@@ -189,4 +191,59 @@ async fn tokens_are_made_and_revoked_and_the_audit_log_is_verified() {
         rewritten.to_string().contains("written anew"),
         "{rewritten:#}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_changed_the_catalogue_stands_in_the_audit_log_with_what_and_through_what() {
+    let up = Up::start().await;
+    let beside = |command: &[&str]| {
+        let more = ["--data-dir", &up.data];
+        Bongsu::run(&[command, &more].concat(), &[])
+    };
+    let file = up._folder.join("minji.yaml");
+    let declared = |phone: &str| {
+        let text = format!("contact: minji\nname: Minji\nphone: '{phone}'\n");
+        std::fs::write(&file, text).expect("a file");
+        let path = file.display().to_string();
+        beside(&["apply", "-f", &path]).expect("it is applied");
+    };
+    declared("+821000000001");
+    declared("+821000000002");
+    beside(&["tenant", "add", "acme"]).expect("a tenant is added");
+    // The notifier follows the catalogue.
+    let changes = wait::until(SOON, async || {
+        let rows = up.rows(&["audit", "list"]);
+        let of_catalogue = |row: &Value| {
+            let kind = row["kind"].as_str().unwrap_or_default();
+            kind.starts_with("catalogue")
+        };
+        let rows: Vec<Value> = rows.into_iter().filter(of_catalogue).collect();
+        let all = rows.iter().any(|row| row["subject"] == "tenant/acme");
+        Ok(all.then_some(rows))
+    });
+    let changes = changes.await.expect("the tenant is in the log");
+    let of = |subject: &str| -> Vec<&Value> {
+        let rows = changes.iter().filter(|row| row["subject"] == subject);
+        rows.collect()
+    };
+    let minji = of("contact/minji");
+    let kinds: Vec<_> = minji.iter().map(|row| row["kind"].as_str()).collect();
+    assert_eq!(kinds, [Some("catalogue added"), Some("catalogue changed")]);
+    let text = |row: &Value, field: &str| row[field].as_str().expect("a text").to_owned();
+    assert!(text(minji[1], "detail").contains(": phone; sha256 "));
+    let log = changes.iter().map(Value::to_string).collect::<String>();
+    assert!(!log.contains("8210000"), "no value is in it");
+    // The hash before is the hash after of the entry before.
+    let hash = text(minji[0], "detail");
+    let hash = hash.rsplit(' ').next().expect("a hash");
+    assert!(text(minji[1], "detail").contains(&format!("{hash} before")));
+    let acme = of("tenant/acme");
+    assert_eq!(acme[0]["tenant"], "acme");
+    for row in minji.iter().chain(&acme) {
+        assert!(text(row, "actor").contains('@'), "{row}");
+        assert_eq!(row["via"], "command line");
+    }
+    let first = of("tenant/default");
+    assert_eq!(first[0]["via"], "up");
+    beside(&["audit", "verify"]).expect("it is whole");
 }

@@ -1,5 +1,6 @@
 //! The catalogue as a command reaches it: in Kafka, in a running `up`, or in the embedded log itself.
 
+use crate::author;
 use crate::control::{Client, DoorLog};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, DataDir, Running};
@@ -68,8 +69,12 @@ impl Access {
         }
     }
 
-    /// Brings the catalogue to what is asked for.
-    pub(crate) async fn publish(&self, request: &Request) -> Outcome<Published> {
+    /// Brings the catalogue to what is asked for, in the name of who runs this command.
+    pub(crate) async fn publish(&self, request: Request) -> Outcome<Published> {
+        let request = &Request {
+            author: author::of_command(),
+            ..request
+        };
         match self {
             Self::Log(clusters) => {
                 publish_everywhere(clusters, request, &parts::validate, &Clock::system())

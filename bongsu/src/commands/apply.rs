@@ -22,7 +22,7 @@ pub(super) async fn run(global: &Global, apply: Apply) -> Outcome {
         dry_run: apply.dry_run,
         ..Request::default()
     };
-    let published = access.publish(&request).await?;
+    let published = access.publish(request).await?;
     print::table(&differences(&published), global.form());
     print::message(&match (published.changes.is_empty(), apply.dry_run) {
         (true, _) => format!(

@@ -38,7 +38,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
                 remove: vec![(Kind::Integration, name.clone())],
                 ..Request::default()
             };
-            access.publish(&request).await?;
+            access.publish(request).await?;
             print::message(&format!(
                 "integration {name} is gone; its keys open nothing"
             ));
@@ -74,7 +74,7 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
                 set: vec![Entry::Integration(declared)],
                 ..Request::default()
             };
-            access.publish(&request).await?;
+            access.publish(request).await?;
             let base = match super::access::running_process(&settings).await? {
                 Some((running, _)) => running.console,
                 None => settings.notifier.public_url.clone(),

@@ -218,7 +218,7 @@ async fn change(
         set,
         ..Request::default()
     };
-    let published = access.publish(&request).await?;
+    let published = access.publish(request).await?;
     print::message(&format!(
         "revision {}: in force for points from {from} on; what is stored stays where it is, and is read from there",
         published.revision

@@ -2,6 +2,7 @@
 
 use super::service::{drain, notifier_taker, router_taker, start_logs, stop_on_signal};
 use super::tenant::telegraf_lines;
+use crate::author;
 use crate::cli::{Global, Up};
 use crate::control;
 use crate::demo::Demo;
@@ -146,6 +147,7 @@ async fn seed(
     if !set.is_empty() {
         let request = Request {
             set,
+            author: author::of_program("up"),
             ..Request::default()
         };
         catalog::publish(stream, &request, &parts::validate, &base.clock)

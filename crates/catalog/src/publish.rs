@@ -13,7 +13,8 @@ use bytes::Bytes;
 use model::{Span, TenantId, Timestamp};
 use runtime::Clock;
 use schemas::catalogue::{
-    Bundle, Catalogue, Entry, Kind, Record, check_catalogue, check_entry, encode_value,
+    Account, Accounted, Author, Bundle, Catalogue, Entry, Kind, Record, account_key,
+    check_catalogue, check_entry, encode_value,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -27,6 +28,9 @@ const PUBLISHER_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a bundle stays behind its successor: the log's retention and a day.
 const BUNDLE_KEPT: Span = METRICS_RETENTION.plus(Span::from_secs(24 * 3600));
+
+/// How long it is kept who wrote a revision, for a notifier that was away: its audit log takes it over.
+const ACCOUNT_KEPT: Span = Span::from_secs(30 * 24 * 3600);
 
 /// Says whether evaluation can work with a bundle; the reasons why not, each with its place.
 pub type Validate = dyn Fn(&Bundle) -> Result<(), Vec<String>> + Send + Sync;
@@ -45,6 +49,8 @@ pub struct Request {
     pub keep: bool,
     /// Only say what would change.
     pub dry_run: bool,
+    /// Who asks, for the account of the change.
+    pub author: Author,
 }
 
 /// What happens to a declaration.
@@ -202,7 +208,11 @@ async fn publish_at_home(
         let plan = Plan::make(&before, request, validate, revision_of(begin))?;
         write(
             stream,
-            plan.records(&before, Timestamp::from_nanos(clock.now_nanos())),
+            plan.records(
+                &before,
+                &request.author,
+                Timestamp::from_nanos(clock.now_nanos()),
+            ),
         )
         .await?;
         return Ok(Published {
@@ -301,9 +311,15 @@ impl Plan {
         self.changes.is_empty() && self.bundles.is_empty()
     }
 
-    /// Declarations first, then bundles, then what is too old, then the marker.
-    fn records(&self, before: &Snapshot, now: Timestamp) -> Vec<NewRecord> {
+    /// Who wants it first, so that nothing is changed without an account; then declarations, bundles, what is too old, and the
+    /// marker.
+    fn records(&self, before: &Snapshot, author: &Author, now: Timestamp) -> Vec<NewRecord> {
         let mut records = Vec::new();
+        for account in self.accounts(&before.catalogue, author, now) {
+            let key = account.key();
+            let value = encode_value(self.revision, &Record::Account(account));
+            records.push(record(key, Some(value)));
+        }
         for change in &self.changes {
             let key = format!("{}/{}", change.kind, change.name);
             let value = self
@@ -320,8 +336,22 @@ impl Plan {
         for (tenant, revision) in outlived(before, now) {
             records.push(record(format!("bundle/{tenant}/{revision}"), None));
         }
+        for (revision, part) in forgotten(&before.catalogue, now) {
+            records.push(record(account_key(revision, part), None));
+        }
         records.push(end_of(self.revision));
         records
+    }
+
+    /// Who changes what, for the audit log.
+    fn accounts(&self, before: &Catalogue, author: &Author, now: Timestamp) -> Vec<Account> {
+        let accounted = |change: &Change| {
+            let (kind, name) = (change.kind, change.name.as_str());
+            let (was, is) = (before.get(kind, name), self.after.get(kind, name));
+            Accounted::new(kind, name, was.as_ref(), is.as_ref())
+        };
+        let changes: Vec<Accounted> = self.changes.iter().map(accounted).collect();
+        Account::parts(self.revision, now.as_millis(), author, &changes)
     }
 }
 
@@ -454,4 +484,12 @@ fn outlived(before: &Snapshot, now: Timestamp) -> Vec<(TenantId, u64)> {
         }
     }
     outlived
+}
+
+/// Accounts that are too old for anybody to take over.
+fn forgotten(before: &Catalogue, now: Timestamp) -> Vec<(u64, u32)> {
+    let all = before.accounts.iter();
+    all.filter(|(_, account)| now.since(Timestamp::from_millis(account.at)) > ACCOUNT_KEPT)
+        .map(|(place, _)| *place)
+        .collect()
 }

@@ -6,7 +6,7 @@ use catalog::{
 };
 use model::{Span, TenantId, TopicName};
 use runtime::{Clock, Context, Shutdown};
-use schemas::catalogue::{Bundle, Entry, Kind, parse_yaml};
+use schemas::catalogue::{Author, Bundle, Entry, Kind, parse_yaml};
 use std::sync::Arc;
 use std::time::Duration;
 use stream::{Clusters, Embedded, NewRecord, Stream, TopicPartition};
@@ -193,6 +193,60 @@ async fn a_record_that_cannot_be_read_is_left_out() {
     );
     world.stream.send(alien).await.unwrap();
     assert_eq!(snapshot(&world.stream).await.unwrap().tenants.len(), 1);
+}
+
+#[tokio::test]
+async fn a_revision_says_who_wrote_it_for_30_days() {
+    let world = world().await;
+    let by = |name: &str, yaml: &str| Request {
+        author: Author {
+            name: name.to_owned(),
+            via: "command line".to_owned(),
+        },
+        ..set(yaml)
+    };
+    let first = world
+        .publish(&by("kim@build-7", &tenant("acme")))
+        .await
+        .unwrap();
+    let pace = format!("{}evaluation: {{lateness: 10s}}\n", tenant("acme"));
+    let second = world.publish(&by("lee@desk", &pace)).await.unwrap();
+    let catalogue = snapshot(&world.stream).await.unwrap();
+    let accounts: Vec<_> = catalogue.accounts.values().collect();
+    assert_eq!(accounts.len(), 2);
+    assert_eq!(
+        (accounts[0].revision, accounts[1].revision),
+        (first.revision, second.revision)
+    );
+    assert_eq!(accounts[0].author.name, "kim@build-7");
+    let added: Vec<_> = accounts[0].changes.iter().map(|one| one.key()).collect();
+    assert_eq!(
+        added,
+        ["contact/minji", "escalation_policy/default", "tenant/acme"]
+    );
+    let changed = &accounts[1].changes;
+    assert_eq!(changed.len(), 1, "what stays is no change");
+    assert_eq!(changed[0].fields, ["evaluation"]);
+    assert_eq!(changed[0].before, accounts[0].changes[2].after);
+    // What takes something out is a revision like any other.
+    let gone = Request {
+        remove: vec![(Kind::Tenant, "acme".to_owned())],
+        ..by("kim@build-7", "")
+    };
+    let third = world.publish(&gone).await.unwrap();
+    let catalogue = snapshot(&world.stream).await.unwrap();
+    assert_eq!(catalogue.revision, third.revision);
+    let last = &catalogue.accounts[&(third.revision, 0)].changes[0];
+    assert_eq!((last.before.is_some(), last.after.is_some()), (true, false));
+    world
+        .clock
+        .advance(Span::from_secs(31 * 24 * 3600).to_std());
+    world
+        .publish(&by("lee@desk", &tenant("beta")))
+        .await
+        .unwrap();
+    let catalogue = snapshot(&world.stream).await.unwrap();
+    assert_eq!(catalogue.accounts.len(), 1, "the older were taken over");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ pub const BEGINNING: &str = "000000000000000000000000000000000000000000000000000
 pub struct Happened {
     /// When, RFC 3339.
     pub at: String,
-    /// A word for machines: `acknowledged`, `page attempt`, `silence made`, `token made`, `sign-in`, ...
+    /// A word for machines: `acknowledged`, `page attempt`, `silence made`, `token made`, `sign-in`, `catalogue changed`, ...
     pub kind: String,
     /// Who did it.
     pub actor: String,

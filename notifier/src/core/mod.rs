@@ -6,6 +6,7 @@ mod around;
 mod audit;
 pub mod audit_log;
 mod bounded;
+pub mod catalogue_log;
 mod delivery;
 mod directory;
 mod duty;

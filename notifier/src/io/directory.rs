@@ -13,6 +13,11 @@ pub trait People: Send + Sync {
     /// The directory of the newest revision.
     fn directory(&self) -> Arc<Directory>;
 
+    /// The catalogue that it is of, with the accounts of who changed it; none where there is no catalogue behind it.
+    fn catalogue(&self) -> Option<Arc<Catalogue>> {
+        None
+    }
+
     /// Who else may send alerts.
     fn integrations(&self) -> Arc<Integrations> {
         Arc::default()
@@ -87,6 +92,10 @@ impl LivePeople {
 }
 
 impl People for LivePeople {
+    fn catalogue(&self) -> Option<Arc<Catalogue>> {
+        Some(self.catalog.current())
+    }
+
     fn directory(&self) -> Arc<Directory> {
         let catalogue = self.catalog.current();
         let channels = self.channels.kinds();

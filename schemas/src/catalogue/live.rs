@@ -1,8 +1,8 @@
 //! The whole catalogue by kind, and its records in the topic.
 
 use super::{
-    Bundle, Contact, Entry, EscalationPolicy, Integration, Kind, Override, Placement, Schedule,
-    Shard, Team, Template, Tenant,
+    Account, Bundle, Contact, Entry, EscalationPolicy, Integration, Kind, Override, Placement,
+    Schedule, Shard, Team, Template, Tenant,
 };
 use model::{ShardId, TenantId};
 use serde::de::DeserializeOwned;
@@ -37,6 +37,8 @@ pub struct Catalogue {
     pub integrations: BTreeMap<String, Arc<Integration>>,
     /// Bundles by tenant and revision; some are older than the one in force.
     pub bundles: BTreeMap<TenantId, BTreeMap<u64, Arc<Bundle>>>,
+    /// Who wrote what, by revision and part; those of the last weeks.
+    pub accounts: BTreeMap<(u64, u32), Arc<Account>>,
 }
 
 /// A record's value.
@@ -54,6 +56,8 @@ pub enum Record {
     Entry(Entry),
     /// A derived bundle.
     Bundle(Box<Bundle>),
+    /// Who wrote a revision.
+    Account(Account),
 }
 
 /// Why a record of the topic cannot be read. Nothing of it was applied.
@@ -76,6 +80,7 @@ pub enum RecordError {
 enum Key {
     Entry(Kind, String),
     Bundle(TenantId, u64),
+    Account(u64, u32),
 }
 
 impl Key {
@@ -88,6 +93,12 @@ impl Key {
             let tenant = TenantId::parse(tenant).map_err(|_| refuse())?;
             let revision = revision.parse().map_err(|_| refuse())?;
             return Ok(Self::Bundle(tenant, revision));
+        }
+        if kind == "account" {
+            let (revision, part) = name.split_once('/').ok_or_else(refuse)?;
+            let revision = revision.parse().map_err(|_| refuse())?;
+            let part = part.parse().map_err(|_| refuse())?;
+            return Ok(Self::Account(revision, part));
         }
         let kind = kind.parse().map_err(|_| refuse())?;
         Ok(Self::Entry(kind, name.to_owned()))
@@ -102,6 +113,7 @@ pub fn encode_value(revision: u64, record: &Record) -> Vec<u8> {
     }
     match record {
         Record::Bundle(bundle) => bytes(revision, bundle),
+        Record::Account(account) => bytes(revision, account),
         Record::Entry(Entry::Tenant(spec)) => bytes(revision, spec),
         Record::Entry(Entry::Shard(spec)) => bytes(revision, spec),
         Record::Entry(Entry::Placement(spec)) => bytes(revision, spec),
@@ -142,6 +154,13 @@ pub fn decode_value(key: &[u8], value: &[u8]) -> Result<(u64, Record), RecordErr
             }
             return Ok((revision, Record::Bundle(Box::new(bundle))));
         }
+        Key::Account(of, part) => {
+            let (revision, account) = read::<Account>(value).map_err(wrong)?;
+            if (account.revision, account.part) != (of, part) {
+                return Err(wrong("it is of another revision or part".to_owned()));
+            }
+            return Ok((revision, Record::Account(account)));
+        }
         Key::Entry(kind, name) => (kind, name),
     };
     let (revision, spec) = match kind {
@@ -170,6 +189,7 @@ impl Catalogue {
             match Key::parse(key)? {
                 Key::Entry(kind, name) => self.remove(kind, &name),
                 Key::Bundle(tenant, revision) => self.remove_bundle(&tenant, revision),
+                Key::Account(revision, part) => drop(self.accounts.remove(&(revision, part))),
             }
             return Ok(());
         };
@@ -178,6 +198,10 @@ impl Catalogue {
         match record {
             Record::Entry(entry) => self.insert(entry),
             Record::Bundle(bundle) => self.insert_bundle(*bundle),
+            Record::Account(account) => {
+                let place = (account.revision, account.part);
+                self.accounts.insert(place, Arc::new(account));
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! The catalogue: what operators declare, as strict YAML in files and as JSON in its topic.
 
+mod account;
 mod bundle;
 mod care;
 mod check;
@@ -27,6 +28,7 @@ mod tenant;
 mod text;
 mod yaml;
 
+pub use account::{Account, Accounted, Author, account_key, hash_of};
 pub use bundle::{Bundle, BundleContent};
 pub use care::{Dependency, Grouping, PriorityWord, RouteTarget, RoutingRule, Selector};
 pub use check::{Flaw, check_entry, locate};

@@ -177,8 +177,10 @@ impl Backup {
                     let record = decode_value(key.as_bytes(), value.as_bytes());
                     match record.map_err(|error| wrong(error.to_string()))?.1 {
                         Record::Entry(entry) => backup.declarations.push(entry),
-                        Record::Bundle(_) => {
-                            return Err(wrong("a bundle is derived, not kept".to_owned()));
+                        Record::Bundle(_) | Record::Account(_) => {
+                            return Err(wrong(
+                                "bundles and accounts are derived, not kept".to_owned(),
+                            ));
                         }
                     }
                 }

@@ -3,6 +3,7 @@
 mod file;
 
 use super::Access;
+use crate::author;
 use crate::cli::{Backup as BackupArgs, Global, Restore};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, DataDir};
@@ -131,6 +132,7 @@ pub(super) async fn restore(global: &Global, args: Restore) -> Outcome {
     let request = Request {
         set: backup.declarations,
         prune: true,
+        author: author::of_program("restore"),
         ..Request::default()
     };
     let published = publish_everywhere(&clusters, &request, &parts::validate, &Clock::system())

@@ -158,7 +158,7 @@ pub(super) async fn remove(
         remove,
         ..Request::default()
     };
-    access.publish(&request).await?;
+    access.publish(request).await?;
     if let Some((_, way)) = &mut way {
         let deleted = way.delete_topic(&topic).await;
         deleted.map_err(|error| log_failure(&error))?;

@@ -71,7 +71,7 @@ async fn declare(access: &Access, tenant: &Tenant) -> Outcome<catalog::Published
         set: vec![Entry::Tenant(Box::new(tenant.clone()))],
         ..Request::default()
     };
-    access.publish(&request).await
+    access.publish(request).await
 }
 
 fn contract_text(contract: Contract) -> &'static str {

@@ -33,7 +33,7 @@ pub(super) struct AuditEntry {
     number: u64,
     /// RFC 3339.
     at: String,
-    /// A word for machines: `acknowledged`, `page attempt`, `silence made`, `token made`, `sign-in`, ...
+    /// A word for machines: `acknowledged`, `page attempt`, `silence made`, `token made`, `sign-in`, `catalogue changed`, ...
     kind: String,
     /// Who did it.
     actor: String,

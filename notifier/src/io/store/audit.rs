@@ -32,11 +32,21 @@ pub struct Note<'a> {
 impl Tx {
     /// Writes an entry, which becomes durable with this transaction.
     pub async fn audit(&mut self, note: &Note<'_>, at: Timestamp) -> Result<(), StoreError> {
+        self.audit_once(&random_id()?, note, at).await
+    }
+
+    /// Writes an entry that has an id of its own, unless it is there already.
+    pub async fn audit_once(
+        &mut self,
+        id: &str,
+        note: &Note<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         sqlx::query(
             "INSERT INTO audit (id, at, kind, actor, via, tenant, subject, detail) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id) DO NOTHING",
         )
-        .bind(random_id()?)
+        .bind(id.to_owned())
         .bind(at.as_nanos())
         .bind(note.kind.to_owned())
         .bind(note.actor.to_owned())
@@ -78,6 +88,15 @@ impl Store {
         let mut tx = self.begin().await?;
         tx.audit(note, at).await?;
         tx.commit().await
+    }
+
+    /// Whether an entry of that id is there.
+    pub async fn has_audit(&self, id: &str) -> Result<bool, StoreError> {
+        let row = sqlx::query("SELECT 1 AS one FROM audit WHERE id = $1")
+            .bind(id.to_owned())
+            .fetch_optional(&self.reader)
+            .await?;
+        Ok(row.is_some())
     }
 
     /// Gives entries that have none their number and hashes; how many.
