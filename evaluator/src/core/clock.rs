@@ -8,6 +8,10 @@ const MOST_TICKS: i64 = 3;
 /// A point so far ahead of its arrival and its host's offset is quarantined.
 const AHEAD: Span = Span::from_secs(120);
 
+/// 2200-01-01: no clock is believed that shows this or more. Near the last time that can be counted (2262) no time lies ahead
+/// of another, and grid points would close without end.
+pub(crate) const FARTHEST: Timestamp = Timestamp::from_millis(7_258_118_400_000);
+
 /// Log time: advances from record to record by the difference of their arrival, never back, and
 /// never by more than three tick periods. So an outage or a backlog is not taken for silence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -143,7 +147,7 @@ impl HostClock {
 }
 
 fn is_ahead(at: Timestamp, arrival: Timestamp) -> bool {
-    at > arrival.plus(AHEAD)
+    at > arrival.plus(AHEAD) || at >= FARTHEST
 }
 
 #[cfg(test)]

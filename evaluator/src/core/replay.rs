@@ -1,6 +1,7 @@
 //! A file as a log: its order is the log's, arrival is the running maximum of the event times,
 //! ticks come every 10 s of that time and end 30 s after the last point.
 
+use super::clock::FARTHEST;
 use super::explain::Explained;
 use super::input::{Action, Counter, Derived, Input, Payload, Tally};
 use super::partition::Partition;
@@ -130,8 +131,7 @@ impl Replay {
                     continue;
                 }
             };
-            let at = line.timestamp().filter(|_| !self.is_set);
-            let at = at.map(Timestamp::from_nanos);
+            let at = believable(&line).filter(|_| !self.is_set);
             if let Some(at) = at.filter(|at| self.arrival.is_none_or(|now| now < *at)) {
                 self.take_together(&mut together, actions);
                 self.move_to(at, actions);
@@ -230,6 +230,12 @@ impl Replay {
         }
         actions
     }
+}
+
+/// The time of a line by which the file's time may move.
+fn believable(line: &Line<'_>) -> Option<Timestamp> {
+    let at = Timestamp::from_nanos(line.timestamp()?);
+    (at < FARTHEST).then_some(at)
 }
 
 /// Where the next comment that sets the arrival begins.

@@ -1,5 +1,6 @@
 //! How far a host's clock lies ahead of the log's, and when a jump of it is believed.
 
+use super::clock::FARTHEST;
 use super::codec::{CodecError, Reader, Writer};
 use model::{Span, Timestamp};
 use std::collections::VecDeque;
@@ -74,6 +75,9 @@ impl Skew {
     /// A gather counts when it comes about as long after the one before as its time says: in a
     /// buffer that is being flushed event times run, and arrivals stand.
     pub(crate) fn doubt(&mut self, event: Timestamp, arrival: Timestamp) -> bool {
+        if event >= FARTHEST {
+            return false;
+        }
         let offset = event.since(arrival);
         let fresh = Jump {
             gathers: 1,

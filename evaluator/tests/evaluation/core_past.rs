@@ -332,3 +332,28 @@ fn what_is_unusual_for_this_hour_is_held_for_three_weeks_and_told_at_p3_after() 
     let errors = Plan::compile(&bundle(1, &p1, 30)).map(drop).unwrap_err();
     assert!(errors[0].what.contains("at most P3"), "{}", errors[0]);
 }
+
+#[test]
+fn a_time_beyond_all_calendars_is_never_believed_however_long_it_stays() {
+    let yaml = "template: t\napplies_to: {measurement: m}\none_alert_per: [host]\ncheck: v\nover: last of 1m\n\
+                levels:\n  P1: {above: 90}\n";
+    let nanos = |at: model::Timestamp| at.as_nanos();
+    // Gathers that would be adopted, at the end of what 64 bits can count.
+    let mut body = String::new();
+    for n in 1..=12 {
+        let far = i64::MAX.saturating_sub((6 - n) * 60_000_000_000);
+        let arrival = nanos(s(n * 60));
+        body.push_str(&format!(
+            "# arrival={arrival}\nm,host=a,env=prod v=95 {far}\n"
+        ));
+    }
+    assert_eq!(short(&run(yaml, &body, 40)), [""; 0]);
+    // In a file such a time moves no other host's.
+    let points =
+        Points::default()
+            .at(60, "m,host=b,env=prod v", 1)
+            .at(120, "m,host=b,env=prod v", 95);
+    let body = format!("m,host=a,env=prod v=95 {}\n{}", i64::MAX, points.body());
+    let body = body + &format!("m,host=a,env=prod v=95 {}\n", i64::MAX);
+    assert_eq!(short(&run(yaml, &body, 40)), ["firing P1 @120"]);
+}
