@@ -234,7 +234,7 @@ async fn walk(api: &mut Api, incident: &str) {
         ("/ack", json!({"by": "kim"})),
         ("/comment", json!({"text": "looking"})),
         ("/snooze", json!({"for": "1h"})),
-        ("/assign", json!({"to": "kim"})),
+        ("/assign", json!({"to": "you"})),
         ("/merge", json!({"into": nobody})),
         ("/priority", json!({"priority": "P3"})),
         ("/close", json!({})),
