@@ -23,7 +23,7 @@ pub(crate) enum Command {
     /// From HTTP to a topic: bodies of 5,000 lines in gzip
     Router(Options),
     /// What a point costs the consumer with ever more tenants and series, on a full backlog
-    Growth(Options),
+    Growth(GrowthOptions),
     /// What one shard that is dead, or answers in 10 s, does to the points of the others
     Isolation(IsolationOptions),
     /// Whether the consumer's memory stays flat over an hour's worth of lines, read at full speed
@@ -77,6 +77,22 @@ impl Options {
         let usual = if self.short { 1_000_000 } else { 3_000_000 };
         self.lines.unwrap_or(usual)
     }
+}
+
+/// The load of the growth.
+#[derive(Debug, Args)]
+pub(crate) struct GrowthOptions {
+    #[command(flatten)]
+    pub(crate) common: Options,
+    /// Only steps of these tenants; by default all of 1, 10, 100 and 1000
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) tenants: Vec<u32>,
+    /// Only steps of these series; by default all of 1000, 100000 and 1000000
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) series: Vec<u64>,
+    /// Runs of each step, on the same topics; the median counts
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=9))]
+    pub(crate) runs: u32,
 }
 
 /// The consumer's load and its store.

@@ -3,6 +3,7 @@
 use crate::ceilings;
 use crate::cli::{ConsumerOptions, Manners, SinkFault};
 use crate::contender::{Contender, Who, cell_time};
+use crate::course::Course;
 use crate::load::Load;
 use crate::product::Product;
 use crate::report::{Cell, Figures, Outcome, Report};
@@ -119,14 +120,27 @@ impl Backlog {
     /// # Errors
     /// When the run does not count.
     pub(crate) async fn measure(&self, who: Who, encoding: &str) -> Result<Figures> {
+        let group = format!("bench-{}-{encoding}", who.name());
+        self.measure_as(&group, who, encoding).await
+    }
+
+    /// The same as a group that nobody was before, so that the backlog is there once more.
+    ///
+    /// # Errors
+    /// When the run does not count.
+    pub(crate) async fn measure_as(
+        &self,
+        group: &str,
+        who: Who,
+        encoding: &str,
+    ) -> Result<Figures> {
         for sink in &self.sinks {
             sink.forget().await?;
         }
-        let group = format!("bench-{}-{encoding}", who.name());
-        let follow = Follow::new(&self.kafka, self.load.topics(), &group)?;
+        let follow = Follow::new(&self.kafka, self.load.topics(), group)?;
         let letters = || block_in_place(|| topic::dead_letters(&self.kafka));
         let before = letters()?;
-        let mut contender = self.start(who, &group, encoding).await?;
+        let mut contender = self.start(who, group, encoding).await?;
         let figures = self.watch(&mut contender, &follow).await?;
         contender.stop().await?;
         let letters = u64::try_from(letters()? - before)?;
@@ -172,7 +186,9 @@ impl Backlog {
             }
         });
         let from = joined.await.context("it does not join its group")??;
+        let (id, mut course) = (contender.id(), Course::default());
         let committed = contender.until(cell_time(self.produced.lines), async || {
+            course.look(id, self.received().await?.tally.lines)?;
             Ok(block_in_place(|| follow.committed())? == ends)
         });
         let committed = committed.await;
@@ -189,7 +205,8 @@ impl Backlog {
             "the sink has {arrived} of {}",
             self.produced
         );
-        contender.figures(self.load.lines, from, received.last_nanos)
+        let figures = contender.figures(self.load.lines, from, received.last_nanos)?;
+        Ok(figures.with(course.parts(self.produced.lines, received.writes)))
     }
 
     /// What all sinks have together.

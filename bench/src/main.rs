@@ -8,6 +8,7 @@ mod ceilings;
 mod cli;
 mod consumer;
 mod contender;
+mod course;
 mod evaluator;
 mod growth;
 mod isolation;
@@ -46,7 +47,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         }
         Command::Growth(options) => {
             let report = Box::pin(growth::run(&options)).await?;
-            report.print(options.output, options.plot.as_deref())
+            report.print(options.common.output, options.common.plot.as_deref())
         }
         Command::Isolation(options) => Box::pin(isolation::run(&options)).await,
         Command::Memory(options) => Box::pin(memory::run(&options)).await,

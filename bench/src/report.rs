@@ -1,6 +1,7 @@
 //! The figures, as a table and as JSON.
 
 use crate::cli::Output;
+use crate::course::Parts;
 use crate::usage;
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -93,6 +94,9 @@ pub(crate) struct Figures {
     /// The largest resident size in each tenth of that time, where it was looked at in each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rss_mb_by_tenth: Option<[f64; TENTHS]>,
+    /// Its start and its flow, where they are told apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) parts: Option<Parts>,
 }
 
 /// So many parts of a run are told apart.
@@ -108,6 +112,7 @@ impl Figures {
             peak_rss_mb: round(peak_rss as f64 / 1e6, 10.0),
             points_per_s: (lines / took.as_secs_f64()).round(),
             rss_mb_by_tenth: None,
+            parts: None,
         }
     }
 }
@@ -115,12 +120,35 @@ impl Figures {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Counted(figures) => write!(
-                f,
-                "{} CPU-s a million points, {} MB, {} points/s",
-                figures.cpu_s_per_mpoint, figures.peak_rss_mb, figures.points_per_s
-            ),
+            Self::Counted(figures) => {
+                write!(
+                    f,
+                    "{} CPU-s a million points, {} MB, {} points/s",
+                    figures.cpu_s_per_mpoint, figures.peak_rss_mb, figures.points_per_s
+                )?;
+                figures.parts.map_or(Ok(()), |parts| write!(f, "; {parts}"))
+            }
             Self::NotCounted { not_counted } => write!(f, "not counted: {not_counted}"),
+        }
+    }
+}
+
+impl Outcome {
+    /// The one in the middle by its CPU time; one that does not count is the outcome of all.
+    pub(crate) fn median(mut outcomes: Vec<Self>) -> Self {
+        outcomes.sort_by(|one, other| one.cpu().total_cmp(&other.cpu()));
+        let counts = |outcome: &Self| matches!(outcome, Self::Counted(_));
+        let middle = match outcomes.last() {
+            Some(last) if counts(last) => (outcomes.len() - 1) / 2,
+            _ => outcomes.len().saturating_sub(1),
+        };
+        outcomes.swap_remove(middle)
+    }
+
+    fn cpu(&self) -> f64 {
+        match self {
+            Self::Counted(figures) => figures.cpu_s_per_mpoint,
+            Self::NotCounted { .. } => f64::INFINITY,
         }
     }
 }
