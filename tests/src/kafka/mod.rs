@@ -139,6 +139,28 @@ impl Kafka {
         self.nodes[node].process.kill();
     }
 
+    /// Waits until a node leads no partition of a topic any more, as the others know it: before that nobody can send to
+    /// its partitions.
+    ///
+    /// # Errors
+    /// When it still does after so long.
+    pub async fn leads_nothing(&self, node: usize, topic: &str, within: Duration) -> Result<()> {
+        let reader = self.reader()?;
+        let id = i32::try_from(node + 1)?;
+        wait::until(within, async || {
+            let metadata = reader.fetch_metadata(Some(topic), Duration::from_secs(1))?;
+            let mut partitions = metadata
+                .topics()
+                .iter()
+                .flat_map(|topic| topic.partitions());
+            Ok(partitions
+                .all(|one| one.leader() != id && one.leader() >= 0)
+                .then_some(()))
+        })
+        .await
+        .with_context(|| format!("node {node} still leads partitions of {topic}"))
+    }
+
     /// Starts a killed node and waits until it has its part of the cluster again: every replica in sync.
     ///
     /// # Panics

@@ -80,9 +80,14 @@ async fn row_03_one_of_three_brokers_killed_and_back_loses_nothing_and_is_no_lon
     .await;
     let producer = plane.produce(&plane.load(500)).await;
     let kills = scale(3, 40);
+    let mut leaderless = Duration::ZERO;
     for _ in 0..kills {
         let node = usize::try_from(dice.below(3)).expect("a small number");
+        let killed = Instant::now();
         plane.kafka.kill_node(node);
+        let moved = plane.kafka.leads_nothing(node, "metrics.t0", SOON).await;
+        moved.expect("others lead");
+        leaderless = leaderless.max(killed.elapsed());
         goes_on(&producer, 1_000).await;
         plane.kafka.start_node_again(node).await;
     }
@@ -92,8 +97,9 @@ async fn row_03_one_of_three_brokers_killed_and_back_loses_nothing_and_is_no_lon
     figure(
         "3",
         format_args!(
-            "{kills} kills, longest gap {:.1} s; {balance}",
-            gap.as_secs_f64()
+            "{kills} kills, longest gap {:.1} s, Kafka without a leader for up to {:.1} s; {balance}",
+            gap.as_secs_f64(),
+            leaderless.as_secs_f64()
         ),
     );
     // On a machine of two cores the brokers themselves take longer to start again than the bound allows.

@@ -7,6 +7,7 @@ mod config;
 mod consumer;
 mod credentials;
 mod gather;
+mod leaders;
 mod member;
 mod producer;
 mod ranges;
@@ -81,9 +82,15 @@ impl Kafka {
                 Ok::<(), StreamError>(())
             });
         }
+        let sender = Arc::new(Sender::new(config, &clock, &credentials)?);
+        let following = leaders::follow(Arc::downgrade(&sender));
+        tasks.spawn("kafka-leaders", OnEnd::Fine, async move {
+            following.await;
+            Ok::<(), StreamError>(())
+        });
         Ok(Self {
             admin: Admin::new(config, clock.clone(), &credentials)?,
-            sender: Arc::new(Sender::new(config, &credentials)?),
+            sender,
             config: config.clone(),
             clock,
             credentials,

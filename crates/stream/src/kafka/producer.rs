@@ -4,6 +4,7 @@
 use super::client::{log, number, said, send_failure};
 use super::config::KafkaConfig;
 use super::credentials::{Credentials, keyed};
+use super::leaders::Unanswered;
 use crate::{Appended, Delivery, NewRecord, StreamError, TopicPartition};
 use model::Timestamp;
 use rdkafka::ClientContext;
@@ -11,7 +12,9 @@ use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders, Timestamp as Stamp};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
-use std::sync::{Arc, PoisonError, RwLock};
+use runtime::Clock;
+use runtime::clock::Stopwatch;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -22,7 +25,23 @@ pub(super) struct Pending {
     bytes: usize,
 }
 
-struct Reports;
+/// Which partitions are silent, as the sender and the delivery reports know it.
+struct Silence {
+    since: Stopwatch,
+    unanswered: Mutex<Unanswered>,
+}
+
+impl Silence {
+    fn note<T>(&self, note: impl FnOnce(&mut Unanswered, Duration) -> T) -> T {
+        let mut unanswered = self
+            .unanswered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        note(&mut unanswered, self.since.elapsed())
+    }
+}
+
+pub(super) struct Reports(Arc<Silence>);
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -48,38 +67,56 @@ impl ProducerContext for Reports {
             }),
             Err((error, _)) => Err(send_failure(error, &pending.target, pending.bytes)),
         };
+        let given_up = matches!(
+            outcome,
+            Err(StreamError::NotAcknowledged { .. } | StreamError::Unreachable { .. })
+        );
+        self.0
+            .note(|unanswered, now| unanswered.answered(&pending.target, given_up, now));
         // Who no longer waits for the delivery needs no answer.
         pending.answer.send(outcome).unwrap_or_default();
     }
 }
 
-type Inner = ThreadedProducer<Reports>;
+pub(super) type Inner = ThreadedProducer<Reports>;
 
 /// The one producer of the process.
 pub(super) struct Sender {
     config: KafkaConfig,
     credentials: Arc<Credentials>,
+    silence: Arc<Silence>,
     producer: RwLock<Arc<Inner>>,
 }
 
 impl Sender {
     pub(super) fn new(
         config: &KafkaConfig,
+        clock: &Clock,
         credentials: &Arc<Credentials>,
     ) -> Result<Self, StreamError> {
+        let silence = Arc::new(Silence {
+            since: clock.stopwatch(),
+            unanswered: Mutex::default(),
+        });
         Ok(Self {
             config: config.clone(),
             credentials: Arc::clone(credentials),
-            producer: RwLock::new(make(config, credentials)?),
+            producer: RwLock::new(make(config, credentials, &silence)?),
+            silence,
         })
+    }
+
+    /// Asks what nobody has answered yet.
+    pub(super) fn unanswered<T>(&self, ask: impl FnOnce(&mut Unanswered, Duration) -> T) -> T {
+        self.silence.note(ask)
     }
 
     pub(super) fn send(&self, record: NewRecord) -> Delivery {
         let producer = self.producer();
-        match enqueue(&producer, &record) {
+        match self.enqueue(&producer, &record) {
             Err(error) if is_fatal(&error) => {
                 self.replace(&producer, &error);
-                match enqueue(&self.producer(), &record) {
+                match self.enqueue(&self.producer(), &record) {
                     Ok(delivery) => delivery,
                     Err(error) => refused(&error, &record),
                 }
@@ -97,7 +134,21 @@ impl Sender {
         })
     }
 
-    fn producer(&self) -> Arc<Inner> {
+    /// Noted before it is sent: the report may come at once.
+    fn enqueue(&self, producer: &Inner, record: &NewRecord) -> Result<Delivery, KafkaError> {
+        let target = &record.target;
+        self.silence
+            .note(|unanswered, now| unanswered.sent(target, now));
+        let sent = enqueue(producer, record);
+        if sent.is_err() {
+            self.silence
+                .note(|unanswered, now| unanswered.answered(target, true, now));
+        }
+        sent
+    }
+
+    /// The producer of now.
+    pub(super) fn producer(&self) -> Arc<Inner> {
         let producer = self.producer.read().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&producer)
     }
@@ -113,15 +164,20 @@ impl Sender {
             return;
         }
         tracing::error!(%error, "the producer is made anew");
-        match make(&self.config, &self.credentials) {
+        match make(&self.config, &self.credentials, &self.silence) {
             Ok(fresh) => *producer = fresh,
             Err(error) => tracing::error!(%error, "the producer cannot be made anew"),
         }
     }
 }
 
-fn make(config: &KafkaConfig, credentials: &Credentials) -> Result<Arc<Inner>, StreamError> {
-    let made = ThreadedProducer::from_config_and_context(&config.producer()?, Reports);
+fn make(
+    config: &KafkaConfig,
+    credentials: &Credentials,
+    silence: &Arc<Silence>,
+) -> Result<Arc<Inner>, StreamError> {
+    let reports = Reports(Arc::clone(silence));
+    let made = ThreadedProducer::from_config_and_context(&config.producer()?, reports);
     let made = made.map_err(|error| StreamError::Unusable {
         reason: format!("the Kafka client refuses its configuration: {error}"),
     })?;
