@@ -205,6 +205,56 @@ pub async fn rebalances_hand_over_without_loss_or_repeat(subject: &mut dyn Subje
     first.leave(&seen).await;
 }
 
+/// Many topics are read, paused and handed over as few are: a log may read them in several parts.
+pub async fn many_topics_are_read_and_handed_over_as_few(subject: &mut dyn Subject) {
+    const TOPICS: usize = 70;
+    let mut topics = Vec::new();
+    for n in 0..TOPICS {
+        let topic = Topic::make(subject, &format!("contractmany.t{n}"), 1).await;
+        topic.send_numbers(0, 0..5).await;
+        topics.push(topic);
+    }
+    let join = || spec("many", Topics::Prefix("contractmany."));
+    let (seen, stream) = (Seen::default(), subject.stream());
+    let mut first = Member::join_as(&stream, join()).await;
+    let all = |member: &Member| member.held.len() == TOPICS;
+    first
+        .work(&seen, |member| all(member) && seen.len() == 5 * TOPICS)
+        .await;
+    for topic in &topics {
+        first.handle.pause(&topic.partition(0), true);
+        topic.send_numbers(0, 5..10).await;
+        first.handle.pause(&topic.partition(0), false);
+    }
+    first.work(&seen, |_| seen.len() == 10 * TOPICS).await;
+    let mut second = Member::join_as(&stream, join()).await;
+    let (a, b) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
+    let shared = || (a.get(), b.get()) == (TOPICS / 2, TOPICS / 2);
+    let send = async |numbers: std::ops::Range<u32>| {
+        for topic in &topics {
+            topic.send_numbers(0, numbers.clone()).await;
+        }
+    };
+    let ((), (), ()) = tokio::join!(
+        first.work(&seen, |member| {
+            a.set(member.held.len());
+            shared() && seen.len() == 15 * TOPICS
+        }),
+        second.work(&seen, |member| {
+            b.set(member.held.len());
+            shared() && seen.len() == 15 * TOPICS
+        }),
+        send(10..15),
+    );
+    let ((), (), ()) = tokio::join!(
+        first.work(&seen, |member| all(member) && seen.len() == 20 * TOPICS),
+        second.leave(&seen),
+        send(15..20),
+    );
+    assert_eq!(seen.repeated(), [], "read by both, or twice by one");
+    first.leave(&seen).await;
+}
+
 /// Who gave a partition back cannot move its offset any more.
 pub async fn commits_of_a_partition_given_back_are_fenced(subject: &mut dyn Subject) {
     let topic = Topic::make(subject, "contract.fenced", 2).await;

@@ -8,9 +8,10 @@ mod member;
 
 pub use group::{
     a_pause_ends_with_the_assignment, commits_of_a_partition_given_back_are_fenced,
-    groups_resume_at_their_commit_with_its_metadata, new_topics_are_found_by_their_prefix,
-    nothing_is_read_before_start_nor_while_paused, offsets_out_of_range_are_said,
-    rebalances_hand_over_without_loss_or_repeat, slow_readers_bound_memory,
+    groups_resume_at_their_commit_with_its_metadata, many_topics_are_read_and_handed_over_as_few,
+    new_topics_are_found_by_their_prefix, nothing_is_read_before_start_nor_while_paused,
+    offsets_out_of_range_are_said, rebalances_hand_over_without_loss_or_repeat,
+    slow_readers_bound_memory,
 };
 pub use log::{
     acknowledged_records_are_durable, compaction_keeps_the_newest_of_each_key,
@@ -42,6 +43,7 @@ macro_rules! log_contract {
             a_pause_ends_with_the_assignment
             new_topics_are_found_by_their_prefix
             rebalances_hand_over_without_loss_or_repeat
+            many_topics_are_read_and_handed_over_as_few
             commits_of_a_partition_given_back_are_fenced
             offsets_out_of_range_are_said
             slow_readers_bound_memory

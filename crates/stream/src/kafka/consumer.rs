@@ -6,21 +6,22 @@
 //! (librdkafka lets an application call `incremental_assign` at any time, and names the group's own
 //! view of the assignment, not this one, when it joins again.)
 
-use super::client::{blocking, failure, number};
+use super::client::{blocking, failure};
+use super::fetchers::Fetchers;
 use super::gather::Admitted;
 use super::member::Shared;
 use super::ranges::watermarks;
 use super::reader::out_of_range;
 use super::state::{Answer, Held, State};
-use super::steer::steer;
-use super::watch::{Rebalance, Watch, give_back};
+use super::watch::{Rebalance, Watch};
 use crate::pump::Control;
 use crate::{GroupEvent, StreamError, TopicPartition};
-use kafka_batch::{BatchQueue, Polled};
+use kafka_batch::Polled;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use runtime::clock::Stopwatch;
 use runtime::{Clock, OnEnd, Tasks};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::mpsc as orders;
@@ -31,8 +32,6 @@ use tokio::sync::{mpsc, oneshot};
 const POLL: Duration = Duration::from_millis(5);
 /// Batches are handed on at least so often.
 const GATHER: Duration = Duration::from_millis(5);
-/// Messages of one call.
-pub(super) const TAKE: usize = 4096;
 /// How often partitions of which nothing came are attached once more.
 const ATTACH_AGAIN: Duration = Duration::from_secs(1);
 
@@ -51,8 +50,8 @@ pub(super) enum Command {
 /// State of the thread.
 pub(super) struct Polling {
     pub(super) consumer: Arc<BaseConsumer<Watch>>,
-    /// Messages of the partitions that were started.
-    pub(super) queue: BatchQueue<Watch>,
+    /// Read the partitions that were started.
+    pub(super) fetchers: Fetchers,
     /// Whether headers are read.
     pub(super) headers: bool,
     pub(super) shared: Arc<Shared>,
@@ -99,7 +98,7 @@ impl Polling {
         self.controls.send(Control::End).unwrap_or_default();
         // Leaves the group, if nobody else still asks something of the consumer; else they do, as
         // the last.
-        drop(self.queue);
+        drop(self.fetchers);
         drop(self.consumer);
         for done in self.state.leaving.into_iter().flatten() {
             done.send(()).unwrap_or_default();
@@ -180,12 +179,16 @@ impl Polling {
         let stands = |held: &Held| held.assigned && (held.paused || *choked);
         let paused = sources.iter();
         let paused = paused.filter(|source| held.get(*source).is_some_and(stands));
-        steer(&self.consumer, paused, false);
+        self.fetchers.steer(paused, false);
+        let mut assigned = Vec::new();
         for source in sources {
             self.forget(source);
-            self.state.held.remove(source);
+            let held = self.state.held.remove(source);
+            if held.is_some_and(|held| held.assigned) {
+                assigned.push(source.clone());
+            }
         }
-        give_back(&self.consumer, sources);
+        self.fetchers.give_back(sources, &assigned);
     }
 
     fn forget(&mut self, source: &TopicPartition) {
@@ -220,19 +223,18 @@ impl Polling {
         self.serve();
         self.attach_again();
         let since = self.clock.stopwatch();
-        let mut wait = POLL;
         let (headers, mut failed) = (self.headers, Vec::new());
-        loop {
-            let State { gather, held, .. } = &mut self.state;
-            let count = self.queue.take(wait, |polled| match polled {
-                Polled::Run(run) => gather.add_run(&run, headers, |source| admit(held, source)),
-                Polled::Failed(code) => failed.push(code),
-            });
-            wait = Duration::ZERO;
-            if count < TAKE || self.state.gather.is_full() || since.elapsed() >= GATHER {
-                break;
+        let State { gather, held, .. } = &mut self.state;
+        let gather = RefCell::new(gather);
+        let each = |polled: Polled<'_>| match polled {
+            Polled::Run(run) => {
+                let mut gather = gather.borrow_mut();
+                gather.add_run(&run, headers, |source| admit(held, source));
             }
-        }
+            Polled::Failed(code) => failed.push(code),
+        };
+        let more = || !gather.borrow().is_full() && since.elapsed() < GATHER;
+        self.fetchers.take(POLL, each, more);
         for code in failed {
             self.failed(&KafkaError::MessageConsumption(code));
         }
@@ -258,12 +260,13 @@ impl Polling {
     /// Serves rebalances and errors of the client. Messages have a queue of their own, but for those
     /// that came before their partition was attached to it.
     fn serve(&mut self) {
-        while let Some(polled) = self.consumer.poll(Duration::ZERO) {
-            let State { gather, held, .. } = &mut self.state;
-            match polled {
-                Ok(message) => gather.add(&message, |source| admit(held, source)),
-                Err(error) => self.failed(&error),
-            }
+        let (State { gather, held, .. }, mut failed) = (&mut self.state, Vec::new());
+        self.fetchers.serve(|polled| match polled {
+            Ok(message) => gather.add(&message, |source| admit(held, source)),
+            Err(error) => failed.push(error),
+        });
+        for error in failed {
+            self.failed(&error);
         }
     }
 
@@ -281,7 +284,7 @@ impl Polling {
         self.state.attached = Some(self.clock.stopwatch());
         for (source, held) in &self.state.held {
             if held.assigned && !held.flows && !held.revoking {
-                attach(&self.queue, source);
+                self.fetchers.attach_again(source);
             }
         }
     }
@@ -349,11 +352,4 @@ fn admit(held: &HashMap<TopicPartition, Held>, source: &TopicPartition) -> Optio
         generation: held.generation,
         next: held.next?,
     })
-}
-
-/// Has a partition deliver into the queue.
-pub(super) fn attach(queue: &BatchQueue<Watch>, source: &TopicPartition) {
-    if !queue.attach(source.topic.as_str(), number(source.partition)) {
-        tracing::warn!(%source, "partition has no queue in the client");
-    }
 }

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod consumer;
 mod credentials;
+mod fetchers;
 mod gather;
 mod leaders;
 mod member;
@@ -33,7 +34,7 @@ use async_trait::async_trait;
 use client::{blocking, failure};
 use consumer::Polling;
 use credentials::{Credentials, keyed};
-use kafka_batch::BatchQueue;
+use fetchers::{Fetchers, Plan};
 use member::{Behind, Members, Port, Shared};
 use model::TopicName;
 use producer::Sender;
@@ -116,10 +117,9 @@ impl Kafka {
         }
     }
 
-    fn member_config(&self, spec: &JoinSpec, topics: usize) -> Result<ClientConfig, StreamError> {
-        let mut client = self
-            .config
-            .consumer(&spec.group, spec.prefetch_bytes, topics)?;
+    fn member_config(&self, spec: &JoinSpec, plan: &Plan) -> Result<ClientConfig, StreamError> {
+        let (prefetch, topics) = (plan.prefetch_of_one(0), plan.topics_of_one());
+        let mut client = self.config.consumer(&spec.group, prefetch, topics)?;
         let heartbeat = HEARTBEAT.min(spec.session_timeout / HEARTBEATS);
         client
             .set("partition.assignment.strategy", "cooperative-sticky")
@@ -137,12 +137,8 @@ impl Kafka {
         Ok(client)
     }
 
-    fn subscribe(
-        &self,
-        spec: &JoinSpec,
-        topics: usize,
-    ) -> Result<BaseConsumer<Watch>, StreamError> {
-        let client = self.member_config(spec, topics)?;
+    fn subscribe(&self, spec: &JoinSpec, plan: &Plan) -> Result<BaseConsumer<Watch>, StreamError> {
+        let client = self.member_config(spec, plan)?;
         let consumer =
             BaseConsumer::from_config_and_context(&client, Watch::default()).map_err(|error| {
                 StreamError::Unusable {
@@ -251,8 +247,15 @@ impl Log for Kafka {
     }
 
     async fn join(&self, spec: JoinSpec) -> Result<Membership, StreamError> {
-        let topics = self.topics_of(&spec.topics).await;
-        let consumer = Arc::new(self.subscribe(&spec, topics)?);
+        let plan = Plan {
+            config: self.config.clone(),
+            credentials: Arc::clone(&self.credentials),
+            group: spec.group.clone(),
+            prefetch_bytes: spec.prefetch_bytes,
+            topics: self.topics_of(&spec.topics).await,
+        };
+        let consumer = Arc::new(self.subscribe(&spec, &plan)?);
+        let fetchers = Fetchers::new(plan, Arc::clone(&consumer))?;
         self.credentials.keep(keyed(&consumer));
         let (events, receiver) = mpsc::channel(EVENTS);
         let (controls, controlled) = mpsc::unbounded_channel();
@@ -270,11 +273,8 @@ impl Log for Kafka {
             pump.run().await;
             Ok::<(), StreamError>(())
         });
-        let queue = BatchQueue::new(Arc::clone(&consumer), consumer::TAKE);
         let polling = Polling {
-            queue: queue.ok_or_else(|| StreamError::Unusable {
-                reason: "the Kafka client makes no queue".to_owned(),
-            })?,
+            fetchers,
             headers: spec.headers,
             consumer,
             shared: Arc::clone(&shared),

@@ -1,12 +1,13 @@
 //! Where the client reads: partitions started, moved, paused and resumed.
 
 use super::client::{failure, number};
-use super::consumer::{Polling, attach};
+use super::consumer::Polling;
 use super::state::Answer;
-use super::watch::{Watch, give_back};
+use super::watch::Watch;
 use crate::{StreamError, TopicPartition};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A member that takes nothing for so long has its partitions paused, so that the group stays
@@ -20,7 +21,7 @@ impl Polling {
     /// Starts partitions: new ones all together, others each from where it is.
     pub(super) fn start(&mut self, starts: Vec<(TopicPartition, i64, Answer)>) {
         let revoking = self.state.held.values().any(|held| held.revoking);
-        let (mut fresh, mut answers) = (TopicPartitionList::new(), Vec::new());
+        let mut fresh = BTreeMap::<usize, (TopicPartitionList, Vec<_>)>::new();
         for (source, offset, answer) in starts {
             let held = self
                 .state
@@ -43,7 +44,10 @@ impl Polling {
             self.state.gather.forget(&source);
             self.state.ready.retain(|batch| *batch.source() != source);
             if reading {
-                let moved = seek(&self.consumer, &source, offset);
+                let moved = match self.fetchers.consumer(&source) {
+                    Some(consumer) => seek(consumer, &source, offset),
+                    None => Err(StreamError::Closed),
+                };
                 if moved.is_ok() {
                     held.next = Some(offset);
                 }
@@ -51,34 +55,52 @@ impl Polling {
                 continue;
             }
             if held.assigned {
-                give_back(&self.consumer, std::slice::from_ref(&source));
+                self.fetchers.unassign(std::slice::from_ref(&source));
                 held.assigned = false;
             }
             held.flows = false;
-            attach(&self.queue, &source);
+            let slice = match self.fetchers.attach(&source) {
+                Ok(slice) => slice,
+                Err(error) => {
+                    answer.send(Err(error)).unwrap_or_default();
+                    continue;
+                }
+            };
+            let (list, starts) = fresh.entry(slice).or_default();
             let (topic, partition) = (source.topic.as_str(), number(source.partition));
-            let added = fresh.add_partition_offset(topic, partition, Offset::Offset(offset));
+            let added = list.add_partition_offset(topic, partition, Offset::Offset(offset));
             match added {
-                Ok(()) => answers.push((source, offset, answer)),
-                Err(error) => answer.send(Err(failure(&error))).unwrap_or_default(),
+                Ok(()) => starts.push((source, offset, answer)),
+                Err(error) => {
+                    self.fetchers.detach(std::slice::from_ref(&source));
+                    answer.send(Err(failure(&error))).unwrap_or_default();
+                }
             }
         }
-        if !answers.is_empty() {
-            self.assign(&fresh, answers);
+        for (slice, (list, starts)) in fresh {
+            self.assign(slice, &list, starts);
         }
     }
 
-    fn assign(&mut self, fresh: &TopicPartitionList, starts: Vec<(TopicPartition, i64, Answer)>) {
-        let assigned = self
-            .consumer
-            .incremental_assign(fresh)
-            .map_err(|e| failure(&e));
+    fn assign(
+        &mut self,
+        slice: usize,
+        fresh: &TopicPartitionList,
+        starts: Vec<(TopicPartition, i64, Answer)>,
+    ) {
+        if starts.is_empty() {
+            return;
+        }
+        let assigned = self.fetchers.assign(slice, fresh);
         for (source, offset, answer) in starts {
-            if let (Ok(()), Some(held)) = (&assigned, self.state.held.get_mut(&source)) {
-                (held.assigned, held.next) = (true, Some(offset));
-                if held.paused || self.state.choked {
-                    steer(&self.consumer, [&source], true);
+            match (&assigned, self.state.held.get_mut(&source)) {
+                (Ok(()), Some(held)) => {
+                    (held.assigned, held.next) = (true, Some(offset));
+                    if held.paused || self.state.choked {
+                        self.fetchers.steer([&source], true);
+                    }
                 }
+                _ => self.fetchers.detach(std::slice::from_ref(&source)),
             }
             answer.send(assigned.clone()).unwrap_or_default();
         }
@@ -88,7 +110,7 @@ impl Polling {
         if let Some(held) = self.state.held.get_mut(source) {
             held.paused = paused;
             if held.assigned && !self.state.choked {
-                steer(&self.consumer, [source], paused);
+                self.fetchers.steer([source], paused);
             }
         }
     }
@@ -122,7 +144,8 @@ impl Polling {
             .held
             .iter()
             .filter(|(_, held)| held.assigned && !held.paused);
-        steer(&self.consumer, reading.map(|(source, _)| source), paused);
+        self.fetchers
+            .steer(reading.map(|(source, _)| source), paused);
     }
 }
 
