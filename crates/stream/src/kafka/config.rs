@@ -57,11 +57,6 @@ const METADATA_MAX_AGE_MS: &str = "5000";
 
 /// Bytes of one answer of a broker as they travel, compressed. The first batch of a partition comes whole, however large.
 const FETCH_BYTES: usize = 256 << 10;
-/// The same for each topic that is read. An answer names all of them, and librdkafka looks through all of them for each name
-/// (librdkafka issue 3099), so that small answers of a thousand topics cost more than their lines.
-const FETCH_BYTES_A_TOPIC: usize = 4 << 10;
-/// An answer is never asked for larger.
-const MOST_FETCH_BYTES: usize = 8 << 20;
 /// Bytes of one partition in it.
 const PARTITION_FETCH_BYTES: usize = 128 << 10;
 
@@ -115,17 +110,13 @@ impl KafkaConfig {
         Ok(client)
     }
 
-    /// A consumer of so many topics that keeps no offsets by itself and says when one is not in the log.
+    /// A consumer that keeps no offsets by itself and says when one is not in the log.
     pub(super) fn consumer(
         &self,
         group: &str,
         prefetch_bytes: usize,
-        topics: usize,
     ) -> Result<ClientConfig, StreamError> {
         let mut client = self.client()?;
-        let answer = (topics
-            * std::env::var("X_ANSWER").map_or(FETCH_BYTES_A_TOPIC, |n| n.parse().unwrap()))
-        .clamp(FETCH_BYTES, MOST_FETCH_BYTES);
         let kbytes = (prefetch_bytes / 1024).clamp(64, 1 << 20);
         client
             .set("group.id", group)
@@ -137,9 +128,9 @@ impl KafkaConfig {
             .set("fetch.queue.backoff.ms", "10")
             .set("fetch.wait.max.ms", "250")
             // An answer is unpacked whole, however much waits already: a large one is many times its size.
-            .set("fetch.max.bytes", answer.to_string())
+            .set("fetch.max.bytes", FETCH_BYTES.to_string())
             // librdkafka wants an answer to be no smaller than this, which bounds only what is sent.
-            .set("message.max.bytes", answer.to_string())
+            .set("message.max.bytes", FETCH_BYTES.to_string())
             .set("fetch.message.max.bytes", PARTITION_FETCH_BYTES.to_string())
             .set("fetch.error.backoff.ms", "100");
         Ok(client)

@@ -21,8 +21,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Topics of one client.
+const SLICE_TOPICS: usize = 64;
 /// Messages of one call.
-pub(super) const TAKE: usize = 4096;
+const TAKE: usize = 4096;
 
 /// What further clients are made from.
 pub(super) struct Plan {
@@ -38,23 +40,13 @@ pub(super) struct Plan {
 impl Plan {
     /// So many clients are expected.
     fn clients(&self) -> usize {
-        self.topics.div_ceil(slice_topics()).max(1)
-    }
-
-    /// Topics that one client reads, as far as is known.
-    pub(super) fn topics_of_one(&self) -> usize {
-        self.topics.min(slice_topics())
+        self.topics.div_ceil(SLICE_TOPICS).max(1)
     }
 
     /// What the first, or one more beside so many others, may fetch ahead.
     pub(super) fn prefetch_of_one(&self, others: usize) -> usize {
         self.prefetch_bytes / self.clients().max(others + 1)
     }
-}
-
-/// Topics of one client.
-pub(super) fn slice_topics() -> usize {
-    std::env::var("X_SLICE").map_or(64, |n| n.parse().unwrap())
 }
 
 /// One client and its messages.
@@ -135,7 +127,7 @@ impl Fetchers {
     }
 
     fn give_place(&mut self, topic: &TopicName) -> Result<usize, StreamError> {
-        let room = |slice: &Slice| slice.topics < slice_topics();
+        let room = |slice: &Slice| slice.topics < SLICE_TOPICS;
         let slice = match self.slices.iter().position(room) {
             Some(slice) => slice,
             None => self.grow()?,
@@ -151,9 +143,9 @@ impl Fetchers {
 
     fn grow(&mut self) -> Result<usize, StreamError> {
         let (plan, others) = (&self.plan, self.slices.len());
-        let client =
-            plan.config
-                .consumer(&plan.group, plan.prefetch_of_one(others), slice_topics())?;
+        let client = plan
+            .config
+            .consumer(&plan.group, plan.prefetch_of_one(others))?;
         let consumer = BaseConsumer::from_config_and_context(&client, Watch::default());
         let consumer = Arc::new(consumer.map_err(|e| failure(&e))?);
         plan.credentials.keep(keyed(&consumer));

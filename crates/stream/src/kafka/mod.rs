@@ -118,8 +118,7 @@ impl Kafka {
     }
 
     fn member_config(&self, spec: &JoinSpec, plan: &Plan) -> Result<ClientConfig, StreamError> {
-        let (prefetch, topics) = (plan.prefetch_of_one(0), plan.topics_of_one());
-        let mut client = self.config.consumer(&spec.group, prefetch, topics)?;
+        let mut client = self.config.consumer(&spec.group, plan.prefetch_of_one(0))?;
         let heartbeat = HEARTBEAT.min(spec.session_timeout / HEARTBEATS);
         client
             .set("partition.assignment.strategy", "cooperative-sticky")

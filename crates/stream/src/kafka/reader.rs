@@ -36,7 +36,7 @@ impl Reader {
         from: i64,
         batches: mpsc::Sender<Result<Batch, StreamError>>,
     ) -> Result<Self, StreamError> {
-        let client = config.consumer(GROUP, PREFETCH_BYTES, 1)?;
+        let client = config.consumer(GROUP, PREFETCH_BYTES)?;
         let consumer = BaseConsumer::from_config_and_context(&client, Quiet);
         let consumer = consumer.map_err(|e| failure(&e))?;
         let mut place = TopicPartitionList::with_capacity(1);
