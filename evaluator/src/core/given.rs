@@ -105,6 +105,8 @@ mod tests {
             ),
             ("95% for 1m", vec![(value(95.0), m(1))]),
             ("10 to 70 for 1m", vec![(What::Ramp(10.0, 70.0), m(1))]),
+            ("false for 1m", vec![(value(0.0), m(1))]),
+            ("5 for 400d", vec![(value(5.0), m(400 * 24 * 60))]),
         ] {
             let phases: Vec<Phase> = phases
                 .into_iter()
@@ -133,6 +135,9 @@ mod tests {
             ),
             ("95 for 5", "not a duration"),
             ("95 for 9000d", "longer than 400 days"),
+            ("95 for 400d, 95 for 1s", "longer than 400 days"),
+            ("inf for 5m", "`inf` in `inf for 5m` is no number"),
+            ("NaN to 5 for 5m", "`NaN` in `NaN to 5 for 5m` is no number"),
         ] {
             let found = parse(text).unwrap_err();
             assert!(found.contains(error), "{text}: {found}");

@@ -405,3 +405,29 @@ fn a_record_of_avro_is_judged_as_its_lines_are() {
     assert_eq!(judged(avro).1, 3);
     assert!(judged(&avro[..20]).0.contains("Rejected"));
 }
+
+#[test]
+fn a_missing_env_is_told_once_with_the_first_event_of_its_group() {
+    let yaml = rule(LADDER, "");
+    for (series, told) in [("env=prod,", 0), ("", 1)] {
+        let mut log = core_support::Log::new(vec![core_support::plan(&yaml)]);
+        log.mark(0, 1);
+        let series = format!("m,{series}host=a v");
+        for minute in 1..=90 {
+            let value = if minute / 20 % 2 == 0 { 1 } else { 90 };
+            let line = Points::default().at(minute * 60, &series, value).body();
+            log.take(minute * 60, Payload::Lines(line.as_bytes()));
+        }
+        let missing = log.actions.iter().filter(|action| match action {
+            evaluator::core::Action::Find(finding) => {
+                finding.kind == evaluator::core::FindingKind::MissingTag
+                    && finding.host.as_deref() == Some("a")
+            }
+            _ => false,
+        });
+        let missing = missing.count();
+        let events = core_support::events(log.actions);
+        assert!(events.len() > 2, "{:?}", short(&events));
+        assert_eq!(missing, told, "{series}");
+    }
+}

@@ -1,6 +1,7 @@
 //! The decisions of `evaluator::core`, one module a subject. One executable: each links all that the service needs,
 //! and `scripts/mutants` builds and asks it once for each change.
 
+mod core_across;
 mod core_contract;
 mod core_explain;
 mod core_functions;
