@@ -89,13 +89,13 @@ fn clocks_of_a_pending_and_of_a_recovering_rung_are_told_as_they_run() {
 
 #[test]
 fn a_window_is_told_as_far_as_it_is_gathered_for_the_next_grid_point() {
-    let found = explained(LOAD, &[10, 30, 50, 70], 0);
+    let found = explained(LOAD, &[10, 30, 50, 70], 20);
     // Lateness is 30 s: the grid point of the fourth minute has not closed.
     assert_eq!(
         (found.judged, found.next, found.closes),
         (s(180), s(240), s(270))
     );
-    assert_eq!((found.clock, found.newest), (s(240), s(240)));
+    assert_eq!((found.clock, found.newest), (s(260), s(240)));
     let window = &found.windows[0];
     assert_eq!(
         (window.check.as_str(), window.over.as_str()),
@@ -108,7 +108,7 @@ fn a_window_is_told_as_far_as_it_is_gathered_for_the_next_grid_point() {
     assert_eq!(window.text, "60 percent");
     assert_eq!(
         found.waits_for[0],
-        "the next grid point closes in 30s of the host's time"
+        "the next grid point closes in 10s of the host's time"
     );
     assert_eq!(
         (found.env.as_deref(), found.life, found.open),

@@ -276,10 +276,20 @@ fn a_host_of_the_inventory_that_never_reported_is_down_and_ends_when_it_is_retir
     }
     log.plans.insert(plan_of(&with_inventory(2, &["a"], 1)));
     log.mark(410, 2);
-    let events = core_support::events(log.actions);
+    let events = core_support::events(log.actions.clone());
     assert_eq!(short(&events), ["firing P1 @180", "expired - @410"]);
     assert_eq!(events[0].group, [("host".to_owned(), "b".to_owned())]);
     assert_eq!(log.partition.hosts(), 1);
+    // One that still reports stays when it is taken out, and is down once it falls silent.
+    log.plans.insert(plan_of(&with_inventory(3, &[], 1)));
+    log.mark(415, 3);
+    assert_eq!(log.partition.hosts(), 1);
+    for n in 42..=80 {
+        log.take(n * 10, Payload::Tick);
+    }
+    let last = core_support::events(log.actions).pop().unwrap();
+    assert_eq!(last.kind.as_str(), "firing");
+    assert_eq!(last.group, [("host".to_owned(), "a".to_owned())]);
 }
 
 #[test]
