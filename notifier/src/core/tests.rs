@@ -271,6 +271,9 @@ fn the_auditor_finds_a_p1_without_a_future_and_pages_everyone() {
     let mut world = World::new();
     world.fires(Priority::P1);
     assert_eq!(audit(&world.incident, world.now), None);
+    // A minute late is not stuck yet.
+    let due = world.now.plus(MINUTE.times(16));
+    assert_eq!(audit(&world.incident, due), None);
     let late = world.now.plus(MINUTE.times(17));
     assert_eq!(
         audit(&world.incident, late),
@@ -278,6 +281,10 @@ fn the_auditor_finds_a_p1_without_a_future_and_pages_everyone() {
     );
     world.incident.escalation.at = None;
     assert_eq!(audit(&world.incident, world.now), Some(Finding::Orphaned));
+    // Only a P1 owes a future.
+    let mut lesser = world.incident.clone();
+    lesser.priority = Priority::P2;
+    assert_eq!(audit(&lesser, world.now), None);
     let actions = world.apply(Input::Orphaned);
     assert_eq!(sent(&actions).len(), 4);
     assert_eq!(sent(&actions)[0].purpose, Purpose::RanOut);
