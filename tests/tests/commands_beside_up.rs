@@ -3,10 +3,12 @@
 // The tests are the outside world: they have real clocks.
 #![allow(clippy::disallowed_methods)]
 
+use std::process::{Command, Output};
 use std::time::{Duration, SystemTime};
 
 use reqwest::StatusCode;
 use serde_json::Value;
+use tests::bongsu::binary;
 use tests::workdir::Workdir;
 use tests::{Bongsu, ports, wait, web};
 
@@ -16,7 +18,7 @@ struct Up {
     bongsu: Bongsu,
     data: String,
     token: String,
-    _folder: Workdir,
+    folder: Workdir,
 }
 
 impl Up {
@@ -38,7 +40,7 @@ impl Up {
             bongsu,
             data,
             token: token.expect("`up` wrote its token").trim().to_owned(),
-            _folder: folder,
+            folder,
         }
     }
 
@@ -47,6 +49,13 @@ impl Up {
         let more = ["--data-dir", &self.data, "-o", "json"];
         let text = Bongsu::run(&[command, &more].concat(), &[]).expect("the command succeeds");
         serde_json::from_str(&text).expect("it prints rows as JSON")
+    }
+
+    /// A command that may end in any way.
+    fn ran(&self, command: &[&str]) -> Output {
+        let mut process = Command::new(binary());
+        let process = process.args(command).args(["--data-dir", &self.data]);
+        process.output().expect("it runs")
     }
 
     async fn write(&self, lines: &str) {
@@ -200,7 +209,7 @@ async fn who_changed_the_catalogue_stands_in_the_audit_log_with_what_and_through
         let more = ["--data-dir", &up.data];
         Bongsu::run(&[command, &more].concat(), &[])
     };
-    let file = up._folder.join("minji.yaml");
+    let file = up.folder.join("minji.yaml");
     let declared = |phone: &str| {
         let text = format!("contact: minji\nname: Minji\nphone: '{phone}'\n");
         std::fs::write(&file, text).expect("a file");
@@ -246,4 +255,59 @@ async fn who_changed_the_catalogue_stands_in_the_audit_log_with_what_and_through
     let first = of("tenant/default");
     assert_eq!(first[0]["via"], "up");
     beside(&["audit", "verify"]).expect("it is whole");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shard_that_refuses_its_token_is_told_of_before_points_go_there() {
+    let (up, influxdb) = tokio::join!(Up::start(), tests::Influxdb::start());
+    let token = |name: &str, text: &str| {
+        let file = up.folder.join(name);
+        std::fs::write(&file, text).expect("it can be written");
+        file.display().to_string()
+    };
+    let (good, bad) = (
+        token("good", tests::influxdb::TOKEN),
+        token("bad", "nobody"),
+    );
+    let url = influxdb.url();
+    let add = |file: &str, org: &str, more: &[&str]| {
+        let line = [
+            "shard",
+            "add",
+            "two",
+            "--url",
+            url,
+            "--org",
+            org,
+            "--token-file",
+            file,
+        ];
+        let done = up.ran(&[&line[..], more].concat());
+        assert!(done.status.success(), "{done:?}");
+        String::from_utf8_lossy(&done.stderr).into_owned()
+    };
+    let org = tests::influxdb::ORG;
+    let dry = ["--dry-run"];
+    assert!(!add(&good, org, &dry).contains("warning"));
+    for (file, org, why) in [
+        (&bad, org, "refused to let the token in"),
+        (&good, "nowhere", "`nowhere`"),
+        (&"/nowhere/token".to_owned(), org, "/nowhere/token"),
+    ] {
+        let said = add(file, org, &dry);
+        assert!(
+            said.contains("warning: shard `two`") && said.contains(why),
+            "{said}"
+        );
+    }
+    add(&bad, org, &["--from", "+1h"]);
+    let looked = up.ran(&["doctor", "-o", "json"]);
+    let rows: Vec<Value> = serde_json::from_slice(&looked.stdout).expect("it prints rows");
+    let of_two = rows
+        .iter()
+        .find(|row| row["what"] == "two")
+        .expect("it looks at it");
+    assert_eq!(of_two["state"], "WRONG", "{of_two}");
+    let detail = of_two["detail"].as_str().unwrap_or_default();
+    assert!(detail.contains("refused to let the token in"), "{detail}");
 }

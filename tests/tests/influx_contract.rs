@@ -32,6 +32,12 @@ async fn a_real_influxdb_says_what_it_is_and_whom_it_does_not_know() {
     assert!(matches!(product, Product::V2 { .. }), "{product:?}");
     let stranger = Shard::http(&shard(&influxdb, "nobody")).unwrap();
     contract::unauthorized(&stranger, tests::influxdb::BUCKET).await;
+    assert_eq!(good.admission().await.unwrap(), product);
+    let refused = stranger.admission().await.unwrap_err().to_string();
+    assert!(refused.contains("refused to let the token in"), "{refused}");
+    let lost = HttpShard::new(influxdb.url(), "nowhere", Secret::new(TOKEN));
+    let refused = Shard::http(&lost).unwrap().admission().await.unwrap_err();
+    assert!(refused.to_string().contains("`nowhere`"), "{refused}");
     let elsewhere = HttpShard {
         create_buckets: false,
         ..shard(&influxdb, TOKEN)

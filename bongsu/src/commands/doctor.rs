@@ -4,6 +4,7 @@ mod account;
 mod contacts;
 mod handoff;
 mod rights;
+pub(crate) mod shards;
 mod topics;
 
 use super::{Access, settings};
@@ -14,10 +15,10 @@ use crate::rights::Service;
 use crate::settings::Settings;
 use catalog::internal_topics;
 use jiff::SignedDuration;
-use model::{ShardId, TopicName};
+use model::TopicName;
 use oncall::uncovered;
-use runtime::{Clock, Secret};
-use schemas::catalogue::{Catalogue, Shard, check_catalogue};
+use runtime::Clock;
+use schemas::catalogue::{Catalogue, check_catalogue};
 use std::collections::BTreeSet;
 use stream::Clusters;
 
@@ -214,7 +215,7 @@ async fn look(settings: &Settings) -> Vec<Finding> {
             findings.extend(handoff::lanes(&catalogue, &clusters, &group).await);
             findings.push(watched(&catalogue));
             findings.extend(duty(&catalogue));
-            findings.extend(shards(&catalogue).await);
+            findings.extend(shards::all(&catalogue).await);
         }
         Err(failure) => findings.push(Finding::bad(
             "catalogue",
@@ -373,53 +374,6 @@ async fn tenants(catalogue: &Catalogue, clusters: &Clusters) -> Vec<Finding> {
     findings
 }
 
-async fn shards(catalogue: &Catalogue) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for (id, shard) in &catalogue.shards {
-        findings.push(if shard.url == "embedded" {
-            Finding::good("shard", id.as_str(), "embedded in `bongsu up`")
-        } else {
-            server(id, shard).await
-        });
-    }
-    findings
-}
-
-async fn server(id: &ShardId, shard: &Shard) -> Finding {
-    let token = match &shard.token_file {
-        None => {
-            return Finding::bad(
-                "shard",
-                id.as_str(),
-                "names no token_file",
-                "an InfluxDB 2 wants a token",
-            );
-        }
-        Some(path) => match Secret::from_file(path) {
-            Ok(token) => token,
-            Err(error) => {
-                let advice = "the file must be there for every consumer";
-                return Finding::bad("shard", id.as_str(), error.to_string(), advice);
-            }
-        },
-    };
-    let mut http = influx::HttpShard::new(&shard.url, &shard.org, token);
-    http.create_buckets = false;
-    let handle = match influx::Shard::http(&http) {
-        Ok(handle) => handle,
-        Err(error) => return Finding::bad("shard", id.as_str(), error.to_string(), "mend its url"),
-    };
-    match handle.ping().await {
-        Ok(product) => Finding::good("shard", id.as_str(), format!("{}: {product}", shard.url)),
-        Err(error) => Finding::bad(
-            "shard",
-            id.as_str(),
-            error.to_string(),
-            format!("is {} right and up?", shard.url),
-        ),
-    }
-}
-
 /// Whether the notifier that the configuration names, or a running `up`, is ready.
 async fn notifier(settings: &Settings) -> (String, Finding) {
     let running = super::access::running_process(settings)
@@ -496,6 +450,7 @@ mod tests {
             "src/commands/doctor/contacts.rs",
             "src/commands/doctor/handoff.rs",
             "src/commands/doctor/rights.rs",
+            "src/commands/doctor/shards.rs",
             "src/commands/doctor/topics.rs",
             "../crates/stream/src/settings.rs",
         ];

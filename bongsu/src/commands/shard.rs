@@ -210,6 +210,11 @@ async fn change(
         after.insert(entry.clone());
     }
     let from = plan(before, &after, global.form())?;
+    for entry in &set {
+        if let Entry::Shard(shard) = entry {
+            warn(shard).await;
+        }
+    }
     if when.dry_run {
         print::message("nothing was changed");
         return Ok(());
@@ -224,6 +229,17 @@ async fn change(
         published.revision
     ));
     Ok(())
+}
+
+/// Says what is wrong with a shard that is to get points, as it is seen from here: this machine may see less than the
+/// consumers do, so it is no reason to refuse.
+async fn warn(shard: &Shard) {
+    if let Some((wrong, advice)) = super::doctor::shards::wrong(&shard.shard, shard).await {
+        print::message(&format!(
+            "warning: shard `{}`, asked from this machine: {wrong}; {advice}",
+            shard.shard
+        ));
+    }
 }
 
 /// A row for each tenant whose points go elsewhere; when that begins.

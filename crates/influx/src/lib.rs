@@ -3,6 +3,7 @@
 //! A [`Shard`] is one place that keeps points: a server spoken to over HTTP, or [`Embedded`]. What
 //! it answered to a write comes as a [`WriteVerdict`], never as an error to guess from.
 
+mod admission;
 mod buckets;
 mod client;
 #[cfg(feature = "contract")]

@@ -71,6 +71,14 @@ impl Shard {
         }
     }
 
+    /// Asks whether it is there and takes the token, and what it is. Nothing is changed.
+    pub async fn admission(&self) -> Result<Product, InfluxError> {
+        match &self.0 {
+            Kind::Http(http) => http.admission().await,
+            Kind::Embedded(_) => Ok(Product::Embedded),
+        }
+    }
+
     /// The points of a measurement in `from..to`, in the order of their tags and time.
     pub async fn points(
         &self,
