@@ -12,8 +12,8 @@ use tokio::task::block_in_place;
 const BETWEEN: Duration = Duration::from_millis(251);
 /// A page that takes longer does not count as sent.
 const ARRIVES: Duration = Duration::from_secs(60);
-/// Events of the storm are written in bursts, so many a second.
-const BURSTS: u64 = 20;
+/// Events of the storm are written in bursts, so many a minute.
+const BURSTS: u64 = 1_200;
 /// The storm blows so long before the first page is timed.
 const BEFORE: Duration = Duration::from_secs(15);
 /// Numbers of the storm's events begin here; below are the pages'.
@@ -52,24 +52,33 @@ pub(super) async fn storm(options: &NotifierOptions, database: Database) -> Resu
     };
     let (times, blown) = tokio::select! {
         times = timed => (times?, None),
-        ended = blow(&events, options.storm_per_minute) => (Vec::new(), Some(ended)),
+        ended = blow(&events, options) => (Vec::new(), Some(ended)),
     };
     if let Some(ended) = blown {
         ended?;
     }
     notifier.look()?;
     eprintln!("{} messages reached the provider", provider.count());
-    let what = format!("the same beside {} P3 a minute", options.storm_per_minute);
+    let at_once = if options.storm_at_once {
+        " at once"
+    } else {
+        ""
+    };
+    let what = format!(
+        "the same beside {} P3 a minute{at_once}",
+        options.storm_per_minute
+    );
     Ok(vec![Cell::new(what, times)])
 }
 
-/// Writes events of the tenant `stormy` at a steady rate, until it is dropped.
-async fn blow(events: &Events, per_minute: u64) -> Result<()> {
-    let mut ticks = tokio::time::interval(Duration::from_millis(1_000 / BURSTS));
+/// Writes events of the tenant `stormy`, until it is dropped.
+async fn blow(events: &Events, options: &NotifierOptions) -> Result<()> {
+    let bursts = if options.storm_at_once { 1 } else { BURSTS };
+    let mut ticks = tokio::time::interval(Duration::from_millis(60_000 / bursts));
     let mut written = 0;
     for tick in 1.. {
         ticks.tick().await;
-        let wanted = tick * per_minute / (60 * BURSTS);
+        let wanted = tick * options.storm_per_minute / bursts;
         for event in written..wanted {
             events.fire("stormy", STORM + event, Priority::P3)?;
         }

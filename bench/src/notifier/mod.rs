@@ -34,6 +34,9 @@ pub(crate) struct NotifierOptions {
     /// Incidents of P3 a minute beside them, of another tenant, in `storm`
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1..))]
     storm_per_minute: u64,
+    /// They come all at once at the beginning of each minute, as from hosts that are judged on one grid
+    #[arg(long)]
+    storm_at_once: bool,
     /// How long the provider takes to answer, in milliseconds
     #[arg(long, default_value_t = 100)]
     answer_ms: u64,

@@ -5,6 +5,7 @@ mod action;
 mod around;
 mod audit;
 pub mod audit_log;
+mod backlog;
 mod bounded;
 pub mod catalogue_log;
 mod delivery;
@@ -66,6 +67,7 @@ mod world;
 pub use action::{Action, Alarm, AlarmKind, Delivery, Entry, EntryKind};
 pub use around::{Around, Neighbour, News, Reason, Wanted as WantedAround};
 pub use audit::{Finding, audit};
+pub use backlog::{Arrived, Backlog};
 pub use bounded::{BoundedTemplate, TEMPLATE_BYTES, TemplateError};
 pub use delivery::{
     Attempt, By, FIRST_LOOK, Limits, Next, Receipt, Sibling, after_asking, after_receipt,

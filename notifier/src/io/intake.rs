@@ -1,24 +1,30 @@
 //! Takes alert events over from the log: committed to the store first, to the log after.
+//!
+//! It reads ahead of what it applies, so that a tenant's event need not wait for those of others that stand before it.
 
-use crate::core::AlarmKind;
+use crate::core::{AlarmKind, Arrived, Backlog};
 use crate::engine::{Effects, Engine};
 use crate::io::store::StoreError;
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use model::{StreamEvent, TenantId, Timestamp, TopicName};
+use model::{StreamEvent, TenantId, TopicName};
 use runtime::{Condition, Shutdown};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use stream::{
-    Batch, Commit, GroupEvent, GroupHandle, JoinSpec, Membership, Record, Stream, StreamError,
+    Batch, Commit, GroupEvent, GroupHandle, JoinSpec, Membership, Stream, StreamError,
     TopicPartition, Topics,
 };
 
 /// The group in which replicas share the partitions.
 pub const GROUP: &str = "bongsu-notifier";
 
-/// Events that are applied before their offset is committed.
-const BATCH: usize = 128;
+/// Events that are applied before offsets are committed.
+const SHARE: usize = 128;
+/// Batches that are read between two shares.
+const READS: usize = 8;
+/// With so many events waiting, some 1 KiB each, nothing more is read.
+const MOST_WAITING: usize = 16_384;
 /// Tenants whose events are applied at the same time.
 const TENANTS_AT_ONCE: usize = 4;
 const SESSION: Duration = Duration::from_secs(10);
@@ -29,17 +35,6 @@ const START_AGAIN: Duration = Duration::from_millis(500);
 const ATTEMPT: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// An event as it came: what it says, its bytes, when it was appended.
-type Arrived<'b> = (StreamEvent, &'b [u8], Timestamp);
-
-/// Whose an event is.
-fn tenant_of(event: &StreamEvent) -> &TenantId {
-    match event {
-        StreamEvent::Alert(event) => &event.tenant,
-        StreamEvent::CaughtUp(caught_up) => &caught_up.tenant,
-    }
-}
 
 /// Which clusters' alert topics are read. Ready while one is: while a cluster is gone, the others'
 /// people must not lose their notifier, and whoever is not watched is paged about by the engine.
@@ -95,6 +90,9 @@ pub struct Intake {
     owned: BTreeSet<TopicPartition>,
     /// Owned and not read yet, with the offset to go on from.
     unstarted: BTreeMap<TopicPartition, Option<i64>>,
+    backlog: Backlog<TopicPartition>,
+    /// Taken from the backlog and not applied yet.
+    share: Vec<Arrived<TopicPartition>>,
 }
 
 /// Whether to go on.
@@ -120,6 +118,8 @@ impl Intake {
             reading,
             owned: BTreeSet::new(),
             unstarted: BTreeMap::new(),
+            backlog: Backlog::default(),
+            share: Vec::new(),
         }
     }
 
@@ -169,32 +169,45 @@ impl Intake {
         let handle = member.handle();
         self.owned.clear();
         self.unstarted.clear();
+        self.backlog = Backlog::default();
+        self.share.clear();
         self.reading.say(&self.cluster, Ok(()));
         let order = self.order.clone();
+        let mut again = tokio::time::interval(START_AGAIN);
+        again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let (mut reads, mut pause) = (0, FIRST_PAUSE);
         loop {
+            let waits = !self.share.is_empty() || !self.backlog.is_empty();
+            let reads_on = !waits || (reads < READS && self.backlog.len() < MOST_WAITING);
             let event = tokio::select! {
-                event = member.next() => event,
-                () = tokio::time::sleep(START_AGAIN), if !self.unstarted.is_empty() => {
-                    self.begin(&handle).await;
-                    continue;
-                }
+                biased;
                 () = order.begun() => {
                     leave(member, &handle).await;
                     return Flow::Stop;
                 }
+                _ = again.tick(), if !self.unstarted.is_empty() => {
+                    self.begin(&handle).await;
+                    continue;
+                }
+                event = member.next(), if reads_on => event,
+                () = std::future::ready(()), if waits => {
+                    reads = 0;
+                    if self.apply_share(&handle, &mut pause).await == Flow::Stop {
+                        leave(member, &handle).await;
+                        return Flow::Stop;
+                    }
+                    continue;
+                }
             };
-            let flow = match event {
+            reads += 1;
+            match event {
                 None => return Flow::Go,
                 Some(event) => self.take(event, &handle).await,
-            };
-            if flow == Flow::Stop {
-                leave(member, &handle).await;
-                return Flow::Stop;
             }
         }
     }
 
-    async fn take(&mut self, event: GroupEvent, handle: &GroupHandle) -> Flow {
+    async fn take(&mut self, event: GroupEvent, handle: &GroupHandle) {
         match event {
             GroupEvent::Assigned(assigned) => {
                 for (source, committed) in assigned.partitions {
@@ -204,26 +217,21 @@ impl Intake {
                 }
                 self.engine.pulse.owns(&self.cluster, &self.owned);
                 self.begin(handle).await;
-                Flow::Go
             }
-            // Nothing is under way between two events.
+            // No transaction is under way between two events.
             GroupEvent::Revoked(revoked) => {
                 self.gives_up(&revoked.partitions);
                 revoked.done();
-                Flow::Go
             }
-            GroupEvent::Lost(lost) => {
-                self.gives_up(&lost);
-                Flow::Go
-            }
+            GroupEvent::Lost(lost) => self.gives_up(&lost),
             GroupEvent::Batch(batch) if self.owned.contains(batch.source()) => {
-                self.take_batch(&batch, handle).await
+                self.read_batch(&batch);
+                if self.share.is_empty() && self.backlog.is_empty() {
+                    self.commit(handle).await;
+                }
             }
-            GroupEvent::Batch(_) => Flow::Go,
-            GroupEvent::Failed(error) => {
-                self.failed(error, handle).await;
-                Flow::Go
-            }
+            GroupEvent::Batch(_) => {}
+            GroupEvent::Failed(error) => self.failed(error, handle).await,
         }
     }
 
@@ -260,6 +268,8 @@ impl Intake {
         for source in sources {
             self.owned.remove(source);
             self.unstarted.remove(source);
+            self.backlog.forget(source);
+            self.share.retain(|arrived| arrived.source != *source);
         }
         self.engine.pulse.owns(&self.cluster, &self.owned);
     }
@@ -285,41 +295,73 @@ impl Intake {
         }
     }
 
-    /// Applies a batch, then commits its offset. The store's silence stops the reading, never
-    /// skips.
-    async fn take_batch(&mut self, batch: &Batch, handle: &GroupHandle) -> Flow {
-        let records: Vec<Record<'_>> = batch.records().collect();
-        for part in records.chunks(BATCH) {
-            let mut pause = FIRST_PAUSE;
-            while let Err(error) = self.attempt(part).await {
-                let source = batch.source();
-                tracing::error!(error, %source, "alert events cannot be stored yet");
-                self.reading.say(&self.cluster, Err(error.clone()));
-                self.engine.pulse.store(&self.cluster, Err(error));
-                if self.rest(&mut pause).await == Flow::Stop {
-                    return Flow::Stop;
+    /// Puts a batch behind what waits.
+    fn read_batch(&mut self, batch: &Batch) {
+        let source = batch.source();
+        for record in batch.records() {
+            let event = record.value.map(schemas::alert::decode);
+            match (event, record.value) {
+                (Some(Ok(event)), Some(bytes)) => self.backlog.push(Arrived {
+                    source: source.clone(),
+                    offset: record.offset,
+                    event,
+                    bytes: bytes.to_vec(),
+                    appended_at: record.timestamp,
+                }),
+                (Some(Err(error)), _) => {
+                    let text = format!("record {} of the alert topic: {error}", record.offset);
+                    self.engine.alarm(None, AlarmKind::Unreadable, text);
+                    self.engine.metrics.event("unreadable");
+                    self.backlog.pass(source, record.offset);
                 }
-            }
-            self.reading.say(&self.cluster, Ok(()));
-            self.engine.pulse.store(&self.cluster, Ok(()));
-            let Some(last) = part.last() else { continue };
-            let commit = Commit {
-                source: batch.source().clone(),
-                next_offset: last.offset + 1,
-                metadata: String::new(),
-            };
-            // What is not committed comes again and changes nothing.
-            if let Err(error) = handle.commit(vec![commit]).await {
-                tracing::warn!(%error, "an offset of the alert topic was not committed");
+                _ => self.backlog.pass(source, record.offset),
             }
         }
+    }
+
+    /// Applies the next share of what waits, then commits up to where all is applied. The store's silence stops the
+    /// reading once the backlog is full, and never skips.
+    async fn apply_share(&mut self, handle: &GroupHandle, pause: &mut Duration) -> Flow {
+        if self.share.is_empty() {
+            self.share = self.backlog.take(SHARE);
+        }
+        if let Err(error) = self.attempt().await {
+            let cluster = &self.cluster;
+            tracing::error!(error, cluster, "alert events cannot be stored yet");
+            self.reading.say(cluster, Err(error.clone()));
+            self.engine.pulse.store(cluster, Err(error));
+            return self.rest(pause).await;
+        }
+        *pause = FIRST_PAUSE;
+        self.reading.say(&self.cluster, Ok(()));
+        self.engine.pulse.store(&self.cluster, Ok(()));
+        self.backlog.done(&self.share);
+        self.share.clear();
+        self.commit(handle).await;
         Flow::Go
     }
 
-    /// Applies records, or says why that was not possible. A store behind a dead network never answers: the next attempt is
-    /// made over another connection.
-    async fn attempt(&self, records: &[Record<'_>]) -> Result<(), String> {
-        match tokio::time::timeout(ATTEMPT, self.apply(records)).await {
+    /// Commits what is applied. What is not committed comes again and changes nothing.
+    async fn commit(&mut self, handle: &GroupHandle) {
+        let positions = self.backlog.positions().into_iter();
+        let commits: Vec<Commit> = positions
+            .map(|(source, next_offset)| Commit {
+                source,
+                next_offset,
+                metadata: String::new(),
+            })
+            .collect();
+        if !commits.is_empty()
+            && let Err(error) = handle.commit(commits).await
+        {
+            tracing::warn!(%error, "offsets of the alert topic were not committed");
+        }
+    }
+
+    /// Applies the share, or says why that was not possible. A store behind a dead network never answers: the next attempt
+    /// is made over another connection.
+    async fn attempt(&self) -> Result<(), String> {
+        match tokio::time::timeout(ATTEMPT, self.apply()).await {
             Ok(applied) => applied.map_err(|error| error.to_string()),
             Err(_) => Err(format!(
                 "the store did not answer within {} s",
@@ -328,32 +370,18 @@ impl Intake {
         }
     }
 
-    /// Applies records: over a database that takes several transactions at once each tenant's in one of its own, so that no
-    /// tenant waits for what another one's storm brings.
-    async fn apply(&self, records: &[Record<'_>]) -> Result<(), StoreError> {
-        let mut shares: BTreeMap<Option<TenantId>, Vec<Arrived<'_>>> = BTreeMap::new();
+    /// Applies the share: over a database that takes several transactions at once each tenant's part in one of its own, so
+    /// that no tenant waits for what another one's storm brings.
+    async fn apply(&self) -> Result<(), StoreError> {
         let apart = self.engine.store.is_shared();
-        for record in records {
-            let Some(bytes) = record.value else { continue };
-            match schemas::alert::decode(bytes) {
-                Ok(event) => {
-                    let tenant = apart.then(|| tenant_of(&event).clone());
-                    let appended_at = record.timestamp;
-                    shares
-                        .entry(tenant)
-                        .or_default()
-                        .push((event, bytes, appended_at));
-                }
-                Err(error) => {
-                    let text = format!("record {} of the alert topic: {error}", record.offset);
-                    self.engine.alarm(None, AlarmKind::Unreadable, text);
-                    self.engine.metrics.event("unreadable");
-                }
-            }
+        let mut parts: BTreeMap<Option<&TenantId>, Vec<&Arrived<TopicPartition>>> = BTreeMap::new();
+        for arrived in &self.share {
+            let tenant = apart.then(|| arrived.tenant());
+            parts.entry(tenant).or_default().push(arrived);
         }
-        let mut applied = Vec::with_capacity(shares.len());
-        for share in shares.values() {
-            applied.push(self.apply_share(share).boxed());
+        let mut applied = Vec::with_capacity(parts.len());
+        for part in parts.values() {
+            applied.push(self.apply_part(part).boxed());
         }
         futures_util::stream::iter(applied)
             .buffer_unordered(TENANTS_AT_ONCE)
@@ -362,14 +390,15 @@ impl Intake {
     }
 
     /// Applies events in their order, in one transaction.
-    async fn apply_share(&self, share: &[Arrived<'_>]) -> Result<(), StoreError> {
+    async fn apply_part(&self, part: &[&Arrived<TopicPartition>]) -> Result<(), StoreError> {
         let mut tx = self.engine.store.begin().await?;
         let mut effects = Effects::default();
-        for (event, bytes, appended_at) in share {
-            match event {
+        for arrived in part {
+            match &arrived.event {
                 StreamEvent::Alert(event) => {
+                    let (bytes, at) = (&arrived.bytes, arrived.appended_at);
                     self.engine
-                        .take_event(&mut tx, event, bytes, *appended_at, &mut effects)
+                        .take_event(&mut tx, event, bytes, at, &mut effects)
                         .await?;
                     self.engine.metrics.event(event.kind.as_str());
                 }
@@ -397,8 +426,8 @@ impl Intake {
     }
 }
 
-/// Leaves the group. Nothing is under way between two events, so what is asked back is given at once: an event that is
-/// dropped is answered.
+/// Leaves the group. No transaction is under way between two events, so what is asked back is given at once: an event that
+/// is dropped is answered.
 async fn leave(mut member: Membership, handle: &GroupHandle) {
     let give_back = async { while member.next().await.is_some() {} };
     tokio::join!(handle.leave(), give_back);
