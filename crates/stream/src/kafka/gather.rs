@@ -6,11 +6,14 @@ use kafka_batch::Run;
 use model::Timestamp;
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 
-/// A batch is cut here.
+/// A batch is cut here, or earlier where little is read ahead.
 const BATCH_BYTES: usize = 512 << 10;
 const BATCH_RECORDS: usize = 10_000;
-/// All batches under way together.
-const ALL_BYTES: usize = 2 << 20;
+/// All batches under way together come to so many at their largest.
+const BATCHES: usize = 4;
+/// Of what is read ahead, a batch is at most this part: what is ready and what waits for the member are four batches each, and
+/// come on top of what a member that has enough holds.
+const PART: usize = 8;
 const ALL_LANES: usize = 256;
 
 /// How a partition is read.
@@ -30,8 +33,9 @@ struct Lane {
 }
 
 /// Batches under way, one a partition.
-#[derive(Default)]
 pub(super) struct Gather {
+    /// A batch is cut here.
+    batch_bytes: usize,
     lanes: Vec<Lane>,
     /// Messages of a partition come in runs: the lane of the last one.
     last: usize,
@@ -40,6 +44,17 @@ pub(super) struct Gather {
 }
 
 impl Gather {
+    /// For a client that reads so many bytes ahead.
+    pub(super) fn of(prefetch_bytes: usize) -> Self {
+        Self {
+            batch_bytes: (prefetch_bytes / PART).min(BATCH_BYTES),
+            lanes: Vec::new(),
+            last: 0,
+            bytes: 0,
+            full: false,
+        }
+    }
+
     /// Adds a message. `admit` says how a partition is read, or none when it is not.
     pub(super) fn add(
         &mut self,
@@ -133,12 +148,12 @@ impl Gather {
     fn count(&mut self, before: usize) {
         let batch = &self.lanes[self.last].batch;
         self.bytes += batch.byte_len() - before;
-        self.full |= batch.byte_len() >= BATCH_BYTES || batch.len() >= BATCH_RECORDS;
+        self.full |= batch.byte_len() >= self.batch_bytes || batch.len() >= BATCH_RECORDS;
     }
 
     /// Whether a batch, or all together, are at their limit.
     pub(super) fn is_full(&self) -> bool {
-        self.full || self.bytes >= ALL_BYTES || self.lanes.len() >= ALL_LANES
+        self.full || self.bytes >= self.batch_bytes * BATCHES || self.lanes.len() >= ALL_LANES
     }
 
     /// Forgets what was gathered of a partition.

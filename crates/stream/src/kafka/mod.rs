@@ -284,7 +284,7 @@ impl Log for Kafka {
             own_orders,
             controls,
             events,
-            state: State::default(),
+            state: State::of(spec.prefetch_bytes),
         };
         self.spawn_thread("kafka-consumer", move || polling.run())?;
         Ok(Membership::new(receiver, Arc::new(Port(shared))))

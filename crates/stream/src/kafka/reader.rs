@@ -60,7 +60,7 @@ impl Reader {
 
     /// Reads until nobody listens, or the log does not hold what is next.
     pub(super) fn run(mut self) {
-        let mut gather = Gather::default();
+        let mut gather = Gather::of(PREFETCH_BYTES);
         while !self.batches.is_closed() {
             let mut wait = LOOK;
             while let Some(polled) = self.consumer.poll(wait) {

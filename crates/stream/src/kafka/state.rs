@@ -24,7 +24,6 @@ pub(super) struct Held {
 }
 
 /// What changes while the thread works.
-#[derive(Default)]
 pub(super) struct State {
     pub(super) generation: u64,
     pub(super) held: HashMap<TopicPartition, Held>,
@@ -41,4 +40,23 @@ pub(super) struct State {
     pub(super) later: Vec<(TopicPartition, i64, Answer)>,
     pub(super) leaving: Option<Vec<oneshot::Sender<()>>>,
     pub(super) gone: bool,
+}
+
+impl State {
+    /// At the start of a member that reads so many bytes ahead.
+    pub(super) fn of(prefetch_bytes: usize) -> Self {
+        Self {
+            generation: 0,
+            held: HashMap::new(),
+            gather: Gather::of(prefetch_bytes),
+            ready: VecDeque::new(),
+            held_up: false,
+            full: None,
+            choked: false,
+            attached: None,
+            later: Vec::new(),
+            leaving: None,
+            gone: false,
+        }
+    }
 }
