@@ -296,6 +296,22 @@ mod tests {
     }
 
     #[test]
+    fn a_p1_goes_first_again_once_what_its_incident_was_before_is_taken() {
+        let mut backlog = of(&[
+            (0, 0, "acme", 1, 3),
+            (0, 1, "acme", 1, 3),
+            (0, 2, "acme", 2, 3),
+            (0, 3, "acme", 2, 3),
+        ]);
+        assert_eq!(offsets(&backlog.take(1)), [0]);
+        backlog.push(arrived((0, 4, "acme", 1, 1)));
+        assert_eq!(offsets(&backlog.take(3)), [1, 2, 3], "1 was before it");
+        backlog.push(arrived((0, 5, "acme", 2, 1)));
+        assert_eq!(offsets(&backlog.take(1)), [5], "nothing is before it");
+        assert_eq!(offsets(&backlog.take(1)), [4]);
+    }
+
+    #[test]
     fn a_position_stays_below_what_is_not_applied() {
         let mut backlog = of(&[(0, 7, "acme", 1, 3), (0, 8, "acme", 2, 1)]);
         backlog.pass(&0, 9);

@@ -118,6 +118,16 @@ fn a_step_that_reaches_nobody_is_skipped_at_once_and_says_so() {
 }
 
 #[test]
+fn a_later_step_that_reaches_nobody_gives_way_at_once_though_others_were_told_before() {
+    let mut world = World::new();
+    world.policy().steps[1].notify = vec!["ghost".parse().expect("a target")];
+    world.fires(Priority::P1);
+    let actions = world.next_deadline();
+    assert_eq!(said(&actions), ["escalated chat C1", "escalated sms PARK"]);
+    assert!(kinds(&actions).contains(&EntryKind::Skipped));
+}
+
+#[test]
 fn a_person_without_a_phone_is_called_in_the_room_and_it_is_said() {
     let mut world = World::new();
     world.person("kim").phone = None;

@@ -3,7 +3,7 @@
 use super::directory::{Dependency, Grouping, RouteTo, Rule, Selector};
 use super::hold::HoldKind;
 use super::world::{MINUTE, World, alarms, event, kinds, neighbour, said};
-use super::{ChannelKind, EntryKind, Finding, News, Reason, audit};
+use super::{Action, ChannelKind, EntryKind, Finding, News, Reason, audit};
 use model::{AlertKind, Priority, Span};
 
 fn host_down(priority: Priority) -> World {
@@ -234,18 +234,70 @@ fn who_joins_a_group_does_not_page_and_pages_when_nobody_tells_of_it_any_more() 
     assert_eq!(kinds(&actions), [EntryKind::Firing, EntryKind::Grouped]);
     world.around.leader = None;
     let actions = world.next_deadline();
-    assert_eq!(kinds(&actions)[0], EntryKind::Released);
+    let why = "nobody tells of its group any more: it pages itself";
+    assert_eq!(released(&actions), [why]);
     assert!(!said(&actions).is_empty());
+}
+
+fn released(actions: &[Action]) -> Vec<&str> {
+    let entries = actions.iter().filter_map(|action| match action {
+        Action::Record(entry) if entry.kind == EntryKind::Released => Some(entry.text.as_str()),
+        _ => None,
+    });
+    entries.collect()
+}
+
+#[test]
+fn what_holds_back_is_looked_at_every_minute_for_a_p1_and_every_five_for_others() {
+    for (priority, minutes) in [(Priority::P1, 1), (Priority::P2, 5), (Priority::P3, 5)] {
+        let mut world = World::new();
+        world.beside(7, "host-down", "web-1", Priority::P1);
+        world.fires(priority);
+        for _ in 0..2 {
+            let again = world.now.plus(MINUTE.times(minutes));
+            assert_eq!(world.incident.due_at(), Some(again), "{priority}");
+            world.next_deadline();
+        }
+    }
+}
+
+#[test]
+fn the_timeline_says_who_else_explains_it_when_the_first_is_over() {
+    let mut world = World::new();
+    world.beside(7, "host-down", "web-1", Priority::P1);
+    world.fires(Priority::P1);
+    world.around.others = vec![neighbour(8, "host-down", "web-1", Priority::P1)];
+    let actions = world.next_deadline();
+    assert_eq!(kinds(&actions), [EntryKind::Inhibited]);
+    let by = world.incident.hold.as_ref().and_then(|hold| hold.by);
+    assert_eq!(by, Some(world.around.others[0].id));
+    world.around.others.clear();
+    let why = "what explained it is over, and this is not: it pages";
+    assert_eq!(released(&world.next_deadline()), [why]);
+}
+
+#[test]
+fn what_waited_pages_for_the_reason_that_it_began_to_wait() {
+    let mut world = host_down(Priority::P1);
+    world.fires(Priority::P1);
+    world.next_deadline();
+    world.event(2, AlertKind::Resolved, None);
+    let actions = world.event(3, AlertKind::Reopened, Some(Priority::P1));
+    assert_eq!(kinds(&actions), [EntryKind::Reopened, EntryKind::Waits]);
+    let actions = world.next_deadline();
+    assert_eq!(said(&actions), ["reopened chat C1", "reopened sms KIM"]);
 }
 
 #[test]
 fn a_p1_neither_waits_for_a_group_nor_hides_in_one_of_lower_priority() {
-    let mut world = grouped();
-    world.around.leader = Some(neighbour(9, "cpu-usage", "web-9", Priority::P2));
-    assert_eq!(
-        said(&world.fires(Priority::P1)),
-        ["firing chat C1", "firing sms KIM"]
-    );
+    for leader in [None, Some(neighbour(9, "cpu-usage", "web-9", Priority::P2))] {
+        let mut world = grouped();
+        world.around.leader = leader;
+        assert_eq!(
+            said(&world.fires(Priority::P1)),
+            ["firing chat C1", "firing sms KIM"]
+        );
+    }
 }
 
 #[test]

@@ -3,11 +3,13 @@
 use super::action::{Action, EntryKind};
 use super::duty::Roster;
 use super::world::{MINUTE, START, World, event, tenant};
-use super::{Input, Seen};
+use super::{ChannelKind, Input, Seen};
 use jiff::civil::date;
-use model::{AlertKind, Priority, Timestamp};
+use model::{AlertKind, Priority, TenantId, Timestamp};
 use oncall::Schedule;
-use schemas::catalogue::{self, Every, EveryUnit, HolidayCalendar, Layer, StepTarget, Turn};
+use schemas::catalogue::{self, Catalogue, Every, EveryUnit, HolidayCalendar, Layer};
+use schemas::catalogue::{StepTarget, Turn, parse_yaml};
+use std::collections::BTreeMap;
 
 /// Kim, Lee and Park by turns of a day, handed over at nine in Seoul.
 pub(super) fn schedule() -> Schedule {
@@ -139,14 +141,56 @@ fn all_before_calls_again_whoever_was_called() {
 
 #[test]
 fn a_step_with_nobody_on_call_is_skipped_at_once_and_says_so() {
-    let mut world = world(&["schedule:nights", "lee"]);
-    let actions = fire(&mut world, Priority::P1);
-    assert_eq!(paged(&actions), ["lee"]);
-    let skipped = texts(&actions, EntryKind::Skipped).join("\n");
-    assert!(
-        skipped.contains("schedule `nights` is not in the catalogue"),
-        "{skipped}"
+    for (target, why) in [
+        (
+            "schedule:nights",
+            "schedule `nights` is not in the catalogue",
+        ),
+        ("team:dbas", "team `dbas` is not in the catalogue"),
+        ("one-of:dbas", "team `dbas` is not in the catalogue"),
+    ] {
+        let mut world = world(&[target, "lee"]);
+        let actions = fire(&mut world, Priority::P1);
+        assert_eq!(paged(&actions), ["lee"], "{target}");
+        let skipped = texts(&actions, EntryKind::Skipped).join("\n");
+        assert!(skipped.contains(why), "{target}: {skipped}");
+    }
+}
+
+/// What stands in the catalogue is what steps, contracts and hand-overs go by.
+#[test]
+fn schedules_teams_contracts_and_hand_overs_come_from_the_catalogue() {
+    let layers = "layers: [{layer: days, people: [kim, lee], from: 2020-01-01T09:00}]";
+    let around_the_clock = format!(
+        "---\ntenant: acme\n---\nteam: dba\nmembers: [kim, park]\n\
+         ---\nschedule: noc\nhand_over: [chat, sms]\n{layers}\n---\nschedule: db\n{layers}\n"
     );
+    let roster = |text: &str| {
+        let mut catalogue = Catalogue::default();
+        for entry in parse_yaml("test", text).expect("it can be read") {
+            catalogue.insert(entry.value);
+        }
+        Roster::of(&catalogue)
+    };
+    let without = roster(&around_the_clock);
+    let names: Vec<&str> = without.schedules.keys().map(String::as_str).collect();
+    assert_eq!(names, ["db", "noc"]);
+    assert_eq!(without.teams["dba"], ["kim", "park"]);
+    let told = BTreeMap::from([("noc".to_owned(), vec![ChannelKind::Chat, ChannelKind::Sms])]);
+    assert_eq!(without.hand_over, told);
+    assert_eq!(without.opens_at(&tenant(), SATURDAY), None);
+
+    let with = roster(&format!(
+        "{around_the_clock}---\ntenant: globex\ncontract: 8x5\n"
+    ));
+    let globex = TenantId::parse("globex").expect("a tenant");
+    for (whose, now, opens) in [
+        (&globex, SATURDAY, Some(MONDAY_MORNING)),
+        (&globex, MONDAY_MORNING, None),
+        (&tenant(), SATURDAY, None),
+    ] {
+        assert_eq!(with.opens_at(whose, now), opens, "{whose}");
+    }
 }
 
 /// Saturday 2026-11-21 12:00 in Seoul.
