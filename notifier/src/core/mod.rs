@@ -46,6 +46,8 @@ mod tests;
 #[cfg(test)]
 mod tests_around;
 #[cfg(test)]
+mod tests_bounds;
+#[cfg(test)]
 mod tests_duty;
 #[cfg(test)]
 mod tests_events;

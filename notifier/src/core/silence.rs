@@ -179,8 +179,10 @@ impl Weekly {
         };
         let (from, to) = times.split_once('-').ok_or_else(refuse)?;
         let time = |text: &str| clock_time(text).ok_or_else(refuse);
+        // What begins at the end of a day would begin a day too early.
+        let begins_late = from.trim().starts_with("24");
         let (from, to) = (time(from)?, time(to)?);
-        if from == to {
+        if from == to || begins_late {
             return Err(refuse());
         }
         Ok(Self {
