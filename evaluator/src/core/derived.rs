@@ -274,9 +274,8 @@ fn count_in(line: &Line<'_>, measurement: &str, kind: Option<&str>, field: &str)
     let meant = line.measurement() == measurement
         && kind.is_none_or(|kind| line.tag("kind").is_some_and(|value| value == kind));
     match line.field(field) {
-        // A sum has no suffix of an integer, and is read as a float.
-        Some(FieldValue::Float(n)) if meant && n > 0.0 => n as u64,
-        Some(FieldValue::Integer(n)) if meant => u64::try_from(n).unwrap_or(0),
+        // A sum has no suffix of an integer, and is read as a float. What is below 0 is 0 then.
+        Some(FieldValue::Float(n)) if meant => n as u64,
         _ => 0,
     }
 }

@@ -172,6 +172,36 @@ fn what_is_wrong_with_hosts_is_found_by_its_kind() {
 }
 
 #[test]
+fn a_clock_that_is_off_by_more_than_two_minutes_is_found() {
+    let yaml = "template: f\ntitle: t\napplies_to: {measurement: bongsu_findings}\n\
+        one_alert_per: [tenant, kind]\ncheck: hosts\nover: last of 5m\nlevels: {P3: {above: 0}}\n";
+    for (off, found) in [
+        (120, false),
+        (121, true),
+        (-120, false),
+        (-121, true),
+        (-600, true),
+    ] {
+        let mut log = Log::new(vec![plan(yaml)]);
+        log.mark(0, 1);
+        let mut last = String::new();
+        for n in 1..=12 {
+            // A leap of over two minutes at once would not be believed.
+            let off = if n == 1 { off.min(60) } else { off };
+            let point = Points::default().at(n * 10 + off, "m,host=a,env=prod v", 1);
+            for action in log.take(n * 10, Payload::Lines(point.body().as_bytes())) {
+                if let Action::Derive(report) = action {
+                    last = report.lines;
+                }
+            }
+        }
+        let line = last.lines().find(|line| line.contains("kind=clock-skew"));
+        let hosts = format!("hosts={}i", u8::from(found));
+        assert!(line.unwrap().contains(&hosts), "{off}: {last}");
+    }
+}
+
+#[test]
 fn an_event_is_of_the_grid_point_that_decided_it_and_not_of_when_it_was_computed() {
     let yaml = rule("t", "check: v\nover: last of 1m\nlevels: {P1: {above: 50}}");
     let mut log = Log::new(vec![plan(&yaml)]);

@@ -89,6 +89,55 @@ fn how_many_hosts_keep_to_the_standard_is_told_each_minute() {
 }
 
 #[test]
+fn one_point_with_a_tag_of_the_standard_is_enough_and_a_clock_that_is_off_is_no_lack() {
+    let yaml = include_str!("../../../templates/tag-compliance.yaml");
+    let (all, ahead) = ("env=prod,service=s,os=linux", 600);
+    let mut log = Log::new(vec![plan(yaml)]);
+    log.mark(0, 1);
+    let mut told = Vec::new();
+    for n in 1..=60 {
+        let mut points = Points::default()
+            .at(n * 10, "cpu,host=a,env=prod v", 1.0)
+            .at(n * 10 + ahead, &format!("cpu,host=b,{all} v"), 1.0);
+        if n == 30 {
+            points = points.at(n * 10, "mem,host=a,service=s,os=linux v", 1.0);
+        }
+        let mut actions = log.take(n * 10, Payload::Lines(points.body().as_bytes()));
+        // Reports come back by the log.
+        while let Some(action) = actions.pop() {
+            match action {
+                Action::Derive(Derived { at, from, lines }) => {
+                    let lines = &lines;
+                    let back = Payload::Derived { at, from, lines };
+                    actions.extend(log.take(n * 10, back));
+                }
+                Action::Tags(seen) => told.push((seen.hosts, seen.lacking)),
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(told.first(), Some(&(2, 1)), "{told:?}");
+    assert_eq!(told.last(), Some(&(2, 0)), "{told:?}");
+}
+
+#[test]
+fn of_a_tenant_without_hosts_no_compliance_is_told() {
+    let yaml = include_str!("../../../templates/tag-compliance.yaml");
+    for (hosts, told) in [(0, 0), (1, 1)] {
+        let mut log = Log::new(vec![plan(yaml)]);
+        log.mark(0, 1);
+        let lines = format!(
+            "bongsu_census,tenant=acme hosts_known={hosts}i {}\n",
+            s(60).as_nanos()
+        );
+        let (at, from, lines) = (s(60), 0, lines.as_str());
+        let actions = log.take(95, Payload::Derived { at, from, lines });
+        let tags = |action: &&Action| matches!(action, Action::Tags(_));
+        assert_eq!(actions.iter().filter(tags).count(), told, "{hosts}");
+    }
+}
+
+#[test]
 fn usage_is_counted_by_measurement_with_the_time_it_was_first_seen() {
     let yaml = "template: usage\ntitle: t\napplies_to: {measurement: bongsu_usage}\n\
         one_alert_per: [tenant, measurement]\ncheck: points\nover: sum of 10m\n\
@@ -217,6 +266,58 @@ fn a_repeat_of_a_report_is_dropped() {
         (98, Some((60, 1, 9))),
     ]);
     assert_eq!(short(&events), [""; 0]);
+}
+
+#[test]
+fn a_report_from_no_partition_or_of_what_was_judged_is_dropped() {
+    let judged_at_97 = [(95, Some((60, 0, 1))), (97, Some((60, 1, 1)))];
+    let again = [judged_at_97[0], judged_at_97[1], (200, Some((60, 1, 9)))];
+    let stranger = [
+        (95, Some((60, 0, 1))),
+        (96, Some((60, 2, 9))),
+        (97, Some((60, 1, 1))),
+    ];
+    // As the partition with 9 hosts that are silent would have been heard.
+    let heard = [(95, Some((60, 0, 1))), (96, Some((60, 1, 9)))];
+    for (records, fires) in [(&again[..], 0), (&stranger, 0), (&heard, 1)] {
+        let mut records = records.to_vec();
+        records.extend((21..=40).map(|n| (n * 10, None)));
+        assert_eq!(judged(&records).len(), fires, "{records:?}");
+    }
+}
+
+#[test]
+fn the_examples_of_all_partitions_are_named_one_after_another() {
+    let yaml = "template: f\ntitle: t\napplies_to: {measurement: bongsu_findings}\n\
+        one_alert_per: [tenant, kind]\ncheck: hosts\nover: each point\nlevels: {P3: {above: 0}}\n";
+    for (first, second, named) in [
+        ("a", "b", ": a, b"),
+        ("", "b", ": b"),
+        ("a", "", ": a"),
+        ("a, c", "b", ": a, c, b"),
+    ] {
+        let mut log = Log::new(vec![plan_of(&of_two(yaml))]);
+        log.mark(0, 1);
+        for (from, example) in [(0, first), (1, second)] {
+            let lines = format!(
+                "bongsu_findings,kind=k,tenant=acme hosts=1i,example=\"{example}\" {}\n",
+                s(60).as_nanos()
+            );
+            let (at, lines) = (s(60), lines.as_str());
+            log.take(95, Payload::Derived { at, from, lines });
+        }
+        let events = core_support::events(log.actions);
+        assert!(events[0].why.ends_with(named), "{named}: {}", events[0].why);
+    }
+}
+
+#[test]
+fn a_report_that_no_template_reads_leaves_nothing() {
+    let mut log = Log::new(vec![plan(DOWN)]);
+    log.mark(0, 1);
+    let (at, from, lines) = (s(60), 0, "bongsu_census,tenant=acme hosts_known=1i 60\n");
+    log.take(95, Payload::Derived { at, from, lines });
+    assert_eq!(log.partition.dirty_parts(), 0);
 }
 
 #[test]

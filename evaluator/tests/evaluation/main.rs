@@ -12,6 +12,7 @@ mod core_large;
 mod core_late;
 mod core_past;
 mod core_plans;
+mod core_points;
 mod core_restart;
 mod core_rules;
 mod core_spans;
