@@ -45,6 +45,8 @@ mod skew;
 mod step;
 mod tags;
 mod template_test;
+#[cfg(test)]
+mod tests_samples;
 mod text;
 mod timeline;
 mod trend;

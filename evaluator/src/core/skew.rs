@@ -166,6 +166,7 @@ mod tests {
             (165, 160, 5),
             (170, 220, 5),
             (700, 740, 5),
+            (770, 780, 5),
             // The 5 s are of 160, which is over 10 minutes ago now.
             (840, 850, -10),
         ] {
@@ -187,6 +188,27 @@ mod tests {
             let adopted: Vec<bool> = (1..=3).map(|n| skew.doubt(at(n).0, at(n).1)).collect();
             assert_eq!(adopted, [false, false, true]);
             assert_eq!((skew.step, skew.offset()), (1, Span::from_secs(jump - 1)));
+        }
+    }
+
+    #[test]
+    fn a_jump_is_steady_within_thirty_seconds_and_runs_as_its_times_say() {
+        let far = FARTHEST.as_millis() / 1_000;
+        for (gathers, adopted) in [
+            // Event and arrival: 30 s apart, and more than that.
+            ([(3_610, 10), (3_650, 50), (3_720, 90)], true),
+            ([(3_610, 10), (3_650, 50), (3_721, 90)], false),
+            // Twice as fast as the log, and faster.
+            ([(3_610, 10), (3_630, 20), (3_650, 30)], true),
+            ([(3_610, 10), (3_631, 20), (3_652, 30)], false),
+            // Time that stands.
+            ([(3_610, 10), (3_610, 12), (3_610, 14)], false),
+            ([(far - 30, 10), (far - 20, 20), (far - 10, 30)], true),
+            ([(far - 20, 10), (far - 10, 20), (far, 30)], false),
+        ] {
+            let mut skew = Skew::default();
+            let believed = gathers.map(|(event, arrival)| skew.doubt(s(event), s(arrival)));
+            assert_eq!(believed, [false, false, adopted], "{gathers:?}");
         }
     }
 
