@@ -135,6 +135,10 @@ fn rows_that_are_packed_say_the_same_as_a_map_of_samples() {
                     samples.encode(&mut to);
                     samples = Samples::decode(&mut Reader::new(&to.into_bytes())).unwrap();
                     samples.split(width);
+                    // Again, or for a rule of other checks: it stays as it is.
+                    for other in [width, Width::new(1, 1), Width::new(3, 0)] {
+                        samples.split(other);
+                    }
                     // Of what was dropped no field is read back.
                     plain.fields.retain(|row, _| plain.rows.contains_key(row));
                 }

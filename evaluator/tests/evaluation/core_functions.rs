@@ -169,6 +169,33 @@ fn two_of_the_last_three_samples_are_true_when_two_are_bad_and_false_when_fewer_
 }
 
 #[test]
+fn half_of_the_samples_of_a_number_suffice_for_a_recovery() {
+    let yaml = rule("v", "3 of the last 4 samples", "P1: {above: 5}", "");
+    let points = minutes(&[9., 9., 9.]).every(60, (180, 700), "beat,host=a,env=prod v", 1.0);
+    // The window of 8 intervals is (60, 540]: two samples are left, and fewer than three are bad.
+    assert_eq!(
+        seen(&yaml, &points),
+        ["firing P1 @180 9", "resolved - @540 9"]
+    );
+}
+
+#[test]
+fn of_two_newest_points_the_one_to_which_the_rule_does_not_apply_decides() {
+    for over in ["last of 3m", "2 of the last 3 samples"] {
+        let yaml = rule("v", over, "P1: {above: 5}", "only_when: w > 0");
+        for (second, applies) in [("9,w=0", false), ("9,w=1", true)] {
+            let points = (1..=4).fold(Points::default(), |points, n| {
+                let of = |k: &str| format!("m,host=a,env=prod,k={k} v");
+                points
+                    .at(n * 60, &of("x"), "9,w=1")
+                    .at(n * 60, &of("y"), second)
+            });
+            assert_eq!(!seen(&yaml, &points).is_empty(), applies, "{over}");
+        }
+    }
+}
+
+#[test]
 fn a_condition_over_tags_is_counted_and_judged_by_samples() {
     let http = |results: &[&str]| {
         let each = results.iter().enumerate();
