@@ -1,7 +1,7 @@
 //! A point on its way to its groups: whose it is, which rule and environment hold for it, and what is counted of it.
 
-use super::core_support::{self, Log, Points, START, fleet::Fleet, plan, run, short};
-use evaluator::core::{Action, Payload, Tally};
+use super::core_support::{self, Log, Points, START, fleet::Fleet, plan, run, s, short};
+use evaluator::core::{Action, Input, Payload, Tally, step};
 
 /// Each point above 90 fires.
 fn rule(group: &str, rest: &str) -> String {
@@ -107,7 +107,9 @@ fn overrides_that_contradict_each_other_are_counted_once_for_a_group() {
            ---\noverride: b\ntemplate: t\nfor: {where: {role: r}}\nset: {levels: {P1: {above: 2}}}\n";
     let line = "m,host=a,env=prod,service=s,role=r";
     let points: Vec<(i64, &str)> = (1..=5).map(|n| (n * 10, line)).collect();
-    let log = log_of(&yaml, &points);
+    let mut log = log_of(&yaml, &points);
+    // The mark that is repeated each hour is no new bundle.
+    log.mark(60, 1);
     assert_eq!(counted(&log, Tally::OverrideConflict), 1);
 }
 
@@ -164,4 +166,22 @@ fn another_series_of_what_is_joined_leaves_the_group_what_it_has() {
     assert_eq!(short(&events), ["firing P1 @300"]);
     let value = events[0].value.unwrap();
     assert!((value - 1.2).abs() < 1e-9, "{value}");
+}
+
+#[test]
+fn a_record_is_applied_once_and_one_behind_a_gap_of_the_log_too() {
+    let mut log = log_of(&rule("host", ANY), &[(10, "m,host=a,env=prod")]);
+    let line = Points::default().at(20, "m,host=b,env=prod v", 95).body();
+    // The mark is at 0 and the first point at 1. Offsets leave out what the broker keeps for itself.
+    for (offset, applied, next) in [(0, 0, 2), (1, 0, 2), (7, 1, 8), (7, 0, 8)] {
+        let payload = Payload::Lines(line.as_bytes());
+        let input = Input {
+            offset,
+            arrival: s(20),
+            payload,
+        };
+        let events = core_support::events(step(&mut log.partition, input, &log.plans));
+        assert_eq!(events.len(), applied, "{offset}");
+        assert_eq!(log.partition.next_offset(), next, "{offset}");
+    }
 }
