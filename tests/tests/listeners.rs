@@ -373,12 +373,12 @@ async fn every_service_says_that_it_lives_while_there_is_no_log() {
             .start_unready();
         let client = web::client();
         let get = async |path: &str| {
-            let answer = client.get(format!("{}{path}", alone.url())).send().await;
-            let answer = answer.ok()?;
-            Some((answer.status().as_u16(), answer.text().await.ok()?))
+            let answer = client.get(format!("{}{path}", alone.url())).send().await?;
+            let status = answer.status().as_u16();
+            Ok::<_, reqwest::Error>((status, answer.text().await?))
         };
         wait::holds(format!("{service} lives"), SOON, async || {
-            get("/livez").await.is_some_and(|(status, _)| status == 200)
+            get("/livez").await.is_ok_and(|(status, _)| status == 200)
         })
         .await;
         for (path, wanted) in [
@@ -388,7 +388,9 @@ async fn every_service_says_that_it_lives_while_there_is_no_log() {
             ("/readyz?verbose", 503),
             ("/-/ready", 503),
         ] {
-            let (status, text) = get(path).await.expect("an answer");
+            let answer = get(path).await;
+            let (status, text) = answer
+                .unwrap_or_else(|error| panic!("{service}{path}: {error:?}\n{}", alone.log()));
             assert_eq!(status, wanted, "{service}{path}: {text}");
         }
         let (_, text) = get("/readyz?verbose").await.expect("an answer");
