@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
+
 /// Between two looks at the condition.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -26,6 +28,25 @@ where
         }
         tokio::time::sleep(PAUSE).await;
     }
+}
+
+/// Waits until all tasks have ended, for so long all together; those that have not are aborted. Whether all have.
+///
+/// # Panics
+/// When a task did.
+pub async fn ended(tasks: Vec<JoinHandle<()>>, within: Duration) -> bool {
+    let deadline = tokio::time::Instant::now() + within;
+    let mut all = true;
+    for mut task in tasks {
+        match tokio::time::timeout_at(deadline, &mut task).await {
+            Ok(end) => end.expect("a task of the test's own does not fail"),
+            Err(_) => {
+                task.abort();
+                all = false;
+            }
+        }
+    }
+    all
 }
 
 /// As [`until`], for a plain condition and for a test that cannot go on without it.

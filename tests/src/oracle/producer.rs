@@ -10,7 +10,7 @@ use reqwest::{Client, StatusCode};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::ledger::{Answer, Ledger, Lot};
+use super::ledger::{Account, Answer, Ledger, Lot};
 use super::point;
 use crate::{wait, web};
 
@@ -18,6 +18,8 @@ use crate::{wait, web};
 const PAUSE: Duration = Duration::from_millis(100);
 /// Longer than any router may think about it.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// Until what waits is taken once no more is made: longer than any row leaves the log to come back.
+const EMPTIED: Duration = Duration::from_secs(180);
 
 /// Whose points are produced.
 #[derive(Clone, Debug)]
@@ -138,13 +140,31 @@ impl Producer {
     /// Makes no more points, sends what still waits, and returns everything that happened.
     ///
     /// # Panics
-    /// When an agent was refused for good.
+    /// When an agent was refused for good, or no router takes what waits for three minutes, as when the log is gone: the
+    /// message says whose points wait, and what was answered last.
     pub async fn stop(self) -> Ledger {
+        let stopped = self.stop_within(EMPTIED).await;
+        stopped.unwrap_or_else(|waiting| panic!("the load does not end: {waiting}"))
+    }
+
+    /// As [`Producer::stop`], with another bound, and with what it waited for as the error.
+    async fn stop_within(self, bound: Duration) -> Result<Ledger, String> {
         self.shared.stop.send_replace(true);
-        for task in self.tasks {
-            task.await.expect("the oracle itself does not fail");
+        let ended = wait::ended(self.tasks, bound).await;
+        let ledger = self.shared.ledger().clone();
+        if ended {
+            return Ok(ledger);
         }
-        self.shared.ledger().clone()
+        let waiting = ledger
+            .accounts
+            .iter()
+            .map(|(tenant, account)| waits(tenant, account));
+        let waiting: Vec<_> = waiting.collect();
+        let bound = bound.as_secs_f64();
+        Err(format!(
+            "{bound} s after its last point there wait {}",
+            waiting.join("; ")
+        ))
     }
 }
 
@@ -248,11 +268,22 @@ impl Producing {
         });
     }
 
-    fn account(&self, change: impl FnOnce(&mut super::Account)) {
+    fn account(&self, change: impl FnOnce(&mut Account)) {
         let mut ledger = self.shared.ledger();
         let account = ledger.accounts.entry(self.agent.tenant.clone());
         change(account.or_default());
     }
+}
+
+/// What of a tenant's points no router took yet, and how the last try ended.
+fn waits(tenant: &str, account: &Account) -> String {
+    let waiting = account.made.saturating_sub(account.promised());
+    let last = match account.answers.last().map(|answer| answer.status) {
+        None => "nothing was asked yet".to_owned(),
+        Some(None) => "the last request had no answer".to_owned(),
+        Some(Some(status)) => format!("the last answer was {status}"),
+    };
+    format!("{waiting} points of {tenant} ({last})")
 }
 
 /// An answer that will be the same for ever.
@@ -266,4 +297,33 @@ fn now_nanos() -> i64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Agent, Load, Producer};
+    use crate::wait;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn a_load_that_no_router_takes_ends_and_says_what_it_waited_for() {
+        let port = crate::ports::free();
+        let agent = Agent {
+            tenant: "t0".to_owned(),
+            token: "any".to_owned(),
+        };
+        let load = Load::new(vec![agent], vec![format!("http://127.0.0.1:{port}")], 50);
+        let producer = Producer::start(&load);
+        wait::holds("a request was tried", Duration::from_secs(30), async || {
+            let so_far = producer.so_far();
+            so_far.answers().next().is_some()
+        })
+        .await;
+        let stopped = producer.stop_within(Duration::from_millis(300)).await;
+        let said = stopped.expect_err("nobody listens there");
+        assert!(
+            said.contains("points of t0 (the last request had no answer)"),
+            "{said}"
+        );
+    }
 }

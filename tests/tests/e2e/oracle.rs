@@ -23,6 +23,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Between two lots of lines; a router gets one lot after the other, oldest first.
 const LOT: Duration = Duration::from_millis(250);
 const HOSTS: u64 = 7;
+/// Until what waits is taken once no more is made.
+const EMPTIED: Duration = Duration::from_secs(180);
 
 /// The producer, and what it was promised.
 #[derive(Debug)]
@@ -102,11 +104,17 @@ impl Oracle {
     }
 
     /// Sends what still waits, and returns everything that was promised.
+    ///
+    /// # Panics
+    /// When it is not taken for three minutes, as when the log is gone.
     pub(crate) async fn stop(self) -> Points {
         self.shared.stop.send_replace(true);
-        for task in self.tasks {
-            task.await.expect("the oracle itself does not fail");
-        }
+        let ended = wait::ended(self.tasks, EMPTIED).await;
+        let promised = self.shared.promised().len();
+        assert!(
+            ended,
+            "the load does not end: routers or Kafka do not take its last points; {promised} were promised before"
+        );
         self.shared.promised().clone()
     }
 }

@@ -56,7 +56,7 @@ async fn row_12_a_retention_that_closes_in_is_alarmed_at_half_of_it_without_any_
     .await;
     let half = began.elapsed();
     let url = format!("{}/api/v1/incidents?tenant=bongsu-system", notifier.url());
-    let mut paged = String::new();
+    let mut paged = (String::new(), 0.0);
     wait::holds("somebody is paged", ALARMED, async || {
         let Ok(answer) = web::client().get(&url).send().await else {
             return false;
@@ -64,12 +64,21 @@ async fn row_12_a_retention_that_closes_in_is_alarmed_at_half_of_it_without_any_
         let list: serde_json::Value = answer.json().await.unwrap_or_default();
         let incidents = list["incidents"].as_array().into_iter().flatten();
         let mut of_it = incidents.filter(|one| one["template"] == "bongsu-retention");
-        of_it.next().is_some_and(|one| {
-            paged = one["priority"].as_str().unwrap_or_default().to_owned();
-            true
-        })
+        let Some(priority) = of_it.next().and_then(|one| one["priority"].as_str()) else {
+            return false;
+        };
+        let used = plane.consumers[0].metric(PERCENT, "tenant=\"t0\"").await;
+        paged = (priority.to_owned(), used.unwrap_or_default());
+        true
     })
     .await;
+    // The rule looks once a minute, in which a retention as short as this one passes both of its levels.
+    let (priority, used) = &paged;
+    match priority.as_str() {
+        "P2" => assert!(*used >= 50.0, "a P2 at {used} %"),
+        "P1" => assert!(*used >= 75.0, "a P1 at {used} %"),
+        other => panic!("a {other} at {used} %"),
+    }
     let alarmed = began.elapsed();
     let inbox = web::client().get(format!("{}/inbox", notifier.url()));
     wait::holds("the page is in the inbox", SOON, async || {
@@ -94,7 +103,8 @@ async fn row_12_a_retention_that_closes_in_is_alarmed_at_half_of_it_without_any_
     figure(
         "12",
         format_args!(
-            "retention of {} s: 50 % told after {:.0} s, a {paged} in the inbox after {:.0} s, the record stored after all",
+            "retention of {} s: 50 % told after {:.0} s, a {priority} in the inbox after {:.0} s, with {used:.0} % \
+             over; the record stored after all",
             RETENTION.as_secs(),
             half.as_secs_f64(),
             alarmed.as_secs_f64()
