@@ -11,14 +11,20 @@ kubernetes_installed() {
 kubernetes_where() { echo "$CACHE/kubernetes-$KUBERNETES"; }
 kubernetes_announce() { echo "$KUBERNETES: building, takes 3-6 minutes once"; }
 
-kubernetes_install() {
-    local stage minor=${KUBERNETES#1.}
-    minor=${minor%%.*}
-    stage=$(staging kubernetes)
+# kubernetes_build VERSION OUT COMMAND...: builds commands of Kubernetes into the folder OUT.
+kubernetes_build() {
+    local version=$1 out=$2 minor=${1#1.}
+    shift 2
     (cd "$here/kubernetes" && GOTOOLCHAIN=local nicely "$GO_BIN" build -mod=readonly -buildvcs=false \
-        -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$KUBERNETES
-            -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=$minor" \
-        -o "$stage/" k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kube-controller-manager)
+        -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$version
+            -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=${minor%%.*}" \
+        -o "$out/" "${@/#/k8s.io/kubernetes/cmd/}")
+}
+
+kubernetes_install() {
+    local stage
+    stage=$(staging kubernetes)
+    kubernetes_build "$KUBERNETES" "$stage" kube-apiserver kube-controller-manager
     "$stage/kube-apiserver" --version
     go_build "github.com/yannh/kubeconform@v$KUBECONFORM" "$stage/kubeconform" -ldflags "-s -w" ./cmd/kubeconform
     # What the objects of this version look like, for kubeconform.

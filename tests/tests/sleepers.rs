@@ -30,20 +30,9 @@ steps: [{notify: [kim]}]
 tenant: acme
 ";
 
-const TEMPLATES: &str = "
-template: cpu-usage
-title: 'CPU usage on {host}'
-applies_to: {measurement: cpu}
-one_alert_per: [host]
-check: usage
-unit: percent
-over: average of 30s
-every: 10s
-interval: 10s
-levels:
-  P1: {above: 90, for: 20s, until_below: 85}
-  P2: {above: 70, for: 20s, until_below: 65}
----
+const TEMPLATES: &str = concat!(
+    include_str!("../data/cpu-usage.yaml"),
+    "---
 template: host-down
 title: '{host} does not report'
 applies_to: {measurement: any}
@@ -53,7 +42,8 @@ every: 10s
 interval: 10s
 levels:
   P1: {above: 1m}
-";
+",
+);
 
 fn tenant() -> TenantId {
     TenantId::parse("acme").expect("a name")

@@ -13,8 +13,9 @@ use stream::{Embedded, NewRecord, PartitionReader, Stream, TopicPartition};
 /// What takes longer than this hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// CPU above 90 for three grid points is P1, above 70 P2; hosts are silent after 4 s.
-pub(crate) const CATALOGUE: &str = "
+/// CPU above 90 for three grid points is P1, above 70 P2; no host is down within a test.
+pub(crate) const CATALOGUE: &str = concat!(
+    "
 contact: kim
 name: Kim
 phone: '+821012345678'
@@ -26,19 +27,9 @@ tenant: acme
 partitions: 2
 evaluation: {tick: 1s, lateness: 2s}
 ---
-template: cpu-usage
-title: 'CPU usage on {host}'
-applies_to: {measurement: cpu}
-one_alert_per: [host]
-check: usage
-unit: percent
-over: average of 30s
-every: 10s
-interval: 10s
-levels:
-  P1: {above: 90, for: 20s, until_below: 85}
-  P2: {above: 70, for: 20s, until_below: 65}
----
+",
+    include_str!("../../../tests/data/cpu-usage.yaml"),
+    "---
 template: host-down
 title: '{host} does not report'
 applies_to: {measurement: any}
@@ -50,7 +41,8 @@ interval: 1s
 levels:
   P1: {above: 7d}
 expire_after: 8d
-";
+",
+);
 
 /// A log in a folder of its own.
 pub(crate) struct World {

@@ -29,20 +29,9 @@ const MINUTE: u64 = 60;
 const PACE: Duration = Duration::from_millis(250);
 
 /// CPU above 90 for three grid points is P1, above 70 P2.
-const TEMPLATES: &str = "
-template: cpu-usage
-title: 'CPU usage on {host}'
-applies_to: {measurement: cpu}
-one_alert_per: [host]
-check: usage
-unit: percent
-over: average of 30s
-every: 10s
-interval: 10s
-levels:
-  P1: {above: 90, for: 20s, until_below: 85}
-  P2: {above: 70, for: 20s, until_below: 65}
----
+const TEMPLATES: &str = concat!(
+    include_str!("../../data/cpu-usage.yaml"),
+    "---
 template: host-down
 title: '{host} does not report'
 applies_to: {measurement: any}
@@ -54,7 +43,8 @@ interval: 1s
 levels:
   P1: {above: 7d}
 expire_after: 8d
-";
+",
+);
 
 /// A tenant with three partitions, and nobody who stores its points.
 async fn log() -> Plane {
