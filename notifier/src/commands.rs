@@ -6,6 +6,7 @@ use crate::core::{
 };
 use crate::engine::Engine;
 use model::{IncidentId, Priority, Span, TenantId, Timestamp};
+use schemas::catalogue::SYSTEM_TENANT;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -281,6 +282,12 @@ impl Commands {
         until: Timestamp,
     ) -> Result<BTreeMap<(String, Priority), Times>, CommandError> {
         Ok(self.engine.store.times(tenant, since, until).await?)
+    }
+
+    /// Whether there is such a tenant: of the catalogue, or the one of Bongsu itself.
+    pub fn has_tenant(&self, tenant: &TenantId) -> bool {
+        let directory = self.engine.people.directory();
+        directory.tenants.contains_key(tenant) || tenant.as_str() == SYSTEM_TENANT
     }
 
     /// The actor behind a member id of the chat: the contact of the catalogue that has it, else

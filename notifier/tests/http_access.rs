@@ -159,6 +159,17 @@ async fn an_admin_of_a_tenant_gives_away_no_more_than_what_is_theirs() {
         let (found, said) = site.api("POST", TOKENS, &acme, Some(body)).await;
         assert_eq!(found, status, "{tenants}: {said}");
     }
+    // A slip of a name is no token for nothing.
+    let body = json!({"name": "slip", "role": "viewer", "tenants": ["acme", "acmee"]});
+    let (found, said) = site.api("POST", TOKENS, ADMIN, Some(body)).await;
+    assert_eq!(found, StatusCode::BAD_REQUEST, "{said}");
+    let why = said.to_string();
+    assert!(why.contains("no tenant `acmee`: add it first"), "{why}");
+    let body = json!({"tenant": "acmee", "matchers": ["host=a"], "author": "kim", "comment": "x", "for": "1h"});
+    let (found, said) = site
+        .api("POST", "/api/v1/silences", ADMIN, Some(body))
+        .await;
+    assert_eq!(found, StatusCode::BAD_REQUEST, "{said}");
     // A name that another tenant's admin took is not rotated away from them.
     let body = json!({"name": "beta-admin", "role": "viewer", "tenants": ["acme"]});
     let (status, _) = site.api("POST", TOKENS, &acme, Some(body)).await;

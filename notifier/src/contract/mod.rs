@@ -33,8 +33,8 @@ pub use recorder::{Recorder, Script};
 pub use sharing::{
     a_p1_overtakes_a_flood_of_p3,
     a_p1_that_was_forgotten_is_found_by_the_auditor_and_pages_everyone,
-    a_slow_destination_stalls_nobody_else, an_acknowledgement_races_the_escalation,
-    changes_of_one_replica_are_seen_at_the_other,
+    a_slow_destination_stalls_nobody_else, a_step_that_is_due_waits_for_no_storm_of_others,
+    an_acknowledgement_races_the_escalation, changes_of_one_replica_are_seen_at_the_other,
     messages_keep_a_pace_that_delays_no_p1_and_nobody_else, two_replicas_send_each_message_once,
 };
 pub use silencing::{
@@ -73,6 +73,7 @@ macro_rules! notifier_contract {
             two_replicas_send_each_message_once,
             a_slow_destination_stalls_nobody_else,
             a_p1_overtakes_a_flood_of_p3,
+            a_step_that_is_due_waits_for_no_storm_of_others,
             an_acknowledgement_races_the_escalation,
             messages_keep_a_pace_that_delays_no_p1_and_nobody_else,
             a_p1_that_was_forgotten_is_found_by_the_auditor_and_pages_everyone,

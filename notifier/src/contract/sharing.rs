@@ -3,7 +3,9 @@
 use super::recorder::lines;
 use super::world::{World, first, kinds, until, until_listed, until_recorded};
 use crate::core::{Escalation, Fate, Input, Message, Status, Via};
-use model::Priority;
+use crate::engine::Effects;
+use crate::io::timers::Timers;
+use model::{AlertKind, Priority};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -91,6 +93,50 @@ pub async fn a_p1_overtakes_a_flood_of_p3(world: World) {
         "{place:?} of 151"
     );
     drop(replica);
+}
+
+/// Two hundred steps of every priority of a tenant are due before the one of another tenant, and before a P1 of their own:
+/// both are done in the first batch, and all in the end.
+pub async fn a_step_that_is_due_waits_for_no_storm_of_others(world: World) {
+    let engine = world.engine().await;
+    let storm = 200;
+    let fire = async |tenant: &str, hosts: std::ops::Range<usize>, priority| {
+        let mut tx = engine.store.begin().await.expect("the store answers");
+        let (mut effects, mut ids) = (Effects::default(), Vec::new());
+        for n in hosts {
+            let event = world.event(tenant, n, 1, AlertKind::Firing, Some(priority));
+            let taken = engine.take_event(&mut tx, &event, &[], event.at, &mut effects);
+            taken.await.expect("it is taken");
+            ids.push(event.incident_id);
+        }
+        tx.commit().await.expect("it is kept");
+        ids
+    };
+    fire("acme", 0..storm, Priority::P2).await;
+    // Due 60 minutes after that, and these 15 minutes: the storm comes first by the clock.
+    world.pass(3_600 - 900 - 2);
+    fire("acme", storm..2 * storm, Priority::P1).await;
+    world.pass(1);
+    let own = fire("acme", 900..901, Priority::P1).await;
+    let others = fire("globex", 1..2, Priority::P1).await;
+    world.pass(3_600);
+    let is_due = async |id| {
+        let found = engine.store.summary(id).await.expect("the store answers");
+        let due = found.expect("it is there").due;
+        due.is_some_and(|at| at <= engine.now())
+    };
+    let mut timers = Timers::default();
+    let mut done = timers.batch(&engine).await.expect("the store answers");
+    assert!(!is_due(others[0]).await, "another tenant's is done at once");
+    assert!(
+        is_due(own[0]).await,
+        "what came first in the tenant is first"
+    );
+    while timers.has_more() {
+        done += timers.batch(&engine).await.expect("the store answers");
+    }
+    assert_eq!(done, 2 * storm + 2);
+    assert!(!is_due(own[0]).await);
 }
 
 /// A person takes a P1 in the very moment in which it escalates, again and again: whichever comes first, it has an owner,

@@ -180,10 +180,16 @@ impl External {
             self.ends("it was not reported again in time: over", now)
         } else {
             let since = self.ends_at.unwrap_or(now);
-            self.anew(since, now);
+            let kind = match self.sequence > 0 && now.since(self.changed_at) < REOPENS {
+                true => AlertKind::Reopened,
+                false => {
+                    self.anew(since, now);
+                    AlertKind::Firing
+                }
+            };
             (self.firing, self.ends_at, self.changed_at) = (true, None, now);
             let why = self.facts.why.clone();
-            self.event(AlertKind::Firing, &why, now)
+            self.event(kind, &why, now)
         };
         Taken::Kept(Box::new(self), Some(event))
     }
@@ -244,8 +250,8 @@ pub fn take(
             let event = known
                 .firing
                 .then(|| known.ends("the heartbeat came again", now));
-            known.ends_at = Some(*until);
-            (known.changed_at, known.facts) = (now, report.facts);
+            // `changed_at` stays when it came back last: missed again soon after, it is the same incident.
+            (known.ends_at, known.facts) = (Some(*until), report.facts);
             Taken::Kept(Box::new(known), event)
         }
     }

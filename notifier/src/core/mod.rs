@@ -34,6 +34,7 @@ mod silence;
 mod standard;
 mod step;
 mod times;
+mod turns;
 mod verification;
 mod watch;
 mod who;
@@ -100,6 +101,7 @@ pub use silence::{
 };
 pub use standard::{StandardEvent, instant, listed};
 pub use step::{Input, LONGEST_SNOOZE, Life, SHORTEST_SNOOZE, Seen, refusal, step};
+pub use turns::{Lane, Turns};
 pub use verification::{CODE_AGAIN, CODE_HOLDS, NotVerified, Phone, Sent};
 pub use watch::{Blind, Found, Part, Sign, Watch, report as blind_report, service_of};
 pub use who::{Denied, Grant, GroupGrant, Proof, Tenants, Who, grants_of};

@@ -2,6 +2,7 @@
 
 use super::action::{AlarmKind, EntryKind};
 use super::around::HOST_DOWN;
+use super::directory::RouteTo;
 use super::duty::Moment;
 use super::hold::HoldKind;
 use super::incident::{Escalation, Target, Told};
@@ -16,6 +17,19 @@ use model::{Priority, Span};
 
 /// No configuration makes a call to everyone a flood.
 const LEAST_WAIT: Span = Span::from_secs(1);
+
+/// Where a routing rule leads, for the timeline.
+fn way(to: Option<&RouteTo>) -> String {
+    match to {
+        Some(RouteTo::Policy(name)) => format!("it goes to the policy `{name}`"),
+        Some(RouteTo::Step(policy)) => {
+            let targets = policy.steps.iter().flat_map(|step| &step.notify);
+            let names: Vec<String> = targets.map(ToString::to_string).collect();
+            format!("it goes to {}", names.join(", "))
+        }
+        Some(RouteTo::Nobody) | None => "nobody is told; it is only recorded".to_owned(),
+    }
+}
 
 impl Turn<'_> {
     /// Begins the policy anew: at once, after a moment in which another incident may explain this
@@ -69,11 +83,8 @@ impl Turn<'_> {
         let grouping = care.and_then(|care| care.grouping.as_ref());
         self.incident.digest_at = grouping.map(|grouping| self.now.plus(grouping.interval));
         if let Some(rule) = self.route.rule {
-            let to = if self.route.nobody {
-                "nobody is told; it is only recorded"
-            } else {
-                "it goes its own way"
-            };
+            let chosen = care.and_then(|care| care.routing.get(rule.checked_sub(1)?));
+            let to = way(chosen.map(|rule| &rule.to));
             self.record(
                 EntryKind::Routed,
                 format!("routing rule {rule} of the tenant: {to}"),

@@ -165,7 +165,7 @@ impl SilenceSpec {
 }
 
 impl Weekly {
-    /// Reads `sat,sun 02:00-06:00` (or `every day 22:00-02:00`) of an IANA zone.
+    /// Reads `sat,sun 02:00-06:00` (or `every day 22:00-02:00`) of an IANA zone; `sat 00:00-24:00` is the whole day.
     pub fn parse(hours: &str, zone: &str) -> Result<Self, BadSilence> {
         let refuse = || BadSilence::Weekly(format!("{hours} {zone}").chars().take(80).collect());
         let zone = TimeZone::get(zone).map_err(|_| refuse())?;
@@ -181,8 +181,10 @@ impl Weekly {
         let time = |text: &str| clock_time(text).ok_or_else(refuse);
         // What begins at the end of a day would begin a day too early.
         let begins_late = from.trim().starts_with("24");
+        let ends_the_day = to.trim().starts_with("24");
         let (from, to) = (time(from)?, time(to)?);
-        if from == to || begins_late {
+        let is_whole_day = from == Time::midnight() && ends_the_day;
+        if (from == to && !is_whole_day) || begins_late {
             return Err(refuse());
         }
         Ok(Self {
@@ -231,8 +233,11 @@ impl fmt::Display for Weekly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days: Vec<_> = self.days.iter().map(|day| name(*day)).collect();
         let clock = |time: Time| format!("{:02}:{:02}", time.hour(), time.minute());
-        let (from, to) = (clock(self.from), clock(self.to));
-        write!(f, "{} {from}-{to}", days.join(","))
+        let to = match self.to == Time::midnight() {
+            true => "24:00".to_owned(),
+            false => clock(self.to),
+        };
+        write!(f, "{} {}-{to}", days.join(","), clock(self.from))
     }
 }
 

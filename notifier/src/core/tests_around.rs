@@ -335,8 +335,19 @@ fn rules_route_by_priority_tag_and_text_and_the_first_holds() {
     other.directory = world.directory.clone();
     let actions = world.fires(Priority::P2);
     assert_eq!(said(&actions), ["firing sms PARK"]);
-    assert!(kinds(&actions).contains(&EntryKind::Routed));
-    assert_eq!(said(&other.fires(Priority::P3)), ["firing sms PARK"]);
+    let ways = |actions: &[Action]| {
+        let routed = actions.iter().filter_map(|action| match action {
+            Action::Record(entry) if entry.kind == EntryKind::Routed => Some(entry.text.clone()),
+            _ => None,
+        });
+        routed.collect::<Vec<_>>()
+    };
+    let to_policy = "routing rule 1 of the tenant: it goes to the policy `night`";
+    assert_eq!(ways(&actions), [to_policy]);
+    let actions = other.fires(Priority::P3);
+    assert_eq!(said(&actions), ["firing sms PARK"]);
+    let to_person = "routing rule 2 of the tenant: it goes to park";
+    assert_eq!(ways(&actions), [to_person]);
 }
 
 #[test]

@@ -399,11 +399,15 @@ fn the_most_that_a_silence_may_have_is_taken() {
 fn weekly_hours_may_end_at_midnight_and_know_their_zone() {
     let weekly = Weekly::parse("fri 22:00-24:00", "Asia/Seoul").expect("hours");
     assert_eq!(weekly.zone(), "Asia/Seoul");
-    assert_eq!(weekly.to_string(), "fri 22:00-00:00");
+    assert_eq!(weekly.to_string(), "fri 22:00-24:00");
     for (hours, is_right) in [
         // Is it the night to friday or that to saturday?
         ("fri 24:00-02:00", false),
         ("fri 00:00-02:00", true),
+        ("fri 22:00-00:00", true),
+        ("fri 00:00-24:00", true),
+        ("fri 00:00-00:00", false),
+        ("fri 24:00-24:00", false),
         ("fri 22:00-24:01", false),
         ("fri 22:00-23:60", false),
     ] {

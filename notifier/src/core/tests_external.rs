@@ -169,9 +169,25 @@ fn a_heartbeat_that_does_not_come_opens_an_incident_and_its_return_ends_it() {
         (back.kind, back.incident_id),
         (AlertKind::Resolved, missed.incident_id)
     );
-    let known = alerts.pass(1).known.clone().unwrap();
+    // Missed again within ten minutes of its return it is the same incident, however often it came meanwhile.
+    assert_eq!(
+        alerts.pass(7).take(beat(START.plus(MINUTE.times(10)))),
+        None
+    );
+    let known = alerts.pass(2).known.clone().unwrap();
     let again = alerts.keep(known.passed(alerts.now)).unwrap();
-    assert_ne!(again.incident_id, missed.incident_id);
+    assert_eq!(
+        (again.kind, again.incident_id, again.sequence),
+        (AlertKind::Reopened, missed.incident_id, 3)
+    );
+    let back = alerts.pass(1).take(beat(START.plus(MINUTE.times(12))));
+    assert_eq!(back.map(|event| event.sequence), Some(4));
+    // Ten minutes after its return it is another.
+    alerts.pass(9).take(beat(START.plus(MINUTE.times(21))));
+    let known = alerts.pass(1).known.clone().unwrap();
+    let later = alerts.keep(known.passed(alerts.now)).unwrap();
+    assert_eq!((later.kind, later.sequence), (AlertKind::Firing, 1));
+    assert_ne!(later.incident_id, missed.incident_id);
 }
 
 #[test]

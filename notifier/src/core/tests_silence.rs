@@ -237,6 +237,19 @@ fn weekly_hours_follow_the_wall_clock_of_their_zone() {
         spec.holds_until(at("2026-03-08T03:40[America/New_York]")),
         Some(at("2026-03-08T04:00[America/New_York]"))
     );
+    // A whole day, of 23 hours too.
+    let whole = Weekly::parse("sun 00:00-24:00", "America/New_York").unwrap();
+    assert_eq!(whole.to_string(), "sun 00:00-24:00");
+    spec.weekly = Some(whole);
+    let monday = at("2026-03-09T00:00[America/New_York]");
+    for (now, until) in [
+        ("2026-03-07T23:59:59[America/New_York]", None),
+        ("2026-03-08T00:00[America/New_York]", Some(monday)),
+        ("2026-03-08T23:59:59[America/New_York]", Some(monday)),
+        ("2026-03-09T00:00[America/New_York]", None),
+    ] {
+        assert_eq!(spec.holds_until(at(now)), until, "{now}");
+    }
     for (hours, zone) in [
         ("sat 02:00", "UTC"),
         ("caturday 02:00-03:00", "UTC"),

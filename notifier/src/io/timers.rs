@@ -2,7 +2,7 @@
 //! changed.
 
 use crate::commands::Changed;
-use crate::core::{AlarmKind, Finding, Input, audit};
+use crate::core::{AlarmKind, Finding, Input, Turns, audit};
 use crate::engine::{Effects, Engine};
 use crate::io::store::StoreError;
 use model::{IncidentId, Span, TenantId, Timestamp};
@@ -12,7 +12,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 /// Incidents handled in one transaction.
-const BATCH: i64 = 32;
+const BATCH: usize = 32;
+/// Batches until it is looked again whose time has come meanwhile.
+const BATCHES_A_LOOK: usize = 4;
 /// Incidents that the auditor reads at a time.
 const AUDIT_PAGE: u32 = 500;
 /// Replicas' clocks and long transactions may put a change this far into the past.
@@ -30,9 +32,10 @@ const CHANGES_PAGE: u32 = 2_000;
 
 /// Does what is due, until the order to stop.
 pub async fn run(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible> {
+    let mut timers = Timers::default();
     loop {
-        match due(&engine).await {
-            Ok(done) if done == BATCH as usize && !order.has_begun() => continue,
+        match timers.batch(&engine).await {
+            Ok(_) if timers.has_more() && !order.has_begun() => continue,
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "what is due cannot be done yet"),
         }
@@ -43,22 +46,52 @@ pub async fn run(engine: Arc<Engine>, order: Shutdown) -> Result<(), Infallible>
     }
 }
 
-/// One batch of what is due; how much there was.
-async fn due(engine: &Engine) -> Result<usize, StoreError> {
-    if !engine.store.has_due(engine.now()).await? {
-        return Ok(0);
+/// Does what is due, a batch at a time, tenants in turn.
+#[derive(Debug, Default)]
+pub struct Timers {
+    turns: Turns,
+    /// Batches that may be done before it is looked again.
+    looked_for: usize,
+}
+
+impl Timers {
+    /// Whether more waits behind the last batch, as far as it was looked.
+    pub fn has_more(&self) -> bool {
+        !self.turns.is_empty()
     }
-    let mut tx = engine.store.begin().await?;
-    let ids = tx.claim_due(engine.now(), BATCH).await?;
-    let mut effects = Effects::default();
-    for id in &ids {
-        engine
-            .decide_by_id(&mut tx, *id, Input::Due, &mut effects)
-            .await?;
+
+    /// One batch; how much there was. None when nothing is due, or other replicas have it.
+    pub async fn batch(&mut self, engine: &Engine) -> Result<usize, StoreError> {
+        if self.looked_for == 0 || self.turns.is_empty() {
+            let due = match engine.store.has_due(engine.now()).await? {
+                true => engine.store.due_lanes(engine.now()).await?,
+                false => Vec::new(),
+            };
+            self.turns.see(&due);
+            self.looked_for = BATCHES_A_LOOK;
+        }
+        if self.turns.is_empty() {
+            return Ok(0);
+        }
+        self.looked_for -= 1;
+        let mut tx = engine.store.begin().await?;
+        let (mut effects, mut done) = (Effects::default(), 0);
+        for (lane, count) in self.turns.next(BATCH) {
+            let ids = tx.claim_due(&lane, engine.now(), count).await?;
+            if ids.len() < count {
+                self.turns.ran_out(&lane);
+            }
+            for id in &ids {
+                engine
+                    .decide_by_id(&mut tx, *id, Input::Due, &mut effects)
+                    .await?;
+            }
+            done += ids.len();
+        }
+        tx.commit().await?;
+        engine.tell(effects);
+        Ok(done)
     }
-    tx.commit().await?;
-    engine.tell(effects);
-    Ok(ids.len())
 }
 
 /// Audits and counts, until the order to stop.

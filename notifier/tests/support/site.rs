@@ -78,7 +78,12 @@ impl Site {
             integration("acme-am", "acme", IntegrationFormat::Alertmanager),
             integration("beta-am", "beta", IntegrationFormat::Alertmanager),
         ]);
-        let people = Arc::new(Desk(Arc::default(), Arc::new(integrations)));
+        let tenants = ["acme", "beta"].map(|id| (TenantId::parse(id).unwrap(), id.to_owned()));
+        let directory = Directory {
+            tenants: tenants.into(),
+            ..Directory::default()
+        };
+        let people = Arc::new(Desk(Arc::new(directory), Arc::new(integrations)));
         let running = start_with(config, log, Channels::new([]), people, ctx)
             .await
             .unwrap();

@@ -60,6 +60,23 @@ impl Acting {
         self.who.may(needs, tenant).map_err(Problem::from)
     }
 
+    /// Refuses tenants that do not exist: a slip of a name would make what holds for nothing, or for whoever is called so one day.
+    pub(super) fn knows<'a>(
+        &self,
+        tenants: impl IntoIterator<Item = &'a TenantId>,
+    ) -> Result<(), Problem> {
+        let desk = self.site.whole_desk();
+        let unknown = tenants.into_iter().filter(|id| !desk.has_tenant(id));
+        let names: Vec<String> = unknown.map(|id| format!("`{id}`")).collect();
+        match names.is_empty() {
+            true => Ok(()),
+            false => Err(Problem::bad_request(format!(
+                "there is no tenant {}: add it first (`bongsu tenant add`)",
+                names.join(", ")
+            ))),
+        }
+    }
+
     /// Whether they see what is a tenant's.
     pub(super) fn sees(&self, tenant: Option<&TenantId>) -> bool {
         self.who.may(Role::Viewer, tenant).is_ok()

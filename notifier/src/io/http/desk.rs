@@ -55,6 +55,10 @@ pub trait Desk: Send + Sync + 'static {
     async fn warnings(&self) -> Result<Vec<String>, CommandError> {
         Ok(Vec::new())
     }
+    /// See [`Commands::has_tenant`].
+    fn has_tenant(&self, _: &TenantId) -> bool {
+        true
+    }
     /// See [`Commands::chat_actor`].
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor;
     /// See [`Commands::link_target`].
@@ -135,6 +139,10 @@ impl Desk for Commands {
 
     async fn warnings(&self) -> Result<Vec<String>, CommandError> {
         Ok(Self::warnings(self).await?)
+    }
+
+    fn has_tenant(&self, tenant: &TenantId) -> bool {
+        Self::has_tenant(self, tenant)
     }
 
     fn chat_actor(&self, member: &str, fallback: &str) -> Actor {

@@ -149,6 +149,7 @@ pub(super) async fn create(
     let now = commands.now();
     let spec = api::json::<SilenceBody>(&headers, &body)?.spec(now)?;
     acting.may(Role::Operator, spec.tenant.as_ref())?;
+    acting.knows(&spec.tenant)?;
     let via = acting.who().proof.to_string();
     let hand = Hand::free(&acting.who().name, &via);
     let silence = commands.put_silence(None, spec, hand).await?;

@@ -121,6 +121,9 @@ pub(super) async fn create(
         let text = "this needs the role admin in every tenant of the token";
         return Err(Problem::new(StatusCode::FORBIDDEN, text));
     }
+    if let Tenants::These(these) = &grant.tenants {
+        acting.knows(these)?;
+    }
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !(1..=64).contains(&body.name.len()) || !body.name.bytes().all(plain) {
         return Err(Problem::bad_request(

@@ -153,21 +153,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Incidents whose time has come, locked; those that another replica has are left out.
-    pub async fn claim_due(
-        &mut self,
-        now: Timestamp,
-        limit: i64,
-    ) -> Result<Vec<IncidentId>, StoreError> {
-        self.silences().await?;
-        let rows = sqlx::query(self.dialect.claim_due)
-            .bind(now.as_nanos())
-            .bind(limit)
-            .fetch_all(&mut *self.inner)
-            .await?;
-        rows.iter().map(id_of).collect()
-    }
-
     /// Incidents that wait for the word that this partition caught up.
     pub async fn catching_up(
         &mut self,

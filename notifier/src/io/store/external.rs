@@ -25,6 +25,10 @@ struct FactsJson {
     generator: String,
 }
 
+/// What fires, or does not, and runs out first.
+pub(super) const DUE: &str =
+    "SELECT * FROM external_alerts WHERE firing = $1 AND ends_at <= $2 ORDER BY ends_at LIMIT $3";
+
 impl Tx {
     /// Takes an integration's alerts for this transaction: two reports of one alert take turns.
     pub async fn lock_source(&mut self, tenant: &TenantId, source: &str) -> Result<(), StoreError> {
@@ -135,20 +139,26 @@ impl Store {
         rows.iter().map(external).collect()
     }
 
-    /// Alerts whose time has passed without a word.
+    /// Alerts whose time has passed without a word, so many at most of those that begin to fire then and of those that end
+    /// then: what begins does not wait behind a storm of what ends.
     pub async fn external_due(
         &self,
         now: Timestamp,
         limit: i64,
     ) -> Result<Vec<External>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT * FROM external_alerts WHERE ends_at <= $1 ORDER BY ends_at LIMIT $2",
-        )
-        .bind(now.as_nanos())
-        .bind(limit)
-        .fetch_all(&self.reader)
-        .await?;
-        rows.iter().map(external).collect()
+        let mut due = Vec::new();
+        for firing in [false, true] {
+            let rows = sqlx::query(DUE)
+                .bind(i64::from(firing))
+                .bind(now.as_nanos())
+                .bind(limit)
+                .fetch_all(&self.reader)
+                .await?;
+            for row in &rows {
+                due.push(external(row)?);
+            }
+        }
+        Ok(due)
     }
 }
 

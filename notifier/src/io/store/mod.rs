@@ -9,6 +9,7 @@ mod archive;
 mod around;
 mod audit;
 mod contacts;
+mod due;
 mod external;
 mod figures;
 mod list;

@@ -220,15 +220,6 @@ impl Store {
             .collect()
     }
 
-    /// Whether the time of some incident has come. Costs no turn as a writer.
-    pub async fn has_due(&self, now: Timestamp) -> Result<bool, StoreError> {
-        let row = sqlx::query("SELECT 1 AS one FROM incidents WHERE due_at <= $1 LIMIT 1")
-            .bind(now.as_nanos())
-            .fetch_optional(&self.reader)
-            .await?;
-        Ok(row.is_some())
-    }
-
     /// P1 incidents that are not closed, for the auditor; `after` is the last id of the part
     /// before.
     pub async fn live_p1(

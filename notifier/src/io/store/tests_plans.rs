@@ -1,6 +1,6 @@
 //! How SQLite answers what is asked most: by the index that was made for it.
 
-use super::{Store, around};
+use super::{Store, around, due, external};
 use sqlx::Row as _;
 
 /// Incidents, one of a thousand of them open.
@@ -55,6 +55,48 @@ async fn deliveries_are_taken_in_their_order_without_sorting_what_waits() {
         "{found}"
     );
     assert!(!found.contains("TEMP B-TREE"), "{found}");
+}
+
+#[tokio::test]
+async fn whose_time_has_come_is_found_from_tenant_to_tenant() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("incidents.db");
+    let store = Store::sqlite(&file).await.unwrap();
+    sqlx::raw_sql(FILL).execute(&store.writer).await.unwrap();
+    sqlx::raw_sql("UPDATE incidents SET status = 'open', due_at = opened_at")
+        .execute(&store.writer)
+        .await
+        .unwrap();
+    for looked in [false, true] {
+        if looked {
+            sqlx::raw_sql("ANALYZE")
+                .execute(&store.writer)
+                .await
+                .unwrap();
+        }
+        for (sql, by) in [
+            (
+                due::DUE_TENANTS,
+                "incidents_due_of_tenant (priority=? AND tenant>?)",
+            ),
+            (
+                due::DUE_TENANTS,
+                "incidents_due_of_tenant (priority=? AND tenant=? AND due_at<?)",
+            ),
+            (
+                store.dialect.claim_due,
+                "incidents_due_of_tenant (priority=? AND tenant=? AND due_at<?)",
+            ),
+            (
+                external::DUE,
+                "external_alerts_next (firing=? AND ends_at<?)",
+            ),
+        ] {
+            let found = plan(&store, sql.to_owned()).await;
+            assert!(found.contains(by), "looked: {looked}, {sql}: {found}");
+            assert!(!found.contains("TEMP B-TREE"), "{found}");
+        }
+    }
 }
 
 #[tokio::test]
