@@ -271,7 +271,7 @@ fn when(
                 },
             ],
         )),
-        "daily" if interval > 1 && minutes > DAY => {
+        "daily" if minutes > DAY => {
             Err("a shift of several days with a pause between is not known here")
         }
         "daily" => {

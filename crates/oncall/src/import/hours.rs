@@ -47,7 +47,6 @@ pub(super) fn hours(spans: &[Span]) -> Vec<Hours> {
             // Up to the same time of the next day at most: longer is another piece.
             let piece = match left {
                 left if left < DAY => left,
-                _ if begins == 0 => DAY,
                 _ => DAY - begins,
             };
             let (ends, day) = (
@@ -62,7 +61,7 @@ pub(super) fn hours(spans: &[Span]) -> Vec<Hours> {
                 Some((_, _, days)) => days.push(day),
                 None => found.push((begins, ends, vec![day])),
             }
-            from = (from + piece) % WEEK;
+            from += piece;
             left -= piece;
         }
     }
