@@ -9,9 +9,11 @@ use model::{
 };
 use reqwest::{Response, StatusCode};
 use runtime::Clock;
+use std::collections::BTreeMap;
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tests::workdir::Workdir;
-use tests::{Bongsu, Kafka, wait, web};
+use tests::{Bongsu, Kafka, StandIn, influxdb, wait, web};
 
 const SOON: Duration = Duration::from_secs(30);
 /// Within which an agent shall know that its broker is gone.
@@ -180,6 +182,78 @@ async fn one_notifier_reads_the_alerts_of_both_and_goes_on_while_one_is_gone() {
     world.b.resume();
     world.send(&world.b, "far", 2).await;
     has_incidents(&notifier, "far", 2).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_moves_leaves_nothing_unseen_in_its_former_home() {
+    let (world, store) = tokio::join!(World::start(), StandIn::start());
+    let secret = world.folder.write("shard.token", influxdb::TOKEN);
+    let stored = format!(
+        "---\nshard: s0\nurl: {}\ntoken_file: {}\n---\nplacement: default\nepochs: [{{from: beginning, shards: {{s0: 1}}}}]\n",
+        store.url(),
+        secret.display()
+    );
+    let declare = |catalogue: &str| {
+        let file = world
+            .folder
+            .write("catalogue.yaml", &(catalogue.to_owned() + &stored));
+        let file = file.display().to_string();
+        world.run(&["apply", "-f", &file]).unwrap();
+    };
+    declare(CATALOGUE);
+    let far = world.token("far");
+    let router = world.router().start().await;
+    for n in 1..=3 {
+        is_taken(&router, &far, &format!("m,host=b v={n} {n}")).await;
+    }
+    // Nobody reads in b while the home of `far` becomes a.
+    declare(&CATALOGUE.replace("cluster: b\n", ""));
+    wait::holds("`far` is written to a", SOON, async || {
+        write(&router, &far, "m,host=b v=4 4").await;
+        let records = world.a.count("metrics.far").unwrap_or_default();
+        records > 0
+    })
+    .await;
+    let rows = doctor(&world, "lag");
+    assert!(rows["far[0] in b"].ends_with(" records"), "{rows:?}");
+    assert_ne!(rows["far[0] in b"], "0 records");
+    assert_ne!(rows["far[0]"], "0 records");
+
+    let settings = format!(
+        "kafka: {{brokers: [{:?}]}}\nconsumer:\n  listen: 127.0.0.1:{{port}}\n",
+        world.b.brokers()
+    );
+    let in_b = Bongsu::service("consumer")
+        .file("bongsu.yaml", settings)
+        .arg("--config")
+        .arg("{dir}/bongsu.yaml")
+        .start();
+    let (_in_a, _in_b) = tokio::join!(world.service("consumer", "").start(), in_b);
+    wait::holds("what waited in either is stored", SOON, async || {
+        store.count("far") == 4
+    })
+    .await;
+    wait::holds("nothing waits any more", SOON, async || {
+        let rows = doctor(&world, "lag");
+        rows["far[0] in b"] == "0 records" && rows["far[0]"] == "0 records"
+    })
+    .await;
+    let accounts = doctor(&world, "account");
+    assert!(accounts["far[0] in b"].starts_with("read "), "{accounts:?}");
+}
+
+/// What `doctor` says of each thing by one of its checks.
+fn doctor(world: &World, check: &str) -> BTreeMap<String, String> {
+    let mut doctor = Command::new(tests::bongsu::binary());
+    doctor.arg("--config").arg(world.folder.join("bongsu.yaml"));
+    doctor.args(["--kafka", &world.brokers, "doctor", "-o", "json"]);
+    // Its end is a failure: there is no notifier.
+    let said = tokio::task::block_in_place(|| doctor.output()).unwrap();
+    let rows: Vec<BTreeMap<String, String>> = serde_json::from_slice(&said.stdout).unwrap();
+    let of_check = rows.into_iter().filter(|row| row["check"] == check);
+    of_check
+        .map(|row| (row["what"].clone(), row["detail"].clone()))
+        .collect()
 }
 
 /// How a notifier of its own stands on nothing else.

@@ -1,16 +1,18 @@
 //! The conservation account in `doctor`: for each partition of each tenant, whether every line that was read has
-//! its fate, how far behind the consumer is, and how close the log's retention.
+//! its fate, how far behind the consumer is, and how close the log's retention. A tenant that moved to another cluster may
+//! have left records in the one that was its home: they are looked at as well.
 
 use super::Finding;
 use consumer::account::{Account, Fates};
-use model::{TenantId, Timestamp, TopicName};
+use model::{Span, TenantId, Timestamp, TopicName};
 use runtime::Clock;
 use schemas::catalogue::Catalogue;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use stream::{Clusters, Commit, Stream, StreamError, TopicPartition};
 
-/// How long a tenant's topic keeps records, as `tenant add` makes it.
-const RETENTION_NANOS: i64 = 24 * 3_600 * 1_000_000_000;
+/// How long a tenant's topic keeps records as `tenant add` makes it, where the log does not say what it is set to.
+const RETENTION: Span = Span::from_secs(24 * 3_600);
 /// The oldest record that is not stored yet may be so old.
 const BEHIND_NANOS: i64 = 60 * 1_000_000_000;
 /// How long the oldest record is waited for.
@@ -26,6 +28,8 @@ struct Part {
     committed: Option<Commit>,
     /// Time of the oldest record that is not stored.
     oldest: Option<Timestamp>,
+    /// How long its topic keeps records; none for ever.
+    retention: Option<Span>,
 }
 
 /// Findings for every partition of every tenant.
@@ -36,23 +40,29 @@ pub(super) async fn accounts(
 ) -> Vec<Finding> {
     let now = Clock::system().now_nanos();
     let mut findings = Vec::new();
-    let mut partitions = 0;
-    for tenant in catalogue.tenants.values() {
-        partitions += tenant.partitions;
-        // A home that nobody knows is a finding of the check `tenant`.
-        let Some(stream) = clusters.get(&tenant.cluster) else {
-            continue;
-        };
-        match parts(stream, &tenant.tenant, group).await {
-            Ok(parts) => findings.extend(parts.iter().flat_map(|part| judge(part, now))),
-            Err(error) => findings.push(Finding::bad(
-                "account",
-                tenant.tenant.as_str(),
-                error.to_string(),
-                "see the check `log`",
-            )),
+    for (cluster, stream) in clusters.iter() {
+        let place = place(clusters, cluster);
+        // A cluster that does not answer is a finding of the check `topic`; its tenants say so below.
+        let there = stream.topics().await.unwrap_or_default();
+        let there: BTreeSet<_> = there.into_iter().map(|topic| topic.name).collect();
+        for tenant in catalogue.tenants.values() {
+            let topic = TopicName::metrics(&tenant.tenant, 1);
+            if tenant.cluster != cluster && !there.contains(&topic) {
+                continue;
+            }
+            match parts(stream, &tenant.tenant, &place, group).await {
+                Ok(parts) => findings.extend(parts.iter().flat_map(|part| judge(part, now))),
+                Err(error) => findings.push(Finding::bad(
+                    "account",
+                    format!("{}{place}", tenant.tenant),
+                    error.to_string(),
+                    "see the check `log`",
+                )),
+            }
         }
     }
+    let tenants = catalogue.tenants.values();
+    let partitions: u32 = tenants.map(|tenant| tenant.partitions).sum();
     if partitions >= MANY_PARTITIONS {
         findings.push(Finding::good(
             "partitions",
@@ -66,7 +76,20 @@ pub(super) async fn accounts(
     findings
 }
 
-async fn parts(stream: &Stream, tenant: &TenantId, group: &str) -> Result<Vec<Part>, StreamError> {
+/// What is said behind a name of another cluster than the first one: nothing for that.
+pub(super) fn place(clusters: &Clusters, cluster: &str) -> String {
+    match cluster == clusters.home_name() {
+        true => String::new(),
+        false => format!(" in {cluster}"),
+    }
+}
+
+async fn parts(
+    stream: &Stream,
+    tenant: &TenantId,
+    place: &str,
+    group: &str,
+) -> Result<Vec<Part>, StreamError> {
     let topic = TopicName::metrics(tenant, 1);
     let count = stream.partitions(&topic).await?.unwrap_or(0);
     let sources: Vec<_> = (0..count)
@@ -89,12 +112,21 @@ async fn parts(stream: &Stream, tenant: &TenantId, group: &str) -> Result<Vec<Pa
             None
         };
         parts.push(Part {
-            name: format!("{tenant}[{}]", source.partition),
+            name: format!("{tenant}[{}]{place}", source.partition),
             earliest: range.earliest,
             end: range.end,
             committed,
             oldest,
+            retention: Some(RETENTION),
         });
+    }
+    if parts.iter().any(|part| part.oldest.is_some()) {
+        // Who may not ask is told so by the check `topic`.
+        if let Ok(Some(settings)) = stream.settings(&topic).await {
+            for part in &mut parts {
+                part.retention = settings.retention;
+            }
+        }
     }
     Ok(parts)
 }
@@ -148,11 +180,15 @@ fn judge(part: &Part, now: i64) -> Vec<Finding> {
             "they are gone: run more consumers, or keep the topic longer (retention.ms)",
         ));
     }
-    findings.push(if age * 2 >= RETENTION_NANOS {
+    let closing = part.retention.filter(|kept| {
+        let kept = i64::try_from(kept.to_std().as_nanos()).unwrap_or(i64::MAX);
+        age > 0 && age >= kept / 2
+    });
+    findings.push(if let Some(kept) = closing {
         Finding::bad(
             "retention",
             part.name.as_str(),
-            format!("the oldest of {lag} records not stored is {minutes} min old; the log keeps them 24 h"),
+            format!("the oldest of {lag} records not stored is {minutes} min old; the log keeps them {kept}"),
             "mend its shard or run more consumers now; a larger retention.ms buys time",
         )
     } else if age > BEHIND_NANOS {
@@ -218,7 +254,12 @@ mod tests {
                 metadata: metadata.to_owned(),
             }),
             oldest: oldest.map(Timestamp::from_nanos),
+            retention: Some(RETENTION),
         }
+    }
+
+    fn kept(part: Part, retention: Option<Span>) -> Part {
+        Part { retention, ..part }
     }
 
     fn wrong(part: &Part, now: i64) -> Vec<&'static str> {
@@ -253,6 +294,18 @@ mod tests {
             (part(100, "", None), vec!["account"]),
             (part(50, good, Some(12 * hour)), vec!["lag"]),
             (part(50, good, Some(0)), vec!["retention"]),
+            (
+                kept(
+                    part(50, good, Some(12 * hour)),
+                    Some(Span::from_secs(7_200)),
+                ),
+                vec!["retention"],
+            ),
+            (
+                kept(part(50, good, Some(0)), Some(Span::from_secs(7 * 86_400))),
+                vec!["lag"],
+            ),
+            (kept(part(50, good, Some(0)), None), vec!["lag"]),
             (part(5, good, Some(13 * hour)), vec!["loss"]),
             (part(100, &format!("{good};lost=2"), None), vec!["loss"]),
         ] {

@@ -2,7 +2,7 @@
 //! the accounts of the lanes hold.
 
 use super::Finding;
-use super::account::oldest;
+use super::account::{oldest, place};
 use catalog::HANDOFF_RETENTION;
 use consumer::core::handoff::{LaneState, LaneSums};
 use model::{ShardId, Timestamp, TopicName};
@@ -40,11 +40,9 @@ pub(super) async fn lanes(catalogue: &Catalogue, clusters: &Clusters, group: &st
                 continue;
             }
         };
+        let place = place(clusters, cluster);
         for shard in catalogue.shards.keys() {
-            let what = match cluster == clusters.home_name() {
-                true => shard.to_string(),
-                false => format!("{shard} in {cluster}"),
-            };
+            let what = format!("{shard}{place}");
             match waiting(stream, shard, group, &states).await {
                 Ok(Some(waiting)) => findings.extend(judge(&what, &waiting, now)),
                 // No consumer has written to it yet.

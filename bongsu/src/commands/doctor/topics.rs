@@ -1,6 +1,7 @@
 //! The topics in `doctor`: whether each is there, with its partitions, and set as what it holds needs it.
 
 use super::Finding;
+use super::account::place;
 use catalog::{handoff_topic, internal_topics, tenant_topic};
 use schemas::catalogue::Catalogue;
 use std::collections::BTreeMap;
@@ -10,10 +11,7 @@ use stream::{Clusters, Stream, StreamError, TopicSpec};
 pub(super) async fn all(catalogue: &Catalogue, clusters: &Clusters) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (cluster, stream) in clusters.iter() {
-        let place = match cluster == clusters.home_name() {
-            true => String::new(),
-            false => format!(" in {cluster}"),
-        };
+        let place = place(clusters, cluster);
         match of_cluster(catalogue, cluster, stream, &place).await {
             Ok(found) => findings.extend(found),
             Err(error) => findings.push(Finding::bad(
