@@ -9,6 +9,7 @@ use crate::cli::{Form, Lang, Output};
 use crate::failure::Exit;
 use crate::words;
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{self, IsTerminal, Write};
 
@@ -121,10 +122,30 @@ impl Table {
 fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.replace(['\n', '\r', '\t'], " "),
+        Value::String(text) => shown(&text.replace(['\n', '\r', '\t'], " ")).into_owned(),
         Value::Array(items) => items.iter().map(cell).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
+}
+
+/// Text for people's terminals: what would steer one, or turn the order of what it shows, stands as its number. Lines,
+/// tags and titles are their senders' to choose.
+pub(crate) fn shown(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        turns || (c.is_control() && c != '\n' && c != '\t')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        match steers(c) {
+            true => safe.extend(c.escape_unicode()),
+            false => safe.push(c),
+        }
+    }
+    Cow::Owned(safe)
 }
 
 /// A cell of CSV. What a spreadsheet would take for a formula is marked as text.
@@ -220,7 +241,7 @@ fn scripted(values: &[Value], output: Output, list: bool) -> String {
 
 /// Prints text that is the result itself.
 pub(crate) fn text(text: &str) {
-    print!("{text}");
+    print!("{}", shown(text));
 }
 
 /// Standard output for results that come one by one. An error of writing is the caller's: whoever
@@ -246,7 +267,7 @@ impl Write for Lines {
 
 /// Says something to the person; scripts do not read it.
 pub(crate) fn message(text: &str) {
-    eprintln!("{text}");
+    eprintln!("{}", shown(text));
 }
 
 /// Writes over the line of a terminal that the cursor is in; nothing empties it.
@@ -289,6 +310,19 @@ mod tests {
             sample().render(Output::Table),
             "TENANT  HOSTS\n한빛    3\nacme    -\n"
         );
+    }
+
+    #[test]
+    fn what_others_sent_steers_no_terminal_and_stays_what_it_is_for_programs() {
+        let hostile = "a\u{1b}[2J\u{7}\u{9b}31m\u{202e}b";
+        let mut table = Table::new(&["line"]);
+        table.row(vec![hostile.into()]);
+        let escaped = "a\\u{1b}[2J\\u{7}\\u{9b}31m\\u{202e}b";
+        assert_eq!(table.render(Output::Table), format!("LINE\n{escaped}\n"));
+        assert_eq!(shown(hostile), escaped);
+        assert_eq!(shown("한빛\tok\n"), "한빛\tok\n");
+        let object: Value = serde_json::from_str(&table.render(Output::Jsonl)).unwrap();
+        assert_eq!(object["line"], hostile);
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl<W: Write> Rows<W> {
         let first = self.written == 0;
         self.written += 1;
         match self.output {
-            Output::Table => writeln!(self.to, "{}", row.line),
+            Output::Table => writeln!(self.to, "{}", print::shown(&row.line)),
             Output::Jsonl => writeln!(self.to, "{}", row.object),
             Output::Json => {
                 let before = if first { "[\n" } else { ",\n" };

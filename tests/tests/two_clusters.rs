@@ -10,7 +10,7 @@ use model::{
 use reqwest::{Response, StatusCode};
 use runtime::Clock;
 use std::collections::BTreeMap;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tests::workdir::Workdir;
 use tests::{Bongsu, Kafka, StandIn, influxdb, wait, web};
@@ -61,6 +61,22 @@ impl World {
         tokio::task::block_in_place(|| Bongsu::run(&[&both, arguments].concat(), &[]))
     }
 
+    /// Applies a catalogue, with a shard for all.
+    fn declare(&self, catalogue: &str, store: &StandIn) {
+        let secret = self.folder.write("shard.token", influxdb::TOKEN);
+        let shard = format!(
+            "---\nshard: s0\nurl: {}\ntoken_file: {}\n---\nplacement: default\n\
+             epochs: [{{from: beginning, shards: {{s0: 1}}}}]\n",
+            store.url(),
+            secret.display()
+        );
+        let file = self
+            .folder
+            .write("catalogue.yaml", &(catalogue.to_owned() + &shard));
+        let file = file.display().to_string();
+        self.run(&["apply", "-f", &file]).unwrap();
+    }
+
     fn token(&self, tenant: &str) -> String {
         let said = self.run(&["tenant", "add", tenant, "-o", "json"]).unwrap();
         let said: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -75,8 +91,27 @@ impl World {
         sent.await.unwrap();
     }
 
+    /// A command over both clusters that may fail, or that does not end by itself.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(tests::bongsu::binary());
+        command.arg("--config").arg(self.folder.join("bongsu.yaml"));
+        command.args(["--kafka", &self.brokers]).args(arguments);
+        command
+    }
+
     fn router(&self) -> tests::bongsu::Builder {
         self.service("router", "")
+    }
+
+    /// A service that stands on b alone.
+    fn service_in_b(&self, name: &str) -> tests::bongsu::Builder {
+        let brokers = self.b.brokers();
+        let settings =
+            format!("kafka: {{brokers: [{brokers:?}]}}\n{name}:\n  listen: 127.0.0.1:{{port}}\n");
+        Bongsu::service(name)
+            .file("bongsu.yaml", settings)
+            .arg("--config")
+            .arg("{dir}/bongsu.yaml")
     }
 
     /// A service that knows both clusters.
@@ -187,27 +222,14 @@ async fn one_notifier_reads_the_alerts_of_both_and_goes_on_while_one_is_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_moves_leaves_nothing_unseen_in_its_former_home() {
     let (world, store) = tokio::join!(World::start(), StandIn::start());
-    let secret = world.folder.write("shard.token", influxdb::TOKEN);
-    let stored = format!(
-        "---\nshard: s0\nurl: {}\ntoken_file: {}\n---\nplacement: default\nepochs: [{{from: beginning, shards: {{s0: 1}}}}]\n",
-        store.url(),
-        secret.display()
-    );
-    let declare = |catalogue: &str| {
-        let file = world
-            .folder
-            .write("catalogue.yaml", &(catalogue.to_owned() + &stored));
-        let file = file.display().to_string();
-        world.run(&["apply", "-f", &file]).unwrap();
-    };
-    declare(CATALOGUE);
+    world.declare(CATALOGUE, &store);
     let far = world.token("far");
     let router = world.router().start().await;
     for n in 1..=3 {
         is_taken(&router, &far, &format!("m,host=b v={n} {n}")).await;
     }
     // Nobody reads in b while the home of `far` becomes a.
-    declare(&CATALOGUE.replace("cluster: b\n", ""));
+    world.declare(&CATALOGUE.replace("cluster: b\n", ""), &store);
     wait::holds("`far` is written to a", SOON, async || {
         write(&router, &far, "m,host=b v=4 4").await;
         let records = world.a.count("metrics.far").unwrap_or_default();
@@ -219,15 +241,7 @@ async fn a_tenant_that_moves_leaves_nothing_unseen_in_its_former_home() {
     assert_ne!(rows["far[0] in b"], "0 records");
     assert_ne!(rows["far[0]"], "0 records");
 
-    let settings = format!(
-        "kafka: {{brokers: [{:?}]}}\nconsumer:\n  listen: 127.0.0.1:{{port}}\n",
-        world.b.brokers()
-    );
-    let in_b = Bongsu::service("consumer")
-        .file("bongsu.yaml", settings)
-        .arg("--config")
-        .arg("{dir}/bongsu.yaml")
-        .start();
+    let in_b = world.service_in_b("consumer").start();
     let (_in_a, _in_b) = tokio::join!(world.service("consumer", "").start(), in_b);
     wait::holds("what waited in either is stored", SOON, async || {
         store.count("far") == 4
@@ -242,11 +256,47 @@ async fn a_tenant_that_moves_leaves_nothing_unseen_in_its_former_home() {
     assert!(accounts["far[0] in b"].starts_with("read "), "{accounts:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_find_the_lines_of_a_tenant_in_its_home() {
+    let (world, store) = tokio::join!(World::start(), StandIn::start());
+    world.declare(CATALOGUE, &store);
+    let far = world.token("far");
+    let router = world.router().start().await;
+    is_taken(&router, &far, "m,host=b v=1 1").await;
+
+    let mut tap = world.command(&["tap", "far", "-n", "1", "-o", "jsonl"]);
+    let mut tap = tap.stdout(Stdio::piped()).spawn().unwrap();
+    wait::holds("a line is seen", SOON, async || {
+        write(&router, &far, "m,host=b v=2 2").await;
+        tap.try_wait().unwrap().is_some()
+    })
+    .await;
+    let seen = tap.wait_with_output().unwrap();
+    let seen: serde_json::Value = serde_json::from_slice(&seen.stdout).unwrap();
+    assert_eq!(seen["line"], "m,host=b v=2 2");
+
+    let in_b = world.service_in_b("consumer").start().await;
+    let bad = world.b.send("metrics.far", None, b"m,host=b v=", &[]);
+    let (partition, offset) = bad.await.unwrap();
+    let id = format!("b:far/{partition}/{offset}/1");
+    wait::holds("the dead letter is found", SOON, async || {
+        let list = world.run(&["dlq", "list", "-o", "csv"]).unwrap();
+        list.lines().any(|line| line.starts_with(&id))
+    })
+    .await;
+    let end = world.b.count("metrics.far").unwrap();
+    world.run(&["dlq", "replay", &id]).unwrap();
+    assert_eq!(world.b.count("metrics.far").unwrap(), end + 1);
+    let elsewhere = world.a.count("metrics.far").unwrap_or_default();
+    assert_eq!(elsewhere, 0, "its home is b");
+    let shown = world.run(&["dlq", "show", &id, "-o", "json"]).unwrap();
+    assert!(shown.contains("\"replayed\": true"), "{shown}");
+    drop(in_b);
+}
+
 /// What `doctor` says of each thing by one of its checks.
 fn doctor(world: &World, check: &str) -> BTreeMap<String, String> {
-    let mut doctor = Command::new(tests::bongsu::binary());
-    doctor.arg("--config").arg(world.folder.join("bongsu.yaml"));
-    doctor.args(["--kafka", &world.brokers, "doctor", "-o", "json"]);
+    let mut doctor = world.command(&["doctor", "-o", "json"]);
     // Its end is a failure: there is no notifier.
     let said = tokio::task::block_in_place(|| doctor.output()).unwrap();
     let rows: Vec<BTreeMap<String, String>> = serde_json::from_slice(&said.stdout).unwrap();

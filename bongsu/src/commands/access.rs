@@ -6,6 +6,7 @@ use crate::failure::{Exit, Failure, Outcome};
 use crate::parts::{self, DataDir, Running};
 use crate::settings::Settings;
 use catalog::{Published, Request, publish_everywhere, snapshot};
+use model::TenantId;
 use runtime::Clock;
 use schemas::catalogue::Catalogue;
 use stream::{Clusters, Stream};
@@ -57,6 +58,20 @@ impl Access {
             Self::Log(clusters) => clusters.home().clone(),
             Self::Process(client) => DoorLog::stream(client.clone()),
         }
+    }
+
+    /// The log of a tenant's home.
+    pub(crate) fn home_of(&self, catalogue: &Catalogue, tenant: &TenantId) -> Outcome<Stream> {
+        let Self::Log(clusters) = self else {
+            return Ok(self.stream());
+        };
+        let declared = catalogue.tenants.get(tenant);
+        let cluster = declared.map_or(clusters.home_name(), |tenant| tenant.cluster.as_str());
+        let home = clusters.get(cluster).cloned();
+        home.ok_or_else(|| {
+            let cause = format!("the home of `{tenant}` is cluster `{cluster}`, which the configuration does not know");
+            Failure::new(Exit::Usage, cause).hint("name its brokers under `clusters`")
+        })
     }
 
     /// The catalogue as it stands.

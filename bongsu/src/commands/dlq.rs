@@ -2,6 +2,9 @@
 //!
 //! What was put back is marked in the dead-letter topic itself, by a record with the letter's key and the
 //! header `replayed`: so each goes back once, whoever asks and however often.
+//!
+//! Each cluster has dead letters of its own. Those of another than the first have its name before their id, as in
+//! `b:acme/0/131/1`; a line goes back to the topic in the cluster that is its tenant's home now.
 
 use super::place::tenant_of;
 use super::{Access, records, settings};
@@ -12,7 +15,7 @@ use crate::print::{self, Table};
 use crate::progress::Progress;
 use bytes::Bytes;
 use model::{TenantId, Timestamp, TopicName, host_partition};
-use schemas::catalogue::EpochStart;
+use schemas::catalogue::{Catalogue, EpochStart};
 use schemas::line::scan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,9 +25,14 @@ use stream::{NewRecord, Record, Stream, TopicPartition};
 const REPLAYED: &str = "replayed";
 
 /// A line that was not stored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Letter {
+    /// As people name it.
+    id: String,
+    /// As the topic does.
     key: String,
+    /// The log in whose dead-letter topic it stands.
+    log: Stream,
     at: Timestamp,
     tenant: String,
     topic: String,
@@ -47,17 +55,18 @@ pub(super) async fn run(global: &Global, command: Dlq) -> Outcome {
             if let Some(tenant) = &tenant {
                 tenant_of(&access.catalogue().await?, tenant)?;
             }
-            let mut letters = read(&access.stream()).await?;
+            let (mut letters, left_out) = read(&access).await?;
             letters.retain(|letter| {
                 (all || !letter.replayed) && tenant.as_ref().is_none_or(|t| *t == letter.tenant)
             });
             list(&letters, lines, global.form());
-            Ok(())
+            left_out.map_or(Ok(()), Err)
         }
         Dlq::Show { id } => {
-            let letters = read(&access.stream()).await?;
-            let letter = letters.into_iter().find(|letter| letter.key == id);
-            let letter = letter.ok_or_else(|| unknown(&[id.as_str()]))?;
+            let (letters, left_out) = read(&access).await?;
+            let letter = letters.into_iter().find(|letter| letter.id == id);
+            let letter =
+                letter.ok_or_else(|| left_out.unwrap_or_else(|| unknown(&[id.as_str()])))?;
             show(&letter, global.form());
             Ok(())
         }
@@ -73,15 +82,41 @@ fn unknown(ids: &[&str]) -> Failure {
     .hint("`bongsu dlq list` prints the ids; dead letters are kept for 7 days")
 }
 
-/// Every letter once, the oldest first: a consumer that was killed may have written one twice.
-async fn read(stream: &Stream) -> Outcome<Vec<Letter>> {
+/// Every letter of all clusters once, the oldest first, and why those of a cluster are left out.
+async fn read(access: &Access) -> Outcome<(Vec<Letter>, Option<Failure>)> {
+    let (mut letters, mut left_out) = (Vec::new(), None);
+    let clusters = access.clusters();
+    for (name, log) in clusters.iter() {
+        match of_cluster(log).await {
+            Ok(found) if name == clusters.home_name() => letters.extend(found),
+            Ok(found) => letters.extend(found.into_iter().map(|letter| Letter {
+                id: format!("{name}:{}", letter.key),
+                ..letter
+            })),
+            // The one that the commands stand on: then nothing is known.
+            Err(failure) if name == clusters.home_name() => return Err(failure),
+            Err(failure) => {
+                let cause = format!(
+                    "dead letters of cluster `{name}` are left out: {}",
+                    failure.cause
+                );
+                left_out = Some(Failure { cause, ..failure });
+            }
+        }
+    }
+    letters.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
+    Ok((letters, left_out))
+}
+
+/// Every letter of a cluster once: a consumer that was killed may have written one twice.
+async fn of_cluster(log: &Stream) -> Outcome<Vec<Letter>> {
     let mut letters: BTreeMap<String, Letter> = BTreeMap::new();
     let mut replayed: BTreeSet<String> = BTreeSet::new();
-    records::every(stream, &TopicName::deadletter(), |source, record| {
+    records::every(log, &TopicName::deadletter(), |source, record| {
         let key = String::from_utf8_lossy(record.key.unwrap_or_default()).into_owned();
         if record.header(REPLAYED).is_some() {
             replayed.insert(key);
-        } else if let Some(letter) = letter_of(source, &record, &key) {
+        } else if let Some(letter) = letter_of(log, source, &record, &key) {
             letters.entry(key).or_insert(letter);
         }
     })
@@ -90,15 +125,21 @@ async fn read(stream: &Stream) -> Outcome<Vec<Letter>> {
     for letter in &mut letters {
         letter.replayed = replayed.contains(&letter.key);
     }
-    letters.sort_by(|a, b| (a.at, &a.key).cmp(&(b.at, &b.key)));
     Ok(letters)
 }
 
-fn letter_of(source: &TopicPartition, record: &Record<'_>, key: &str) -> Option<Letter> {
+fn letter_of(
+    log: &Stream,
+    source: &TopicPartition,
+    record: &Record<'_>,
+    key: &str,
+) -> Option<Letter> {
     let header =
         |name| String::from_utf8_lossy(record.header(name).unwrap_or_default()).into_owned();
     Some(Letter {
+        id: key.to_owned(),
         key: key.to_owned(),
+        log: log.clone(),
         at: record.timestamp,
         tenant: header("tenant"),
         topic: header("topic"),
@@ -135,7 +176,7 @@ fn list(letters: &[Letter], most: usize, form: Form) {
             line = line.chars().take(60).collect::<String>() + "..";
         }
         table.row(vec![
-            letter.key.clone().into(),
+            letter.id.clone().into(),
             letter.time().into(),
             letter.tenant.clone().into(),
             Some(letter.shard.clone())
@@ -169,7 +210,7 @@ fn show(letter: &Letter, form: Form) {
         "line",
     ]);
     table.row(vec![
-        letter.key.clone().into(),
+        letter.id.clone().into(),
         letter.time().into(),
         letter.tenant.clone().into(),
         letter.topic.clone().into(),
@@ -195,9 +236,8 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
     if let Some(tenant) = &asked.tenant {
         tenant_of(&catalogue, tenant)?;
     }
-    let stream = access.stream();
-    let letters = read(&stream).await?;
-    let known = |id: &&str| letters.iter().any(|letter| letter.key == **id);
+    let (letters, left_out) = read(access).await?;
+    let known = |id: &&str| letters.iter().any(|letter| letter.id == **id);
     let missing: Vec<&str> = asked
         .ids
         .iter()
@@ -205,11 +245,11 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
         .filter(|id| !known(id))
         .collect();
     if !missing.is_empty() {
-        return Err(unknown(&missing));
+        return Err(left_out.unwrap_or_else(|| unknown(&missing)));
     }
     let wanted = letters.iter().filter(|letter| match &asked.tenant {
         Some(tenant) => letter.tenant == *tenant,
-        None => asked.all || asked.ids.contains(&letter.key),
+        None => asked.all || asked.ids.contains(&letter.id),
     });
     let mut table = Table::new(&["id", "tenant", "result"]);
     let mut pace = tokio::time::interval(Duration::from_secs(1) / asked.rate);
@@ -224,7 +264,7 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
             Ok("would be put back".to_owned())
         } else {
             pace.tick().await;
-            put_back(&stream, letter).await.map(|()| {
+            put_back(access, &catalogue, letter).await.map(|()| {
                 back += 1;
                 "put back".to_owned()
             })
@@ -234,7 +274,7 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
             failure.cause
         });
         table.row(vec![
-            letter.key.clone().into(),
+            letter.id.clone().into(),
             letter.tenant.clone().into(),
             text.into(),
         ]);
@@ -250,15 +290,19 @@ async fn replay(global: &Global, access: &Access, asked: &DlqReplay) -> Outcome 
             format!("{left} lines were not put back"),
         ));
     }
-    Ok(())
+    left_out.map_or(Ok(()), Err)
 }
 
 /// Appends the line and then the mark. Killed between the two, the line goes back once more when it is asked
 /// for again, which overwrites itself in a store.
-async fn put_back(stream: &Stream, letter: &Letter) -> Outcome {
+async fn put_back(access: &Access, catalogue: &Catalogue, letter: &Letter) -> Outcome {
     let failed = |error| parts::log_failure(&error);
     let tenant = TenantId::parse(&letter.tenant)
         .map_err(|error| Failure::new(Exit::Failed, error.to_string()))?;
+    let stream = match catalogue.tenants.contains_key(&tenant) {
+        true => access.home_of(catalogue, &tenant)?,
+        false => letter.log.clone(),
+    };
     let topic = TopicName::listed(&letter.topic)
         .ok()
         .filter(|topic| topic.tenant() == Some(tenant.clone()));
@@ -303,6 +347,6 @@ async fn put_back(stream: &Stream, letter: &Letter) -> Outcome {
         value: Some(Bytes::new()),
         headers: vec![(REPLAYED.to_owned(), Bytes::from_static(b"1"))],
     };
-    stream.send(mark).await.map_err(failed)?;
+    letter.log.send(mark).await.map_err(failed)?;
     Ok(())
 }

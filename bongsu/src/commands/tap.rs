@@ -20,8 +20,10 @@ const QUEUE: usize = 16;
 
 pub(super) async fn run(global: &Global, tap: Tap) -> Outcome {
     let access = Access::open(&settings(global)?).await?;
-    let tenant = tenant_of(&access.catalogue().await?, &tap.tenant)?;
-    let (stream, topic) = (access.stream(), TopicName::metrics(&tenant, 1));
+    let catalogue = access.catalogue().await?;
+    let tenant = tenant_of(&catalogue, &tap.tenant)?;
+    let stream = access.home_of(&catalogue, &tenant)?;
+    let topic = TopicName::metrics(&tenant, 1);
     let fail = |error: StreamError| parts::log_failure(&error);
     let partitions = stream.partitions(&topic).await.map_err(fail)?.unwrap_or(0);
     if partitions == 0 {

@@ -47,7 +47,8 @@ impl System {
     /// far back they reach.
     pub(super) async fn series(&self) -> Outcome<(Seen, String)> {
         let fail = |error| parts::log_failure(&error);
-        let (stream, topic) = (self.access.stream(), TopicName::metrics(&self.tenant, 1));
+        let stream = self.access.home_of(&self.catalogue, &self.tenant)?;
+        let topic = TopicName::metrics(&self.tenant, 1);
         let partitions = stream.partitions(&topic).await.map_err(fail)?.unwrap_or(0);
         let (mut seen, mut since) = (Seen::default(), None);
         for partition in 0..partitions {
