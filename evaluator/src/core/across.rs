@@ -129,7 +129,7 @@ fn joints(partition: &Partition, at: Timestamp) -> Joints {
 /// What a host keeps of groups without a host.
 fn members(host: &Host) -> impl Iterator<Item = (&Host, &GroupKey, &Group, &Arc<Rule>)> {
     host.groups.iter().filter_map(move |(key, group)| {
-        let (_, rule) = group.rule.as_ref().filter(|(_, rule)| rule.spans)?;
+        let rule = group.rule.as_ref().filter(|rule| rule.spans)?;
         Some((host, key, group, rule))
     })
 }
@@ -151,7 +151,7 @@ fn forget_old(partition: &mut Partition, run: &Run<'_>, at: Timestamp) {
         let offset = host.skew.offset();
         let settled = host.clock.newest.map(|at| at.minus(run.plan.lateness()));
         host.groups.retain(|_, group| {
-            let Some((_, rule)) = group.rule.as_ref().filter(|(_, rule)| rule.spans) else {
+            let Some(rule) = group.rule.as_ref().filter(|rule| rule.spans) else {
                 return true;
             };
             let old = at.plus(offset).minus(rule.reach());
@@ -289,7 +289,7 @@ pub(crate) fn judge(
         let Some((_, group)) = place.and_then(|place| host.groups.at_mut(place)) else {
             continue;
         };
-        let Some((_, rule)) = group.rule.clone() else {
+        let Some(rule) = group.rule.clone() else {
             continue;
         };
         if at != at.floor_to(rule.every) || at <= group.judged {
@@ -321,7 +321,7 @@ fn judge_group(
         group.env = Env::of(env.as_deref());
     }
     let note = format!("{missing} partitions have not reported");
-    group.note = (missing > 0).then(|| Box::new(Note(note)));
+    group.set_note((missing > 0).then_some(Note(note)));
     let readings = joint.readings(rule, at);
     let mut of_past = Vec::new();
     for (signal, reading) in rule.signals.iter().zip(readings) {

@@ -241,10 +241,10 @@ pub(crate) fn apply_by_route(
         route.stops.iter_mut().for_each(|stop| stop.group = None);
     }
     for stop in &mut route.stops {
-        let template = plan.at(stop.template);
+        let template = plan.at(stop.template());
         let clock = host.time();
         if let Some((key, group)) = stop.group.and_then(|place| host.groups.at_mut(place)) {
-            if stop.own {
+            if stop.is_own() {
                 host.due_is_new |= known(name, (key, group), template, (spot, clock, run));
             } else {
                 join(group, spot, run);
@@ -255,7 +255,7 @@ pub(crate) fn apply_by_route(
             continue;
         };
         stop.group = host.groups.place(&key);
-        if stop.own {
+        if stop.is_own() {
             sample(name, host, key, template, (spot, run));
         } else {
             join_by_key(host, key, template, (spot, run));
@@ -272,10 +272,8 @@ pub(crate) fn route_of(
     plan: &Plan,
 ) -> Route {
     let (readers, missing) = spot.readers(plan);
-    let stop = |(template, own, key): (u32, bool, GroupKey)| Stop {
-        template,
-        own,
-        group: host.groups.place(&key),
+    let stop = |(template, own, key): (u32, bool, GroupKey)| {
+        Stop::new(template, own, host.groups.place(&key))
     };
     let stops = readers.into_iter().map(stop).collect();
     let mut route = Route::new(place, spot.series, spot.env.clone(), stops);
@@ -323,7 +321,7 @@ fn sample(
     } else {
         let context = spot.context(template.context_keys());
         let mut group = Group::new(template.base(), spot.at, run.log);
-        group.context = context;
+        group.set_context(context);
         let rule = adopt_rule(&mut group, &key, template, run);
         let Some(row) = row_of(&rule, &group, (spot, true), run) else {
             return;
@@ -348,15 +346,18 @@ fn known(
 ) -> bool {
     let context = spot.context(template.context_keys());
     let revision = run.plan.revision();
-    let holds = group.rule.as_ref().is_some_and(|(of, _)| *of == revision);
-    let adopted = !holds || group.context != context;
+    let holds = group
+        .rule
+        .as_ref()
+        .is_some_and(|rule| rule.revision == revision);
+    let adopted = !holds || !group.has_context(&context);
     if adopted {
-        group.context = context;
+        group.set_context(context);
         adopt_rule(group, key, template, run);
     }
     // Taken out while the group changes by it.
     let held = group.rule.take();
-    if let Some((_, rule)) = &held
+    if let Some(rule) = &held
         && let Some(row) = row_of(rule, group, (spot, true), run)
     {
         take(name, key, group, rule, (spot, row, clock, run));
@@ -387,7 +388,7 @@ fn join_by_key(
 /// Takes a point of another measurement, which a formula joins to the group's own.
 fn join(group: &mut Group, spot: &Spot<'_>, run: &mut Run<'_>) {
     let held = group.rule.take();
-    if let Some((_, rule)) = &held
+    if let Some(rule) = &held
         && let Some(row) = row_of(rule, group, (spot, false), run)
         && row.says_something()
     {
@@ -419,7 +420,7 @@ fn take(
         group.env = spot.env.clone();
     }
     if spot.derived.is_some() {
-        group.note = spot.note().map(|note| Box::new(Note(note)));
+        group.set_note(spot.note().map(Note));
     }
     if row.says_something() {
         group.newest = group.newest.max(spot.at);

@@ -53,7 +53,7 @@ impl EventOf<'_> {
         cause: Cause,
     ) -> Option<Box<AlertEvent>> {
         let (rule, group) = (self.rule, self.group);
-        let incident = group.incident.as_ref()?;
+        let incident = group.incident()?;
         let (value, threshold) = self.numbers(cause);
         let value_text = value.map(|value| quantity(value, &rule.unit));
         let threshold_text = threshold.map(|value| quantity(value, &rule.unit));
@@ -103,7 +103,7 @@ impl EventOf<'_> {
 
     /// What the sum over partitions says besides numbers.
     fn note(&self) -> String {
-        let note = self.group.note.as_ref();
+        let note = self.group.note();
         note.map_or_else(String::new, |note| format!(": {}", note.0))
     }
 
@@ -226,7 +226,8 @@ impl EventOf<'_> {
             }
             Condition::Is(_) => {}
         }
-        if let Some(slope) = self.group.trend.as_ref().and_then(|trend| trend.slope) {
+        let trend = self.group.rare().and_then(|rare| rare.trend.as_ref());
+        if let Some(slope) = trend.and_then(|trend| trend.slope) {
             text.push_str(&format!(
                 ", changing by {} an hour",
                 number(slope * 3_600.0)

@@ -111,7 +111,7 @@ impl Partition {
                 let meant = key.template.as_ref() == template
                     && !part
                     && tags.iter().all(|tag| key.tags.contains(tag));
-                if let (true, Some((_, rule))) = (meant, &group.rule) {
+                if let (true, Some(rule)) = (meant, &group.rule) {
                     let reported = of
                         .spans()
                         .then(|| readings_now(host, (key, rule), plan, group.judged));
@@ -151,14 +151,11 @@ impl Whole<'_> {
     fn explained(&self, tenant: &model::TenantId) -> Explained {
         let (group, rule) = (self.group, self.rule);
         let next = group.next(rule.every);
-        let open = group
-            .incident
-            .as_deref()
-            .and_then(|incident| match incident.state {
-                State::Open(priority) => Some((incident.id, incident.started_at, priority)),
-                State::Recovered(_) => None,
-            });
-        let tags: Vec<(&str, &str)> = self.tags.iter().chain(group.context.iter()).collect();
+        let open = group.incident().and_then(|incident| match incident.state {
+            State::Open(priority) => Some((incident.id, incident.started_at, priority)),
+            State::Recovered(_) => None,
+        });
+        let tags: Vec<(&str, &str)> = self.tags.iter().chain(group.context()).collect();
         let chosen = Chosen {
             tenant,
             tags: &tags,

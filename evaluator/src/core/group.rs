@@ -71,11 +71,9 @@ impl From<Option<Timestamp>> for Seldom {
 /// them have is boxed.
 #[derive(Debug, Clone)]
 pub(crate) struct Group {
-    /// The rule that holds, and the revision it was found for. It follows from the plan and the
-    /// tags, and is not saved.
-    pub(crate) rule: Option<(u64, Arc<Rule>)>,
-    /// Tags of its latest point that overrides look at.
-    pub(crate) context: Tags,
+    /// The rule that holds, which knows the revision it was found for. It follows from the plan and
+    /// the tags, and is not saved.
+    pub(crate) rule: Option<Arc<Rule>>,
     /// `env` of its latest accepted point.
     pub(crate) env: Env,
     /// A missing `env` has been told.
@@ -87,8 +85,6 @@ pub(crate) struct Group {
     pub(crate) newest: Timestamp,
     /// Log time at which the last sample came.
     pub(crate) heard_log: Timestamp,
-    /// The newest point that was judged by itself.
-    pub(crate) newest_point: Seldom,
     /// [`Rule::shape`] of the rows in `samples`.
     pub(crate) shape: u64,
     pub(crate) samples: Samples,
@@ -97,14 +93,25 @@ pub(crate) struct Group {
     pub(crate) unknown_since: Seldom,
     /// The priority at which missing data is told.
     pub(crate) missing: Option<Priority>,
+    pub(crate) flaps: Flaps,
+    /// Nothing as long as none of it says anything.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few groups have.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rare {
+    /// Tags of its latest point that overrides look at.
+    context: Tags,
+    /// The newest point that was judged by itself.
+    pub(crate) newest_point: Seldom,
     /// When a rung was last true.
     pub(crate) last_true: Seldom,
-    pub(crate) incident: Option<Box<Incident>>,
-    pub(crate) flaps: Flaps,
+    incident: Option<Box<Incident>>,
     pub(crate) trend: Option<Box<Trend>>,
     pub(crate) season: Option<Box<Season>>,
     /// What its latest point says besides numbers, where it is a sum over partitions.
-    pub(crate) note: Option<Box<Note>>,
+    note: Option<Box<Note>>,
 }
 
 impl Group {
@@ -112,25 +119,100 @@ impl Group {
     pub(crate) fn new(rule: &Rule, at: Timestamp, log: Timestamp) -> Self {
         Self {
             rule: None,
-            context: Tags::default(),
             env: Env::Missing,
             env_told: false,
             life: Life::New,
             judged: at.minus(Span::from_nanos(1)),
             newest: at,
             heard_log: log,
-            newest_point: Seldom::default(),
             shape: rule.shape,
             samples: Samples::new(rule.width()),
             ladder: Ladder::default(),
             unknown_since: Seldom::default(),
             missing: None,
-            last_true: Seldom::default(),
-            incident: None,
             flaps: Flaps::default(),
-            trend: None,
-            season: None,
-            note: None,
+            rare: None,
+        }
+    }
+
+    /// What it has of what few groups have.
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.as_deref()
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_default()
+    }
+
+    /// The same, where it has some.
+    pub(crate) fn rare_made(&mut self) -> Option<&mut Rare> {
+        self.rare.as_deref_mut()
+    }
+
+    /// Tags of its latest point that overrides look at.
+    pub(crate) fn context(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rare().into_iter().flat_map(|rare| rare.context.iter())
+    }
+
+    /// Whether it has this context.
+    pub(crate) fn has_context(&self, context: &Tags) -> bool {
+        self.rare()
+            .map_or_else(|| context.is_empty(), |rare| rare.context == *context)
+    }
+
+    pub(crate) fn set_context(&mut self, context: Tags) {
+        if !self.has_context(&context) {
+            self.rare_mut().context = context;
+        }
+    }
+
+    pub(crate) fn incident(&self) -> Option<&Incident> {
+        self.rare()?.incident.as_deref()
+    }
+
+    pub(crate) fn incident_mut(&mut self) -> Option<&mut Incident> {
+        self.rare.as_mut()?.incident.as_deref_mut()
+    }
+
+    /// Takes the incident out, to be put back by [`Group::put_incident`].
+    pub(crate) fn take_incident(&mut self) -> Option<Box<Incident>> {
+        self.rare.as_mut()?.incident.take()
+    }
+
+    pub(crate) fn put_incident(&mut self, incident: Option<Box<Incident>>) {
+        if incident.is_some() {
+            self.rare_mut().incident = incident;
+        }
+    }
+
+    pub(crate) fn note(&self) -> Option<&Note> {
+        self.rare()?.note.as_deref()
+    }
+
+    pub(crate) fn set_note(&mut self, note: Option<Note>) {
+        if note.is_some() || self.note().is_some() {
+            self.rare_mut().note = note.map(Box::new);
+        }
+    }
+
+    /// When a rung was last true.
+    pub(crate) fn last_true(&self) -> Option<Timestamp> {
+        self.rare()?.last_true.get()
+    }
+
+    /// The newest point that was judged by itself.
+    pub(crate) fn newest_point(&self) -> Option<Timestamp> {
+        self.rare()?.newest_point.get()
+    }
+
+    /// What its samples were held against besides their window is dropped.
+    fn drop_past(&mut self, season_too: bool) {
+        if let Some(rare) = &mut self.rare {
+            rare.trend = None;
+            if season_too {
+                rare.season = None;
+            }
         }
     }
 
@@ -141,15 +223,14 @@ impl Group {
 
     /// Takes a rule up. Rows that mean something else under it are dropped; latches, `for` and the
     /// incident stay.
-    pub(crate) fn adopt(&mut self, revision: u64, rule: Arc<Rule>) {
+    pub(crate) fn adopt(&mut self, rule: Arc<Rule>) {
         self.samples.split(rule.width());
         if self.shape != rule.shape || self.samples.width() != rule.width() {
             self.samples = Samples::new(rule.width());
             self.shape = rule.shape;
-            self.trend = None;
-            self.season = None;
+            self.drop_past(true);
         }
-        self.rule = Some((revision, rule));
+        self.rule = Some(rule);
     }
 
     /// Its host came back: missing data says nothing until the window is half full again.
@@ -161,16 +242,18 @@ impl Group {
     /// Its host's clock jumped by `by`, to `at`: what is counted goes on, what was seen is dropped.
     pub(crate) fn step_clock(&mut self, by: Span, at: Timestamp) {
         self.samples = Samples::new(self.samples.width());
-        self.trend = None;
+        self.drop_past(false);
         self.life = Life::New;
         self.judged = at.minus(Span::from_nanos(1));
         self.newest = at;
-        self.newest_point = Seldom::default();
         self.unknown_since = Seldom::default();
-        self.last_true = self.last_true.get().map(|last| last.plus(by)).into();
         self.ladder.step_clock();
-        if let Some(incident) = &mut self.incident {
-            incident.step_clock(by);
+        if let Some(rare) = &mut self.rare {
+            rare.newest_point = Seldom::default();
+            rare.last_true = rare.last_true.get().map(|last| last.plus(by)).into();
+            if let Some(incident) = &mut rare.incident {
+                incident.step_clock(by);
+            }
         }
     }
 
@@ -180,7 +263,9 @@ impl Group {
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {
-        self.context.encode(to);
+        let none = Rare::default();
+        let rare = self.rare().unwrap_or(&none);
+        rare.context.encode(to);
         to.option(self.env.get(), Writer::text);
         to.boolean(self.env_told);
         to.byte(match self.life {
@@ -191,18 +276,18 @@ impl Group {
         to.signed(self.judged.as_nanos());
         to.signed(self.newest.as_nanos());
         to.signed(self.heard_log.as_nanos());
-        for at in [self.newest_point, self.unknown_since, self.last_true] {
+        for at in [rare.newest_point, self.unknown_since, rare.last_true] {
             to.option(at.get(), |to, at| to.signed(at.as_nanos()));
         }
         to.fixed(self.shape);
         self.samples.encode(to);
         self.ladder.encode(to);
         to.option(self.missing, |to, priority| to.text(priority.as_str()));
-        to.option(self.incident.as_ref(), |to, incident| incident.encode(to));
+        to.option(rare.incident.as_ref(), |to, incident| incident.encode(to));
         self.flaps.encode(to);
-        to.option(self.trend.as_ref(), |to, trend| trend.encode(to));
-        to.option(self.season.as_ref(), |to, season| season.encode(to));
-        to.option(self.note.as_ref(), |to, note| to.text(&note.0));
+        to.option(rare.trend.as_ref(), |to, trend| trend.encode(to));
+        to.option(rare.season.as_ref(), |to, season| season.encode(to));
+        to.option(rare.note.as_ref(), |to, note| to.text(&note.0));
     }
 
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
@@ -218,7 +303,7 @@ impl Group {
         };
         let (judged, newest, heard_log) = (time(from)?, time(from)?, time(from)?);
         let (newest_point, unknown_since) = (from.option(time)?.into(), from.option(time)?.into());
-        let last_true = from.option(time)?.into();
+        let last_true: Seldom = from.option(time)?.into();
         let shape = from.fixed()?;
         let samples = Samples::decode(from)?;
         let ladder = Ladder::decode(from)?;
@@ -240,28 +325,43 @@ impl Group {
                 .option(Reader::text)?
                 .map(|note| Box::new(Note(note.to_owned()))),
         };
+        let rare = Rare {
+            context,
+            newest_point,
+            last_true,
+            incident,
+            trend,
+            season,
+            note,
+        };
         Ok(Self {
             rule: None,
-            context,
             env,
             env_told,
             life,
             judged,
             newest,
             heard_log,
-            newest_point,
             shape,
             samples,
             ladder,
             unknown_since,
             missing,
-            last_true,
-            incident,
             flaps,
-            trend,
-            season,
-            note,
+            rare: rare.says_something().then(|| Box::new(rare)),
         })
+    }
+}
+
+impl Rare {
+    fn says_something(&self) -> bool {
+        let times = [self.newest_point, self.last_true];
+        !self.context.is_empty()
+            || times.iter().any(|at| at.get().is_some())
+            || self.incident.is_some()
+            || self.trend.is_some()
+            || self.season.is_some()
+            || self.note.is_some()
     }
 }
 

@@ -3,6 +3,9 @@
 use super::group::{Group, GroupKey};
 use std::num::NonZeroU32;
 
+/// A list grows by at least so many.
+const FEW: usize = 4;
+
 /// Where a group is as long as no group of its host was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(NonZeroU32);
@@ -75,10 +78,12 @@ impl Groups {
                         slot
                     }
                     None => {
+                        make_room(&mut self.slots);
                         self.slots.push(held);
                         u32::try_from(self.slots.len() - 1).unwrap_or(u32::MAX)
                     }
                 };
+                make_room(&mut self.order);
                 self.order.insert(before, slot);
                 Place::of(slot)
             }
@@ -141,14 +146,26 @@ impl Groups {
     }
 }
 
+/// Room for one more, and little to spare: there are as many of these lists as hosts, and they hardly grow once their
+/// host is known.
+fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(FEW.max(list.len() / 4));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_group_is_as_small_as_it_was_made() {
-        // There are as many of these as there are things to watch; 224 is a size class of the allocator.
-        assert_eq!(size_of::<(GroupKey, Group)>(), 224);
-        assert_eq!(size_of::<super::super::routes::Stop>(), 12);
+        // There are as many of these as there are things to watch; 160 is a size class of the allocator.
+        assert_eq!(size_of::<(GroupKey, Group)>(), 160);
+        assert_eq!(size_of::<super::super::routes::Stop>(), 8);
+        assert_eq!(
+            size_of::<(super::super::routes::Head, super::super::routes::Route)>(),
+            72
+        );
     }
 }

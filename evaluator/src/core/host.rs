@@ -201,7 +201,7 @@ impl Host {
                 template: Arc::clone(template.name()),
                 tags: Tags::of([("host", name)]),
             };
-            if let Some((_, rule)) = self.groups.get(&key).and_then(|group| group.rule.as_ref()) {
+            if let Some(rule) = self.groups.get(&key).and_then(|group| group.rule.as_ref()) {
                 return rule.silence_threshold();
             }
             let tags = [("host", name)];
@@ -224,7 +224,7 @@ impl Host {
             .groups
             .iter()
             .filter_map(|(_, group)| group.rule.as_ref());
-        let shortest = rules.map(|(_, rule)| rule.interval).min();
+        let shortest = rules.map(|rule| rule.interval).min();
         shortest.map_or(Span::ZERO, |interval| interval.times(3))
     }
 
@@ -243,7 +243,7 @@ impl Host {
             if closes(group, lateness) != Some(due) {
                 return true;
             }
-            let Some((_, rule)) = group.rule.clone() else {
+            let Some(rule) = group.rule.clone() else {
                 return true;
             };
             let judged = grid_point(group, &key.tags, &rule, &run.scene(clock));
@@ -260,14 +260,14 @@ impl Host {
         let clock = self.time();
         self.groups.retain(|key, group| {
             let Some(template) = plan.template(&key.template) else {
-                if let Some((_, rule)) = group.rule.take() {
+                if let Some(rule) = group.rule.take() {
                     let event = retire(group, &key.tags, &rule, &run.scene(clock));
                     run.take(name, group, Judged { event, gone: true });
                 }
                 return false;
             };
-            let open = group.incident.is_some() && name != TENANT;
-            if let Some((_, rule)) = group.rule.clone().filter(|_| template.spans() && open) {
+            let open = group.incident().is_some() && name != TENANT;
+            if let Some(rule) = group.rule.clone().filter(|_| template.spans() && open) {
                 // What was told of this host is told of its group from here on.
                 let event = retire(group, &key.tags, &rule, &run.scene(clock));
                 run.take(name, group, Judged { event, gone: true });
@@ -283,7 +283,7 @@ impl Host {
 /// What the host's clock shows when the group's next grid point closes.
 fn closes(group: &Group, lateness: Span) -> Option<Timestamp> {
     // A group without a host is judged when its reports are complete.
-    let (_, rule) = group.rule.as_ref().filter(|(_, rule)| !rule.spans)?;
+    let rule = group.rule.as_ref().filter(|rule| !rule.spans)?;
     Some(group.next(rule.every).plus(lateness))
 }
 
@@ -294,8 +294,7 @@ pub(crate) fn adopt_rule(
     template: &TemplatePlan,
     run: &mut Run<'_>,
 ) -> Arc<Rule> {
-    let revision = run.plan.revision();
-    let tags: Vec<(&str, &str)> = key.tags.iter().chain(group.context.iter()).collect();
+    let tags: Vec<(&str, &str)> = key.tags.iter().chain(group.context()).collect();
     let Resolved { rule, conflict } = template.resolve(Chosen {
         tenant: run.tenant,
         tags: &tags,
@@ -303,6 +302,6 @@ pub(crate) fn adopt_rule(
     run.outcome
         .tallies
         .add(Tally::OverrideConflict, u64::from(conflict));
-    group.adopt(revision, Arc::clone(&rule));
+    group.adopt(Arc::clone(&rule));
     rule
 }

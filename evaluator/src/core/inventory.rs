@@ -69,7 +69,7 @@ fn retire_host(partition: &mut Partition, name: &str, run: &mut Run<'_>) {
     partition.ledger.touch(&name, &run.position);
     let (time, at) = (host.time(), host.clock.at(run.log));
     host.groups.retain(|key, group| {
-        if let Some((_, rule)) = group.rule.clone() {
+        if let Some(rule) = group.rule.clone() {
             let event = expire(group, &key.tags, &rule, &run.scene(time), at);
             run.take(&name, group, Judged { event, gone: true });
         }

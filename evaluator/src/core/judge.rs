@@ -97,7 +97,7 @@ pub(crate) fn judge_at(
     };
     let truth = group.ladder.step(rule, readings, moment);
     if truth == Truth::True {
-        group.last_true = Seldom::of(at);
+        group.rare_mut().last_true = Seldom::of(at);
     }
     let unknown = is_unknown(group, rule, readings, at);
     let mut cause = None;
@@ -164,7 +164,7 @@ fn is_unknown(group: &Group, rule: &Rule, readings: &[Option<Reading>], at: Time
 
 fn closes_by_itself(group: &Group, rule: &Rule, at: Timestamp) -> bool {
     let (Some(after), Some(last), Some(_)) =
-        (rule.close_after, group.last_true.get(), group.ladder.top())
+        (rule.close_after, group.last_true(), group.ladder.top())
     else {
         return false;
     };
@@ -203,7 +203,7 @@ pub(crate) fn each_point(
     scene: &Scene<'_>,
     (at, series, cells): (Timestamp, SeriesKey, &[f64]),
 ) -> Judged {
-    let newest = group.newest_point.get();
+    let newest = group.newest_point();
     if newest.is_some_and(|newest| at < newest) {
         return Judged::default();
     }
@@ -218,11 +218,11 @@ pub(crate) fn each_point(
         at,
         step: passed.min(rule.intervals(3)),
     };
-    group.newest_point = Seldom::of(at);
+    group.rare_mut().newest_point = Seldom::of(at);
     let truth = group.ladder.step(rule, &readings, moment);
     if truth == Truth::True {
-        let last = group.last_true.get().max(Some(at));
-        group.last_true = last.into();
+        let last = group.last_true().max(Some(at));
+        group.rare_mut().last_true = last.into();
     }
     count_change(group, rule, truth, &before);
     let event = change(group, tags, rule, scene, (at, &readings, &before, None));
@@ -270,7 +270,7 @@ fn change(
 ) -> Option<Box<AlertEvent>> {
     let limit = rule.limit(group.env.get());
     let mut shown = group.top().map(|priority| priority.min(limit));
-    let peak = group.incident.as_deref().and_then(Incident::shown);
+    let peak = group.incident().and_then(Incident::shown);
     let holds = group.flaps.on() && peak.is_some();
     if holds {
         shown = shown.max(peak);
@@ -278,16 +278,20 @@ fn change(
     let fingerprint = || Fingerprint::of(scene.tenant, &rule.template, &tags.to_vec());
     let changed = before.top.is_some() != group.top().is_some();
     let identity = (scene.clock_step, fingerprint);
-    let mut kind = match advance(&mut group.incident, shown, at, identity) {
+    let mut incident = group.take_incident();
+    let kind = advance(&mut incident, shown, at, identity);
+    group.put_incident(incident);
+    let mut kind = match kind {
         None if holds && changed => {
-            group.incident.as_mut()?.sequence += 1;
+            group.incident_mut()?.sequence += 1;
             AlertKind::Flapping
         }
         kind => kind?,
     };
     let cause = cause.unwrap_or_else(|| cause_of(group, rule, readings, before, kind));
     let shadow = rule.against == Against::Hour;
-    if shadow && group.season.as_ref().is_some_and(|past| !past.live) {
+    let season = group.rare().and_then(|rare| rare.season.as_ref());
+    if shadow && season.is_some_and(|past| !past.live) {
         kind = AlertKind::Held;
     }
     let lowest = rule.rungs.last().and_then(|rung| readings[rung.signal]);
@@ -372,8 +376,7 @@ fn close(
     (at, cause): (Timestamp, Cause),
 ) -> Option<Box<AlertEvent>> {
     let incident = group
-        .incident
-        .as_mut()
+        .incident_mut()
         .filter(|incident| incident.shown().is_some())?;
     incident.sequence += 1;
     incident.state = State::Recovered(at);

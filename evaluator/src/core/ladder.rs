@@ -26,9 +26,49 @@ pub(crate) enum Truth {
     Unknown,
 }
 
-/// The rungs of one group. Boxed, and nothing while none of them says anything: so it is in most groups.
+/// The rungs of one group, in little room where they say little: so it is in most groups.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Ladder(Option<Box<Rungs>>);
+pub(crate) struct Ladder(Kept);
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+enum Kept {
+    /// None of them says anything.
+    #[default]
+    Nothing,
+    /// Those whose bit is set are Unknown since then, and that is all: so it is until a window is half full.
+    Unknown(u8, Timestamp),
+    Whole(Box<Rungs>),
+}
+
+impl Kept {
+    /// What rungs of which none is latched or counts anything come to in short.
+    fn short(rungs: &Rungs) -> Option<Self> {
+        let (mut bits, mut since) = (0, None);
+        for (n, rung) in rungs.iter().enumerate() {
+            if rung.latched || rung.held.is_some() || rung.recovering.is_some() {
+                return None;
+            }
+            if let Some(at) = rung.unknown_since {
+                if *since.get_or_insert(at) != at {
+                    return None;
+                }
+                bits |= 1 << n;
+            }
+        }
+        Some(since.map_or(Self::Nothing, |since| Self::Unknown(bits, since)))
+    }
+
+    fn rung(&self, n: usize) -> RungState {
+        match self {
+            Self::Unknown(bits, since) if bits >> n & 1 == 1 => RungState {
+                unknown_since: Some(*since),
+                ..RungState::default()
+            },
+            Self::Nothing | Self::Unknown(..) => RungState::default(),
+            Self::Whole(rungs) => rungs[n],
+        }
+    }
+}
 
 /// By [`rung_slot`].
 type Rungs = [RungState; 3];
@@ -143,14 +183,14 @@ impl Ladder {
     }
 
     fn rungs(&self) -> Rungs {
-        self.0.as_deref().copied().unwrap_or_default()
+        std::array::from_fn(|n| self.0.rung(n))
     }
 
     fn keep(&mut self, rungs: Rungs) {
-        match &mut self.0 {
-            _ if rungs == Rungs::default() => self.0 = None,
-            Some(known) => **known = rungs,
-            none => *none = Some(Box::new(rungs)),
+        match (Kept::short(&rungs), &mut self.0) {
+            (Some(short), known) => *known = short,
+            (None, Kept::Whole(known)) => **known = rungs,
+            (None, known) => *known = Kept::Whole(Box::new(rungs)),
         }
     }
 
@@ -163,8 +203,7 @@ impl Ladder {
 
     /// The state of a rung.
     pub(crate) fn rung(&self, priority: Priority) -> RungState {
-        let known = self.0.as_ref();
-        known.map_or_else(RungState::default, |rungs| rungs[rung_slot(priority)])
+        self.0.rung(rung_slot(priority))
     }
 
     pub(crate) fn is_latched(&self, priority: Priority) -> bool {
@@ -174,14 +213,24 @@ impl Ladder {
     /// Whether a rung is latched, pending, or has counted Unknown for less than 3 intervals: grid
     /// points still matter.
     pub(crate) fn is_quiet(&self) -> bool {
-        let mut rungs = self.0.iter().flat_map(|rungs| rungs.iter());
-        rungs.all(|rung| !rung.latched && rung.held.is_none())
+        match &self.0 {
+            Kept::Nothing | Kept::Unknown(..) => true,
+            Kept::Whole(rungs) => {
+                let mut rungs = rungs.iter();
+                rungs.all(|rung| !rung.latched && rung.held.is_none())
+            }
+        }
     }
 
     /// Whether Unknown readings change nothing any more.
     pub(crate) fn is_settled_unknown(&self) -> bool {
-        let mut rungs = self.0.iter().flat_map(|rungs| rungs.iter());
-        rungs.all(|rung| rung.held.is_none() && rung.recovering.is_none())
+        match &self.0 {
+            Kept::Nothing | Kept::Unknown(..) => true,
+            Kept::Whole(rungs) => {
+                let mut rungs = rungs.iter();
+                rungs.all(|rung| rung.held.is_none() && rung.recovering.is_none())
+            }
+        }
     }
 
     /// The host's clock jumped: since when nothing is known begins again.
@@ -195,7 +244,7 @@ impl Ladder {
 
     /// Every latch is released and nothing is pending.
     pub(crate) fn clear(&mut self) {
-        self.0 = None;
+        self.0 = Kept::Nothing;
     }
 
     pub(crate) fn encode(&self, to: &mut Writer) {

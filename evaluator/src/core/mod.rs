@@ -38,6 +38,7 @@ mod replay;
 mod restore;
 mod routes;
 mod row;
+mod rows;
 mod samples;
 mod script;
 mod season;

@@ -20,7 +20,7 @@ pub(crate) fn against_past(
         return if excluded { Reading::Excluded } else { reading };
     };
     if trend {
-        let trend = group.trend.get_or_insert_default();
+        let trend = group.rare_mut().trend.get_or_insert_default();
         trend.take(at, value, rule.percent.then_some(100.0));
         return match trend.until_zero(value) {
             _ if excluded => Reading::Excluded,
@@ -32,6 +32,7 @@ pub(crate) fn against_past(
     let past = match rule.against {
         Against::Nothing => return reading,
         Against::Weekday | Against::Hour => group
+            .rare_mut()
             .season
             .get_or_insert_with(|| Box::new(Season::new(at))),
     };
@@ -46,12 +47,13 @@ pub(crate) fn against_past(
 /// The end of a shadow: what fired in it was never told.
 pub(crate) fn leave_shadow(group: &mut Group, rule: &Rule, at: Timestamp) {
     if rule.against == Against::Hour
-        && let Some(season) = &mut group.season
+        && let Some(rare) = group.rare_made()
+        && let Some(season) = &mut rare.season
         && !season.live
         && !season.is_shadow(at)
     {
         season.live = true;
         group.ladder.clear();
-        group.incident = None;
+        drop(group.take_incident());
     }
 }

@@ -12,18 +12,19 @@ use xxhash_rust::xxh3::xxh3_128;
 /// Below so many routes none is forgotten.
 const FEW: usize = 65_536;
 
-/// The hash of a line's bytes before its fields.
+/// The hash of a line's bytes before its fields, 128 bits. In two halves, or each route would be a multiple of 16 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Head(u128);
+pub(crate) struct Head([u64; 2]);
 
 impl Head {
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        Self(xxh3_128(bytes))
+        let hash = xxh3_128(bytes);
+        Self([hash as u64, (hash >> 64) as u64])
     }
 
     /// It is a hash already.
     fn hash(self) -> u64 {
-        self.0 as u64
+        self.0[0]
     }
 }
 
@@ -46,12 +47,33 @@ pub(crate) struct Route {
 /// A template that reads the series.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stop {
-    /// The template's place in the plan.
-    pub(crate) template: u32,
-    /// The series is one of those that the template means; else it is joined to them.
-    pub(crate) own: bool,
+    /// The template's place in the plan; the highest bit: the series is joined to those that the template means.
+    template: u32,
     /// Its group, if there is one.
     pub(crate) group: Option<Place>,
+}
+
+/// A plan has fewer templates.
+const JOINED: u32 = 1 << 31;
+
+impl Stop {
+    pub(crate) fn new(template: u32, own: bool, group: Option<Place>) -> Self {
+        let joined = if own { 0 } else { JOINED };
+        Self {
+            template: template | joined,
+            group,
+        }
+    }
+
+    /// The template's place in the plan.
+    pub(crate) fn template(self) -> u32 {
+        self.template & !JOINED
+    }
+
+    /// The series is one of those that the template means; else it is joined to them.
+    pub(crate) fn is_own(self) -> bool {
+        self.template & JOINED == 0
+    }
 }
 
 impl Route {

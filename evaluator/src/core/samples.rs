@@ -3,6 +3,7 @@
 use super::codec::{CodecError, Reader, Writer};
 use super::counter::{self, Series};
 use super::fresh::Fresh;
+use super::rows::Rows;
 use model::{SeriesKey, Timestamp};
 use std::collections::BTreeMap;
 
@@ -16,18 +17,11 @@ const EXCLUDED: f64 = f64::NEG_INFINITY;
 /// Samples in the order of (time, series), each a row of cells: the values of the rule's checks,
 /// then the fields they were computed from. A cell without a value is NaN.
 ///
-/// There are as many of these as groups, so each is as small as it can be: all rows lie in one piece
-/// of memory that has no room to spare, a row names its series only where there is more than one,
-/// and fields are kept apart, as long as another line of their point may come.
+/// Fields are kept apart, as long as another line of their point may come.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Samples {
-    /// Row by row: its time, its series where they are mixed, and the bits of its checks.
-    rows: Box<[u64]>,
-    /// The series of every row, where they are not mixed.
-    series: u64,
+    rows: Rows,
     fresh: Fresh,
-    checks: u16,
-    mixed: bool,
 }
 
 /// What became of a sample.
@@ -107,50 +101,32 @@ impl Samples {
     /// None yet, with rows of so many cells.
     pub(crate) fn new(width: Width) -> Self {
         Self {
-            checks: width.checks,
+            rows: Rows::new(width.checks),
             fresh: Fresh::new(width.fields),
-            ..Self::default()
         }
     }
 
     pub(crate) fn width(&self) -> Width {
         Width {
-            checks: self.checks,
+            checks: self.rows.checks(),
             fields: self.fresh.fields(),
         }
     }
 
-    /// Words of a row before its cells.
-    fn head(&self) -> usize {
-        1 + usize::from(self.mixed)
-    }
-
-    fn stride(&self) -> usize {
-        self.head() + usize::from(self.checks)
-    }
-
     fn len(&self) -> usize {
-        self.rows.len() / self.stride()
+        self.rows.len()
     }
 
     fn at(&self, row: usize) -> i64 {
-        self.rows[row * self.stride()].cast_signed()
+        self.rows.at(row)
     }
 
     fn series(&self, row: usize) -> u64 {
-        if self.mixed {
-            self.rows[row * self.stride() + 1]
-        } else {
-            self.series
-        }
-    }
-
-    fn values(&self, row: usize) -> &[u64] {
-        &self.rows[row * self.stride() + self.head()..(row + 1) * self.stride()]
+        self.rows.series(row)
     }
 
     fn cell(&self, row: usize, check: usize) -> Cell {
-        Cell::of(f64::from_bits(self.values(row)[check]))
+        Cell::of(f64::from_bits(self.rows.values(row)[check]))
     }
 
     /// How many rows have a time of which `holds` says yes; it says so of the first ones only.
@@ -168,7 +144,7 @@ impl Samples {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.len() == 0
     }
 
     /// Whether there is a sample that is not after `at`.
@@ -194,7 +170,7 @@ impl Samples {
     pub(crate) fn put(&mut self, at: Timestamp, series: SeriesKey, cells: &[f64]) -> Added {
         debug_assert_eq!(cells.len(), self.width().cells(), "rows are of one width");
         let (at, series) = (at.as_nanos(), series.as_u64());
-        let (cells, fields) = cells.split_at(usize::from(self.checks));
+        let (cells, fields) = cells.split_at(usize::from(self.rows.checks()));
         let found = self.position(at, series);
         if found.is_err() && self.len() >= MOST_SAMPLES {
             return Added::Full;
@@ -202,82 +178,41 @@ impl Samples {
         self.fresh.put((at, series), fields);
         match found {
             Ok(row) => {
-                let from = row * self.stride() + self.head();
-                for (known, cell) in self.rows[from..].iter_mut().zip(cells) {
-                    *known = cell.to_bits();
-                }
+                let known = self.rows.values_mut(row).iter_mut();
+                known
+                    .zip(cells)
+                    .for_each(|(known, cell)| *known = cell.to_bits());
                 Added::Replaced
             }
             Err(row) => {
-                self.insert(row, at, series, cells);
+                let cells = cells.iter().map(|cell| cell.to_bits());
+                self.rows.insert(row, at, series, cells);
                 Added::New
             }
         }
     }
 
-    fn insert(&mut self, row: usize, at: i64, series: u64, cells: &[f64]) {
-        if self.rows.is_empty() {
-            (self.series, self.mixed) = (series, false);
-        } else if !self.mixed && series != self.series {
-            self.mix();
-        }
-        let (mixed, from) = (self.mixed, row * self.stride());
-        self.change(self.stride(), |rows| {
-            let new = [at.cast_unsigned()].into_iter();
-            let new = new.chain(mixed.then_some(series));
-            let new = new.chain(cells.iter().map(|cell| cell.to_bits()));
-            if from == rows.len() {
-                rows.extend(new);
-            } else {
-                rows.splice(from..from, new);
-            }
-        });
-    }
-
-    /// Changes the rows, which may become longer by so many words. What is left has no room to spare.
-    fn change(&mut self, more: usize, how: impl FnOnce(&mut Vec<u64>)) {
-        let mut rows = std::mem::take(&mut self.rows).into_vec();
-        rows.reserve_exact(more);
-        how(&mut rows);
-        self.rows = rows.into_boxed_slice();
-    }
-
-    /// From here on each row names its series.
-    fn mix(&mut self) {
-        let (stride, series) = (self.stride(), self.series);
-        let rows = self.rows.chunks_exact(stride);
-        let named =
-            rows.flat_map(|row| [row[0], series].into_iter().chain(row[1..].iter().copied()));
-        self.rows = named.collect();
-        self.mixed = true;
-    }
-
     /// Drops what is not after `at`.
     pub(crate) fn drop_until(&mut self, at: Timestamp) {
-        let words = self.rows_until(|t| t <= at.as_nanos()) * self.stride();
-        if words > 0 {
-            self.change(0, |rows| drop(rows.drain(..words)));
-        }
+        let old = self.rows_until(|t| t <= at.as_nanos());
+        self.rows.drop_first(old);
         self.fresh.drop_before(at.as_nanos().saturating_add(1));
     }
 
     /// The same, but the newest row of each series stays.
     pub(crate) fn drop_but_newest_until(&mut self, at: Timestamp) {
         let n = self.rows_until(|t| t <= at.as_nanos());
+        if self.rows.is_one_series() {
+            let newest = usize::from(n > 0 && n == self.len());
+            return self.rows.drop_first(n - newest);
+        }
         let newest = |row: &usize| {
             (row + 1..self.len()).all(|later| self.series(later) != self.series(*row))
         };
         let kept: Vec<usize> = (0..n).filter(newest).collect();
-        if kept.len() == n {
-            return;
+        if kept.len() < n {
+            self.rows.keep_of_first(n, &kept);
         }
-        let stride = self.stride();
-        self.change(0, |rows| {
-            for (to, from) in kept.iter().enumerate() {
-                rows.copy_within(from * stride..(from + 1) * stride, to * stride);
-            }
-            drop(rows.drain(kept.len() * stride..n * stride));
-        });
     }
 
     /// No other line of a point before `at` will come: what it has said besides its checks is
@@ -325,13 +260,8 @@ impl Samples {
     ) -> impl Iterator<Item = (Timestamp, Cell)> {
         let from = self.rows_until(|t| t <= after.as_nanos());
         let to = self.rows_until(|t| t <= until.as_nanos()).max(from);
-        let (stride, head) = (self.stride(), self.head());
-        self.rows[from * stride..to * stride]
-            .chunks_exact(stride)
-            .map(move |row| {
-                let at = Timestamp::from_nanos(row[0].cast_signed());
-                (at, Cell::of(f64::from_bits(row[head + check])))
-            })
+        let column = self.rows.column(from..to, check);
+        column.map(|(at, bits)| (Timestamp::from_nanos(at), Cell::of(f64::from_bits(bits))))
     }
 
     fn position(&self, at: i64, series: u64) -> Result<usize, usize> {
@@ -354,17 +284,9 @@ impl Samples {
 
     pub(crate) fn encode(&self, to: &mut Writer) {
         to.unsigned(self.width().cells() as u64);
-        let mut before = 0_i64;
-        to.list(0..self.len(), |to, row| {
-            let at = self.at(row);
-            to.signed(at.wrapping_sub(before));
-            before = at;
-        });
+        self.rows.encode_places(to);
         for row in 0..self.len() {
-            to.fixed(self.series(row));
-        }
-        for row in 0..self.len() {
-            for bits in self.values(row) {
+            for bits in self.rows.values(row) {
                 to.fixed(*bits);
             }
             let known = self.fresh.of((self.at(row), self.series(row)));
@@ -381,53 +303,30 @@ impl Samples {
     /// What comes back has a check in each cell, until [`Samples::split`] says better.
     pub(crate) fn decode(from: &mut Reader<'_>) -> Result<Self, CodecError> {
         let width = u16::try_from(from.unsigned()?).map_err(|_| CodecError::Range("a width"))?;
-        let mut before = 0_i64;
-        let at: Vec<i64> = from.list(|from| {
-            before = before.wrapping_add(from.signed()?);
-            Ok(before)
-        })?;
-        if !at.is_sorted() {
-            return Err(CodecError::Range("a sample's time"));
-        }
-        let series: Vec<u64> = at.iter().map(|_| from.fixed()).collect::<Result<_, _>>()?;
-        let mut samples = Self::new(Width::new(width.into(), 0));
-        samples.series = series.first().copied().unwrap_or_default();
-        samples.mixed = series.iter().any(|one| *one != samples.series);
-        let mut rows = Vec::new();
-        for (at, series) in at.into_iter().zip(series) {
-            rows.push(at.cast_unsigned());
-            rows.extend(samples.mixed.then_some(series));
-            for _ in 0..width {
-                rows.push(from.fixed()?);
-            }
-        }
-        samples.rows = rows.into_boxed_slice();
-        Ok(samples)
+        Ok(Self {
+            rows: Rows::decode(from, width)?,
+            fresh: Fresh::default(),
+        })
     }
 
     /// Of rows that were read back: the last cells of each are fields.
     pub(crate) fn split(&mut self, width: Width) {
         if self.width() == width
             || self.width().cells() != width.cells()
-            || self.checks < width.checks
+            || self.rows.checks() < width.checks
         {
             return;
         }
         let mut split = Self::new(width);
-        (split.series, split.mixed) = (self.series, self.mixed);
-        let mut rows = Vec::new();
         for row in 0..self.len() {
             let (at, series) = (self.at(row), self.series(row));
-            let (checks, fields) = self.values(row).split_at(width.checks.into());
-            rows.push(at.cast_unsigned());
-            rows.extend(self.mixed.then_some(series));
-            rows.extend_from_slice(checks);
+            let (checks, fields) = self.rows.values(row).split_at(width.checks.into());
+            split.rows.insert(row, at, series, checks.iter().copied());
             let fields: Vec<f64> = fields.iter().map(|bits| f64::from_bits(*bits)).collect();
             if fields.iter().any(|field| field.is_finite()) {
                 split.fresh.put((at, series), &fields);
             }
         }
-        split.rows = rows.into_boxed_slice();
         *self = split;
     }
 }

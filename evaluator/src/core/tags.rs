@@ -22,6 +22,10 @@ impl Tags {
         Self(text.into())
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Each key with its value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let mut parts = self.0.split_terminator(END);

@@ -49,6 +49,7 @@ pub(super) fn compile_rule(template: &Template) -> Result<Rule, Vec<PlanError>> 
     };
     Ok(Rule {
         template: template.template.as_str().into(),
+        revision: 0,
         every: template.every(),
         interval: template.interval(),
         source,

@@ -19,7 +19,7 @@ pub(crate) use title::Facts;
 
 use model::{Span, TenantId};
 use schemas::catalogue::{Bundle, Template};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A host counts as down after this time without a point where no template says another.
@@ -89,7 +89,8 @@ impl Plan {
         }
         let mut templates: BTreeMap<&str, TemplatePlan> = BTreeMap::new();
         for template in &content.templates {
-            match TemplatePlan::compile(template, &content.overrides, &bundle.tenant) {
+            let place = (&bundle.tenant, bundle.revision);
+            match TemplatePlan::compile(template, &content.overrides, place) {
                 Ok(plan) => drop(templates.insert(&template.template, plan)),
                 Err(wrong) => errors.extend(wrong),
             }
@@ -193,6 +194,16 @@ impl Plan {
     /// The template in a place.
     pub(crate) fn at(&self, place: u32) -> &TemplatePlan {
         &self.templates[place as usize]
+    }
+
+    /// The measurements whose points the templates read; none where they read those of all.
+    pub fn measurements(&self) -> Option<BTreeSet<&str>> {
+        let hosts = || self.templates.iter().filter(|t| !t.of_tenant());
+        if hosts().any(|t| t.measurement().is_none()) {
+            return None;
+        }
+        let read = hosts().flat_map(|t| t.measurement().into_iter().chain(t.other_measurements()));
+        Some(read.collect())
     }
 
     /// The names of the templates, in their order.

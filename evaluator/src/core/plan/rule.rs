@@ -12,6 +12,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(crate) struct Rule {
     pub(crate) template: Arc<str>,
+    /// Of the bundle whose plan gives it to groups.
+    pub(crate) revision: u64,
     pub(crate) every: Span,
     pub(crate) interval: Span,
     pub(crate) source: Source,

@@ -47,11 +47,14 @@ impl TemplatePlan {
     pub(crate) fn compile(
         template: &Template,
         overrides: &[Override],
-        tenant: &TenantId,
+        (tenant, revision): (&TenantId, u64),
     ) -> Result<Self, Vec<PlanError>> {
         let own = |o: &&Override| o.template == template.template && o.for_.can_apply_to(tenant);
         let overrides: Vec<Override> = overrides.iter().filter(own).cloned().collect();
-        let base = Arc::new(compile_rule(template)?);
+        let base = Arc::new(Rule {
+            revision,
+            ..compile_rule(template)?
+        });
         let mut others: Vec<String> = base.other_measurements().map(str::to_owned).collect();
         let mut least_above = lowest_above(template);
         for each in &overrides {
@@ -216,7 +219,10 @@ impl TemplatePlan {
         let whole = merged_template(&self.template, &overrides, chosen.tenant, chosen.tags);
         let resolved = match whole.ok().and_then(|template| compile_rule(&template).ok()) {
             Some(rule) => Resolved {
-                rule: Arc::new(rule),
+                rule: Arc::new(Rule {
+                    revision: self.base.revision,
+                    ..rule
+                }),
                 conflict: false,
             },
             None => Resolved {
