@@ -181,3 +181,6 @@ fn phrases(language: Language) -> &'static Phrases {
 #[cfg(test)]
 #[path = "render/tests.rs"]
 mod tests;
+#[cfg(test)]
+#[path = "render/tests_forms.rs"]
+mod tests_forms;

@@ -242,3 +242,25 @@ fn moment(at: Timestamp) -> String {
         .map_or_else(|_| seconds.to_string(), |at| at.to_string());
     format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{fallback}>")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn what_is_escaped_is_counted_as_it_is_sent_and_no_escape_is_cut_in_two() {
+        for (text, limit, shown) in [
+            ("a&b", 100, "a&amp;b"),
+            ("<a>", 100, "&lt;a&gt;"),
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("&&", 10, "&amp;&amp;"),
+            ("&&", 9, "…"),
+            ("ab<", 4, "a…"),
+            ("a<b", 4, "…"),
+            ("a<bc", 6, "a&lt;…"),
+        ] {
+            assert_eq!(escaped(text, limit), shown, "{text} {limit}");
+        }
+    }
+}

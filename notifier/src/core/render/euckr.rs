@@ -122,6 +122,17 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
+    fn behind_the_last_syllable_nothing_is_spelled_and_two_bytes_hold_the_ellipsis() {
+        assert_eq!(
+            printable("\u{d7a3}\u{d7a4}"),
+            format!("{}[U+D7A4]", printable("\u{d7a3}"))
+        );
+        assert_eq!(cut("abcd", 1), "");
+        assert_eq!(cut("abcd", 2), "…");
+        assert_eq!(cut("abcd", 3), "a…");
+    }
+
+    #[test]
     fn what_a_phone_lacks_is_said_otherwise_and_never_dropped() {
         for (text, shown) in [
             ("CPU 사용률 97%", "CPU 사용률 97%"),
