@@ -211,10 +211,17 @@ impl Around {
         };
         let mut others = self.others.iter().filter(explains);
         let explained = others.find_map(|other| explanation(incident, other, care));
-        let explained = explained.filter(|reason| match reason {
-            Reason::Explained { also_open, .. } => *also_open || !paged,
-            Reason::Grouped { .. } => !paged,
-        });
+        let hides = |reason: &Reason<'_>| {
+            let hides_paged = matches!(
+                reason,
+                Reason::Explained {
+                    also_open: true,
+                    ..
+                }
+            );
+            hides_paged || !paged
+        };
+        let explained = explained.filter(hides);
         let leader = self.leader.as_ref().filter(explains).filter(|_| !paged);
         explained.or(leader.map(|by| Reason::Grouped { by }))
     }

@@ -225,8 +225,10 @@ mod tests {
     #[test]
     fn what_is_over_meanwhile_is_told_to_nobody() {
         let mut emergencies = fires(1, AlertKind::Firing, Some(Priority::P1));
+        assert!(!emergencies.is_empty());
         emergencies.take(event(2, AlertKind::Resolved, None), 0, at(5));
         assert_eq!(emergencies.due(AFTER, at(60)), []);
+        assert!(emergencies.is_empty());
     }
 
     #[test]
@@ -284,7 +286,33 @@ mod tests {
         );
         let page = page.expect("kim has a phone");
         assert_eq!(page.incident.title, "[BREAK-GLASS] CPU usage on web-1");
-        assert!(page.incident.why.ends_with(because.as_str()));
+        for (because, words) in [
+            (
+                Because::StoreIsGone,
+                "the store of incidents does not take it",
+            ),
+            (
+                Because::IntakeIsStuck,
+                "it stands in the log and is not taken into the store",
+            ),
+        ] {
+            let page = super::page(
+                &event,
+                ("kim", person),
+                ChannelKind::Sms,
+                because,
+                "http://b",
+            );
+            let why = page.expect("kim has a phone").incident.why;
+            assert!(why.starts_with(&event.why) && why.contains(words), "{why}");
+        }
+        // Its identity is no delivery's of the store, and another for each event.
+        let address = "+821011111111";
+        let id = |revision| {
+            let (incident, channel) = (event.incident_id, ChannelKind::Sms);
+            DeliveryId::of(incident, revision, Purpose::Firing, channel, address)
+        };
+        assert_eq!(page.delivery, id(u64::MAX - 1));
         assert_eq!(page.incident.status, Status::Open);
         let email = super::page(
             &event,

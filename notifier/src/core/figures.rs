@@ -167,6 +167,26 @@ mod tests {
     }
 
     #[test]
+    fn the_next_incident_begins_anew_whatever_the_last_was() {
+        let moment = |kind, minute: i64| Moment {
+            tenant: "acme".to_owned(),
+            priority: Priority::P1,
+            kind,
+            at: Timestamp::from_millis(minute * 60_000),
+        };
+        let mut figures = Figures::new(Timestamp::default(), Timestamp::from_millis(6_000_000));
+        figures.take(&moment(EntryKind::Firing, 1));
+        figures.take(&moment(EntryKind::Acknowledged, 2));
+        figures.next_incident();
+        // It opens though the last is open, and is acknowledged though the last was.
+        figures.take(&moment(EntryKind::Firing, 10));
+        figures.take(&moment(EntryKind::Acknowledged, 15));
+        let times = figures.done().into_values().next().unwrap_or_default();
+        assert_eq!(times.opened, 2);
+        assert_eq!(times.to_acknowledge, [60.0, 300.0]);
+    }
+
+    #[test]
     fn what_was_opened_outside_of_the_period_does_not_count() {
         use EntryKind::{Acknowledged, Firing, Resolved};
         let times = figures(&[(Firing, 9), (Acknowledged, 12), (Resolved, 15)]);

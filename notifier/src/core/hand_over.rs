@@ -63,7 +63,8 @@ fn of_schedule(
         let [before, after] = pair else { return None };
         let goes = people(&before.duty.people, &after.duty.people);
         let comes = people(&after.duty.people, &before.duty.people);
-        if after.from <= start || (goes.is_empty() && comes.is_empty()) {
+        // The first span begins at `start`: what stands behind another began later.
+        if goes.is_empty() && comes.is_empty() {
             return None;
         }
         let at = i64::try_from(after.from.as_nanosecond()).ok()?;

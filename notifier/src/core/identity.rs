@@ -190,6 +190,24 @@ mod tests {
     }
 
     #[test]
+    fn clocks_may_be_a_minute_apart_and_a_token_ten_minutes_old() {
+        let time = |expected: bool, claims: Value| {
+            assert_eq!(check(&claims, EXPECTED, NOW).is_ok(), expected, "{claims}");
+        };
+        time(true, with("exp", json!(NOW - 59)));
+        time(false, with("exp", json!(NOW - 60)));
+        time(true, with("iat", json!(NOW - 660)));
+        time(true, with("iat", json!(NOW + 60)));
+        time(true, with("nbf", json!(NOW + 60)));
+        // Made in the future, though it holds already.
+        let mut early = with("iat", json!(NOW + 61));
+        early["nbf"] = json!(NOW);
+        time(false, early);
+        time(true, with("sub", json!("x".repeat(255))));
+        time(false, with("sub", json!("x".repeat(256))));
+    }
+
+    #[test]
     fn a_person_has_a_name_and_groups_or_is_called_by_the_subject() {
         let names = Names {
             name: "email",

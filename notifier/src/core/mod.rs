@@ -49,6 +49,8 @@ mod tests_around;
 #[cfg(test)]
 mod tests_bounds;
 #[cfg(test)]
+mod tests_catalogue;
+#[cfg(test)]
 mod tests_duty;
 #[cfg(test)]
 mod tests_events;
@@ -64,6 +66,8 @@ mod tests_own_rules;
 mod tests_owner;
 #[cfg(test)]
 mod tests_silence;
+#[cfg(test)]
+mod tests_standard;
 #[cfg(test)]
 mod world;
 

@@ -4,7 +4,10 @@ use super::action::Action;
 use super::step::{Input, Seen};
 use super::tests_silence::silence;
 use super::world::{MINUTE, START, World, event, failed, kinds, neighbour, said, sent};
-use super::{Actor, ChannelKind, EntryKind, SilenceKind, SilenceState, Target, Via, Weekly};
+use super::{
+    Actor, AlarmKind, ChannelKind, EntryKind, Purpose, SilenceKind, SilenceState, Target, Via,
+    Weekly,
+};
 use model::{AlertKind, IncidentId, Priority, Span};
 use std::collections::BTreeSet;
 
@@ -413,4 +416,65 @@ fn weekly_hours_may_end_at_midnight_and_know_their_zone() {
     ] {
         assert_eq!(Weekly::parse(hours, "UTC").is_ok(), is_right, "{hours}");
     }
+}
+
+#[test]
+fn what_was_closed_by_hand_says_by_whom_and_when_it_opens_again() {
+    let mut world = World::new();
+    world.fires(Priority::P1);
+    world.apply(close(false));
+    let said = texts(&world.next_deadline());
+    assert!(
+        said.contains("closed by Kim 10m ago, and the condition still holds: reopened"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_page_that_was_not_delivered_is_an_alarm_but_for_a_p3_and_only_it_is_forgotten() {
+    for (priority, alarmed) in [
+        (Priority::P1, true),
+        (Priority::P2, true),
+        (Priority::P3, false),
+    ] {
+        let mut world = World::new();
+        let fired = world.fires(priority);
+        let chat = sent(&fired)[0].clone();
+        let told = world.incident.told.len();
+        let actions = world.apply(failed(&chat, true));
+        let alarm = actions.iter().any(|action| match action {
+            Action::Alarm(alarm) => alarm.kind == AlarmKind::Undelivered,
+            _ => false,
+        });
+        assert_eq!(alarm, alarmed, "{priority}");
+        assert_eq!(world.incident.told.len(), told - 1, "{priority}");
+    }
+    // Another address of the same channel, and the same address by another channel, have heard.
+    let mut world = World::new();
+    world.directory.channels.insert(ChannelKind::Voice);
+    world.policy().room = None;
+    world.policy().channels[0] = vec![ChannelKind::Sms, ChannelKind::Voice];
+    world.policy().steps[0].notify.push("lee".parse().unwrap());
+    let fired = world.fires(Priority::P1);
+    world.apply(failed(sent(&fired)[0], true));
+    let left: Vec<_> = world
+        .incident
+        .told
+        .iter()
+        .map(|told| (told.channel, told.recipient.name.as_str()))
+        .collect();
+    let (sms, voice) = (ChannelKind::Sms, ChannelKind::Voice);
+    assert_eq!(left, [(sms, "LEE"), (voice, "KIM"), (voice, "LEE")]);
+}
+
+#[test]
+fn a_purpose_is_read_by_its_word_and_a_delivery_is_shown_by_its_id() {
+    for purpose in Purpose::ALL {
+        assert_eq!(Purpose::parse(purpose.as_str()), Ok(purpose));
+    }
+    assert!(Purpose::parse("fire").is_err());
+    let id = World::new().fires(Priority::P1);
+    let id = sent(&id)[0].id;
+    assert_eq!(format!("{id:?}"), id.to_string());
+    assert_eq!(id.to_string().len(), 32);
 }

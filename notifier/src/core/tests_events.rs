@@ -139,3 +139,158 @@ fn whoever_was_called_for_a_p1_hears_of_the_end_of_a_p1() {
         "a new opening counts anew"
     );
 }
+
+fn texts(actions: &[Action]) -> Vec<String> {
+    let entries = actions.iter().filter_map(|action| match action {
+        Action::Record(entry) => Some(entry.text.clone()),
+        _ => None,
+    });
+    entries.collect()
+}
+
+fn kim() -> Actor {
+    let (name, contact) = ("Kim".to_owned(), Some("kim".to_owned()));
+    Actor { name, contact }
+}
+
+fn close() -> Input<'static> {
+    Input::Close {
+        actor: kim(),
+        via: Via::Console,
+        until_resolved: true,
+    }
+}
+
+#[test]
+fn the_timeline_says_which_event_did_what() {
+    let mut world = World::new();
+    let fired = texts(&world.fires(Priority::P1));
+    assert!(
+        fired.contains(&"P1: CPU usage on web-1. average of 5m is 95, above 90 for 5m".to_owned()),
+        "{fired:?}"
+    );
+    let first = event(1, AlertKind::Firing, Some(Priority::P1));
+    let again = world.apply(Input::Alert {
+        event: &first,
+        appended_at: world.now,
+        seen: Seen::Times(2),
+    });
+    assert_eq!(texts(&again), ["event 1 (firing) came again: no-op"]);
+    let held = texts(&world.event(2, AlertKind::Flapping, Some(Priority::P1)));
+    assert!(
+        held[0].starts_with("held back by the evaluator (flapping): average of 5m"),
+        "{held:?}"
+    );
+}
+
+#[test]
+fn an_event_that_says_lower_and_is_higher_than_what_was_told_pages() {
+    // The event that raised it to P1 is missing.
+    let mut world = World::new();
+    world.fires(Priority::P3);
+    let actions = world.event(3, AlertKind::Lowered, Some(Priority::P2));
+    assert_eq!(said(&actions), ["raised chat C1", "raised sms KIM"]);
+    assert!(kinds(&actions).contains(&EntryKind::Raised));
+    // To what it is already, nobody is told.
+    let actions = world.event(4, AlertKind::Lowered, Some(Priority::P2));
+    assert_eq!(
+        (said(&actions).len(), kinds(&actions)),
+        (0, vec![EntryKind::Lowered])
+    );
+}
+
+#[test]
+fn an_incident_that_opens_again_while_it_is_open_tells_only_what_is_new() {
+    // Its recovery is among missing events.
+    for (before, after, expected) in [
+        (Priority::P1, Priority::P1, &[][..]),
+        (Priority::P3, Priority::P3, &[]),
+        (Priority::P1, Priority::P2, &[]),
+        (
+            Priority::P2,
+            Priority::P1,
+            &["reopened chat C1", "reopened sms KIM"],
+        ),
+    ] {
+        let mut world = World::new();
+        world.fires(before);
+        let actions = world.event(3, AlertKind::Reopened, Some(after));
+        assert_eq!(said(&actions), expected, "{before} {after}");
+    }
+    // Somebody had it: that it was over meanwhile ends that.
+    let mut world = World::new();
+    world.fires(Priority::P1);
+    world.apply(Input::Acknowledge {
+        actor: kim(),
+        via: Via::Chat,
+    });
+    let actions = world.event(3, AlertKind::Reopened, Some(Priority::P1));
+    assert_eq!(said(&actions), ["reopened chat C1", "reopened sms KIM"]);
+    // Nobody was told by the rules of then, and nothing was to come.
+    let mut world = World::new();
+    world.care().routing = vec![super::Rule {
+        when: super::Selector::default(),
+        to: super::RouteTo::Nobody,
+    }];
+    assert!(said(&world.fires(Priority::P2)).is_empty());
+    assert_eq!(world.incident.due_at(), None);
+    world.care().routing.clear();
+    let actions = world.event(3, AlertKind::Reopened, Some(Priority::P2));
+    assert_eq!(said(&actions), ["reopened chat C1", "reopened sms KIM"]);
+}
+
+#[test]
+fn what_was_closed_opens_when_it_is_raised_and_stays_closed_when_it_is_lowered() {
+    let mut world = World::new();
+    world.fires(Priority::P2);
+    world.apply(close());
+    let lowered = world.event(2, AlertKind::Lowered, Some(Priority::P3));
+    assert!(said(&lowered).is_empty());
+    assert_eq!(world.incident.status, Status::Closed);
+    let raised = world.event(3, AlertKind::Raised, Some(Priority::P1));
+    assert_eq!(said(&raised), ["raised chat C1", "raised sms KIM"]);
+    let reopened = "reopened: it was closed at a lower priority".to_owned();
+    assert!(texts(&raised).contains(&reopened), "{:?}", texts(&raised));
+    // Of one that nothing has opened yet it is the first word.
+    let mut world = World::new();
+    let first = world.event(2, AlertKind::Raised, Some(Priority::P1));
+    assert_eq!(said(&first), ["firing chat C1", "firing sms KIM"]);
+    assert!(!texts(&first).contains(&reopened));
+    let mut world = World::new();
+    let first = world.event(2, AlertKind::Lowered, Some(Priority::P2));
+    assert_eq!(said(&first), ["firing chat C1", "firing sms KIM"]);
+}
+
+#[test]
+fn an_end_without_a_beginning_closes_it_and_an_opening_is_dated_once() {
+    let mut world = World::new();
+    world.event(2, AlertKind::Resolved, None);
+    assert_eq!(world.incident.closed, Some((None, world.now)));
+    let mut world = World::new();
+    world.now = world.now.plus(MINUTE);
+    let opened = world.now;
+    world.fires(Priority::P2);
+    assert_eq!(world.incident.opened_at, opened);
+    world.now = world.now.plus(MINUTE);
+    world.event(2, AlertKind::Raised, Some(Priority::P1));
+    assert_eq!(world.incident.opened_at, opened, "it was open");
+    world.event(3, AlertKind::Resolved, None);
+    world.now = world.now.plus(MINUTE);
+    world.event(4, AlertKind::Reopened, Some(Priority::P1));
+    assert_eq!(world.incident.opened_at, world.now);
+}
+
+#[test]
+fn what_waits_for_the_evaluator_and_falls_to_a_p3_pages_for_the_reason_that_it_waited_for() {
+    let mut world = World::new();
+    world.fires(Priority::P2);
+    let late = MINUTE.times(16);
+    let raised = world.event_delayed(2, AlertKind::Raised, Some(Priority::P1), late);
+    assert!(said(&raised).is_empty());
+    world.event(3, AlertKind::Lowered, Some(Priority::P3));
+    // Who heard of it before hears of this as well.
+    assert_eq!(
+        said(&world.apply(Input::CaughtUp)),
+        ["raised chat C1", "raised sms KIM"]
+    );
+}

@@ -137,6 +137,26 @@ fn another_severity_raises_and_lowers() {
 }
 
 #[test]
+fn the_environment_is_the_label_of_that_name() {
+    for (labels, env) in [
+        (vec![("env", "prod"), ("host", "web-1")], Some("prod")),
+        (
+            vec![("environment", "test"), ("host", "web-1")],
+            Some("test"),
+        ),
+        (vec![("host", "web-1")], None),
+    ] {
+        let mut alert = firing();
+        alert.facts.labels = labels
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let event = Alerts::at(0).take(alert).unwrap();
+        assert_eq!(event.env.as_deref(), env);
+    }
+}
+
+#[test]
 fn an_acknowledgement_needs_something_that_fires() {
     let actor = Actor {
         name: "kim".to_owned(),

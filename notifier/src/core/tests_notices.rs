@@ -1,11 +1,13 @@
 //! What is said beside incidents: hand-overs, tests; and what should be mended before it is needed.
 
 use super::hand_over::{HandOver, Open, hand_overs};
-use super::notice::{Notice, Said};
+use super::notice::{Notice, Said, code_text, test_text};
 use super::tests_duty::schedule;
 use super::world::{MINUTE, World, kinds, said, sent};
-use super::{ChannelKind, EntryKind, Incident, Status};
+use super::{ChannelKind, EntryKind, Incident, Language, Status};
 use model::{Priority, TenantId, Timestamp};
+use oncall::Schedule;
+use schemas::catalogue::{Catalogue, parse_yaml};
 
 /// 2026-11-24, nine in the morning in Seoul: a hand-over of the schedule.
 const NINE: Timestamp = Timestamp::from_millis(1_795_478_400_000);
@@ -97,6 +99,11 @@ fn a_notice_is_closed_from_its_beginning_and_says_whom_it_cannot_reach() {
     let mut incident = Incident::unseen(&event);
     let actions = notice.begin(&mut incident, &world.directory, world.now);
     assert_eq!(said(&actions), ["notice chat KIM", "notice sms KIM"]);
+    let order: Vec<(u64, u64)> = sent(&actions)
+        .iter()
+        .map(|one| (one.revision, one.ordinal))
+        .collect();
+    assert_eq!(order, [(1, 1), (1, 2)]);
     assert!(
         sent(&actions)
             .iter()
@@ -131,5 +138,58 @@ fn hours_with_nobody_and_who_may_be_paged_are_known() {
     assert!(
         said.contains("policy ops reaches nobody in 1 spans"),
         "{said}"
+    );
+}
+
+#[test]
+fn the_words_of_a_test_and_of_a_code_are_in_the_readers_language() {
+    assert!(test_text(Language::En).contains("This is a test"));
+    assert!(test_text(Language::Ko).contains("시험"));
+    let (english, korean) = (
+        code_text(Language::En, "042017"),
+        code_text(Language::Ko, "042017"),
+    );
+    assert!(english.contains("code is 042017"), "{english}");
+    assert!(korean.contains("인증번호 042017"), "{korean}");
+}
+
+#[test]
+fn nobody_may_hand_over_or_take_over_and_who_stays_is_told_of_no_hand_over() {
+    let layer = |hours: &str| {
+        format!("- {{layer: days, people: [kim], every: 1 day, from: 2020-01-01T09:00{hours}}}")
+    };
+    let found = |hours: &str, at: Timestamp| {
+        let text = format!(
+            "schedule: noc\ntime_zone: Asia/Seoul\nlayers:\n{}\n",
+            layer(hours)
+        );
+        let mut catalogue = Catalogue::default();
+        for located in parse_yaml("noc.yaml", &text).expect("it reads") {
+            catalogue.insert(located.value);
+        }
+        let mut world = world();
+        let noc = Schedule::compile(&catalogue.schedules["noc"]).expect("it compiles");
+        world
+            .directory
+            .roster
+            .schedules
+            .insert("noc".to_owned(), noc);
+        let found = hand_overs(&world.directory, at.minus(MINUTE), at);
+        let why = |one: &HandOver| one.notice(&world.directory, &Open::default()).why;
+        found.iter().map(why).collect::<Vec<_>>()
+    };
+    // Each day another turn of the same person.
+    assert_eq!(found("", NINE), Vec::<String>::new());
+    // Nine to five: nobody, then Kim, then nobody.
+    let hours = ", hours: [{from: '09:00', to: '17:00'}]";
+    let begins = found(hours, NINE);
+    assert!(
+        begins[0].starts_with("schedule noc: nobody hands over to KIM: "),
+        "{begins:?}"
+    );
+    let ends = found(hours, NINE.plus(MINUTE.times(8 * 60)));
+    assert!(
+        ends[0].starts_with("schedule noc: KIM hands over to nobody: "),
+        "{ends:?}"
     );
 }

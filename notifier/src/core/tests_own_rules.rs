@@ -218,3 +218,166 @@ fn who_is_given_an_incident_is_told_by_their_own_rules() {
     );
     assert_eq!(said(&world.next_deadline()), ["assigned voice KIM"]);
 }
+
+#[test]
+fn an_earlier_promise_takes_the_place_of_a_later_one_and_of_nothing_else() {
+    let mut world = world();
+    let kim = world.person("kim").own_rules[0].clone();
+    // As a P2 Kim is called after 30 minutes, as a P1 after 5; Lee always after 30.
+    let mut slow = kim.clone();
+    slow[1].after = MINUTE.times(30);
+    slow.truncate(2);
+    world.person("kim").own_rules[1] = slow.clone();
+    world.person("lee").own_rules = [slow.clone(), slow, Vec::new()];
+    world.policy().steps[0].notify.push("lee".parse().unwrap());
+    world.fires(Priority::P2);
+    let begun = world.now;
+    world.now = begun.plus(MINUTE);
+    world.event(2, AlertKind::Raised, Some(Priority::P1));
+    let promised: Vec<(String, ChannelKind, Span)> = world
+        .incident
+        .follow_ups
+        .iter()
+        .map(|each| (each.contact.clone(), each.channel, each.at.since(begun)))
+        .collect();
+    assert_eq!(
+        promised,
+        [
+            ("kim".to_owned(), ChannelKind::Voice, MINUTE.times(6)),
+            ("kim".to_owned(), ChannelKind::Email, MINUTE.times(21)),
+            ("lee".to_owned(), ChannelKind::Voice, MINUTE.times(30)),
+        ]
+    );
+}
+
+#[test]
+fn a_follow_up_whose_time_has_passed_is_sent_at_the_next_look() {
+    let mut world = world();
+    world.fires(Priority::P1);
+    let due = world.incident.due_at().expect("a call is to come");
+    world.now = due.minus(Span::from_secs(1));
+    assert!(said(&world.apply(Input::Due)).is_empty());
+    world.now = due.plus(Span::from_secs(1));
+    assert_eq!(said(&world.apply(Input::Due)), ["firing voice KIM"]);
+}
+
+#[test]
+fn out_of_the_contracts_hours_own_rules_wait_for_the_morning_unless_it_is_a_p1() {
+    for (priority, expected) in [
+        (Priority::P1, &["firing voice KIM"][..]),
+        (Priority::P2, &[]),
+    ] {
+        let mut world = world();
+        world.person("kim").own_rules[1] = world.person("kim").own_rules[0].clone();
+        // The page goes out within the hours, and the call would come when they are over.
+        let roster = &mut world.directory.roster;
+        roster.office = oncall::Schedule::office_hours("Asia/Seoul", "office").ok();
+        roster.office_tenants.insert(super::world::tenant());
+        // Friday 2027-01-15, 17:57 in Seoul.
+        world.now = model::Timestamp::from_millis(1_800_003_420_000);
+        world.fires(priority);
+        let actions = world.next_deadline();
+        assert_eq!(said(&actions), expected, "{priority}");
+        if priority == Priority::P2 {
+            assert_eq!(kinds(&actions), [EntryKind::OutOfHours]);
+            let until = world.incident.follow_ups[0].at;
+            assert!(
+                until.since(world.now) > MINUTE.times(60),
+                "on Monday: {until:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_follow_up_is_left_out_only_where_the_same_page_goes_the_same_way_at_that_moment() {
+    // The policy's second step comes when Kim is to be called.
+    for (who, channel, calls) in [
+        ("kim", ChannelKind::Voice, &["escalated voice KIM"][..]),
+        (
+            "kim",
+            ChannelKind::Sms,
+            &["escalated sms KIM", "firing voice KIM"],
+        ),
+        (
+            "lee",
+            ChannelKind::Voice,
+            &["escalated voice LEE", "firing voice KIM"],
+        ),
+    ] {
+        let mut world = world();
+        let step = &mut world.policy().steps[1];
+        step.after = Some(MINUTE.times(5));
+        step.channels = vec![channel];
+        step.notify = vec![who.parse().unwrap()];
+        world.fires(Priority::P1);
+        let mut found = said(&world.next_deadline());
+        found.retain(|line| !line.contains("chat"));
+        assert_eq!(found, calls, "{who} {channel}");
+    }
+}
+
+#[test]
+fn a_message_of_another_person_or_one_that_a_silence_holds_is_not_brought_forward() {
+    let mut world = world();
+    world.policy().room = None;
+    world.policy().steps[0].notify.push("lee".parse().unwrap());
+    let fired = world.fires(Priority::P1);
+    let of_lee = sent(&fired)
+        .into_iter()
+        .find(|delivery| delivery.recipient.name == "LEE" && delivery.channel == ChannelKind::Sms)
+        .expect("Lee has a phone");
+    let actions = world.apply(failed(of_lee, false));
+    assert!(
+        !said(&actions).contains(&"firing voice KIM".to_owned()),
+        "{:?}",
+        said(&actions)
+    );
+
+    let mut world = self::world();
+    world.policy().room = None;
+    let fired = world.fires(Priority::P1);
+    let until = world.now.plus(MINUTE.times(30));
+    let all = silence("host=web-1", world.now, until);
+    world.silences.0.push(all);
+    world.next_deadline();
+    assert!(world.incident.follow_ups[0].held);
+    let held = world.incident.follow_ups[0].clone();
+    world.apply(failed(sent(&fired)[0], false));
+    assert!(
+        world.incident.follow_ups.contains(&held),
+        "{:?}",
+        world.incident.follow_ups
+    );
+}
+
+#[test]
+fn own_rules_that_fell_away_hold_no_escalation_up() {
+    let mut world = world();
+    world.policy().room = None;
+    let fired = world.fires(Priority::P1);
+    world.directory.channels.remove(&ChannelKind::Voice);
+    let actions = world.apply(failed(sent(&fired)[0], false));
+    assert!(
+        said(&actions).contains(&"escalated sms LEE".to_owned()),
+        "{:?}",
+        said(&actions)
+    );
+}
+
+#[test]
+fn who_is_called_by_name_in_the_room_is_who_the_room_is_told_with() {
+    // With rules of their own and the room among the channels they are called there as well.
+    let mut world = world();
+    let fired = world.fires(Priority::P1);
+    assert_eq!(sent(&fired)[0].mentions.len(), 1);
+    // Without the room among the channels of the page nobody is.
+    let mut world = self::world();
+    world.policy().channels[0] = vec![ChannelKind::Sms];
+    let fired = world.fires(Priority::P1);
+    assert_eq!(said(&fired), ["firing sms KIM"]);
+    // Without a room they get what they asked for and nothing beside.
+    let mut world = self::world();
+    world.policy().room = None;
+    assert_eq!(said(&world.fires(Priority::P1)), ["firing sms KIM"]);
+}

@@ -163,6 +163,7 @@ mod tests {
             Err(NotVerified::TooMany),
             "it is too late for the right one"
         );
+        assert_eq!(sent().confirm("+8210", "right", "kim", later(600)), Ok(()));
         let late = sent().confirm("+8210", "right", "kim", later(601));
         assert_eq!(late, Err(NotVerified::Expired));
     }

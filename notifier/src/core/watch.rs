@@ -399,6 +399,36 @@ mod tests {
     }
 
     #[test]
+    fn up_to_half_of_the_bound_between_two_looks_is_no_late_look() {
+        for (pause, blind) in [(1, true), (60, true), (61, false)] {
+            let mut watch = Watch::new("a", BOUND, START);
+            let mut seconds = 0;
+            let mut found = Vec::new();
+            while seconds <= 240 {
+                seconds += pause;
+                let now = START.plus(Span::from_secs(seconds));
+                found.extend(watch.look(now));
+                // Asked twice at one instant it says the same.
+                assert_eq!(
+                    watch.look(now).is_empty(),
+                    watch.content().is_ok(),
+                    "{pause} {seconds}"
+                );
+            }
+            assert_eq!(!found.is_empty(), blind, "{pause}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nothing_wait_for_longer_than_the_bound() {
+        let mut watch = Watch::new("a", BOUND, START);
+        runs(&mut watch, 0..100, all_well);
+        let gone = |_| vec![Sign::Unreached("timeout".to_owned())];
+        let found = runs(&mut watch, -3_600..-3_400, gone);
+        assert_eq!(what(&found), [(-3_600 + 125, "blind cluster".into())]);
+    }
+
+    #[test]
     fn a_look_that_comes_late_proves_nothing() {
         let mut watch = Watch::new("a", BOUND, START);
         runs(&mut watch, 0..100, all_well);

@@ -295,6 +295,42 @@ mod tests {
     }
 
     #[test]
+    fn a_proof_is_read_as_it_is_written_and_nothing_else_is_one() {
+        for (proof, text) in [
+            (Proof::Machine, "machine"),
+            (Proof::Configured, "configured"),
+            (Proof::Token("7:a".to_owned()), "token:7:a"),
+            (Proof::Provider("u-7".to_owned()), "oidc:u-7"),
+        ] {
+            assert_eq!(proof.to_string(), text);
+            assert_eq!(Proof::parse(text), Ok(proof));
+        }
+        for bad in ["", "Machine", "token", "machine:1", "configured:", "saml:1"] {
+            assert!(Proof::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn who_is_denied_is_told_what_it_needs() {
+        let (needs, has) = (Role::Operator, Role::Viewer);
+        for (denied, text) in [
+            (Denied::Hidden, "you have no role in this tenant"),
+            (
+                Denied::Everywhere { needs },
+                "this is no tenant's: it needs the role operator in every tenant (`*`)",
+            ),
+            (
+                Denied::Weak { needs, has },
+                "this needs the role operator in this tenant; yours is viewer",
+            ),
+        ] {
+            assert_eq!(denied.to_string(), text);
+        }
+        let kim = who(&[(Role::Viewer, "beta"), (Role::Responder, "acme")]);
+        assert_eq!(kim.strongest(), Some(Role::Responder));
+    }
+
+    #[test]
     fn tenants_are_a_star_alone_or_ids() {
         for bad in [&[][..], &["*", "acme"], &["A!"], &[""]] {
             assert!(Tenants::parse(bad.iter().copied()).is_err(), "{bad:?}");

@@ -184,6 +184,99 @@ fn a_wait_beyond_the_limit_is_given_up_at_once() {
 }
 
 #[test]
+fn at_the_limit_itself_nothing_is_given_up_yet() {
+    let attempt = attempt(Priority::P1, 1, 0, 0);
+    let next = after_sending(&attempt, retry(Some(1_800)), &LIMITS, CREATED);
+    assert!(matches!(next, Next::Again { .. }), "{next:?}");
+    let on_its_way = Asked::Accepted {
+        reference: ProviderRef("x".to_owned()),
+    };
+    let told = Attempt {
+        overdue: true,
+        ..attempt
+    };
+    let last = CREATED.plus(LAST_LOOK);
+    assert!(matches!(
+        after_receipt(&told, on_its_way, last),
+        Receipt::Look { .. }
+    ));
+}
+
+#[test]
+fn a_provider_that_refused_before_is_no_other_and_where_there_is_one_it_is_the_same() {
+    // It has refused already and is asked again: there is nobody beside it.
+    let refused = Attempt {
+        refusals: 0b01,
+        ..attempt(Priority::P1, 2, 0, 0)
+    };
+    assert_eq!(others(&refused), 0);
+    let cannot = Asked::CannotTell {
+        reason: String::new(),
+    };
+    let next = after_asking(&attempt(Priority::P1, 1, 1, 1), cannot, CREATED);
+    assert!(matches!(next, Next::Again { by: By::Same, .. }), "{next:?}");
+}
+
+#[test]
+fn the_timeline_says_what_arrived_what_may_arrive_twice_and_who_stood_in() {
+    let again = |possible_repeat, by| Next::Again {
+        at: CREATED,
+        possible_repeat,
+        by,
+        reason: "busy".to_owned(),
+    };
+    let settled = |fate| settled(fate, None, Some("why".to_owned()));
+    let ask = Next::Ask {
+        at: CREATED,
+        reason: String::new(),
+    };
+    for (next, said) in [
+        (
+            settled(Fate::Accepted),
+            Some((EntryKind::Delivered, "page: accepted by a")),
+        ),
+        (
+            settled(Fate::Delivered),
+            Some((EntryKind::Delivered, "page: delivered by a")),
+        ),
+        (
+            settled(Fate::Unknown),
+            Some((EntryKind::Unknown, "page: why")),
+        ),
+        (settled(Fate::Failed), None),
+        (
+            again(true, By::Other),
+            Some((
+                EntryKind::Repeated,
+                "page is sent again, marked as a possible repeat: busy",
+            )),
+        ),
+        (
+            again(false, By::Other),
+            Some((
+                EntryKind::Diverted,
+                "page goes to the next provider: a said busy",
+            )),
+        ),
+        (
+            again(false, By::OtherAfterRefusal),
+            Some((
+                EntryKind::Diverted,
+                "page goes to the next provider: a said busy",
+            )),
+        ),
+        (again(false, By::Same), None),
+        (ask, None),
+    ] {
+        let found = entry("page", "a", &next);
+        let found = found
+            .as_ref()
+            .map(|entry| (entry.kind, entry.text.as_str()));
+        assert_eq!(found, said, "{next:?}");
+    }
+}
+
+#[test]
 fn an_unknown_outcome_is_asked_about_then_repeated_with_the_mark_or_stopped() {
     let cannot = || Asked::CannotTell {
         reason: String::new(),

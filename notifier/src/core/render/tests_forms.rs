@@ -342,3 +342,16 @@ fn ninety_bytes_hold_as_much_as_fits() {
     }
     insta::assert_snapshot!("sms_ninety_bytes", shown.join("\n"));
 }
+
+#[test]
+fn a_notice_says_its_own_words_in_the_place_of_a_title() {
+    let mut notice = message(Purpose::Notice, Language::En);
+    notice.note = Some("Your code is 042017.".to_owned());
+    assert_eq!(
+        (notice.title(), notice.remark()),
+        ("Your code is 042017.", None)
+    );
+    notice.purpose = Purpose::Comment;
+    assert_eq!(notice.title(), "CPU usage of web-1 is critically high");
+    assert_eq!(notice.remark(), Some("Your code is 042017."));
+}
