@@ -216,4 +216,28 @@ mod tests {
         assert_eq!(of(Function::Change), Some(-70.0));
         assert_eq!(of(Function::Jumps(60.0)), Some(0.0));
     }
+
+    #[test]
+    fn only_counters_with_a_sample_in_the_window_have_gaps() {
+        let after = Timestamp::from_millis(60_000);
+        let within = (after, Span::from_secs(300));
+        for (samples, function, is_gap) in [
+            (vec![(70, 1.0), (370, 2.0)], Function::Delta, false),
+            (vec![(70, 1.0), (371, 2.0)], Function::Delta, true),
+            (vec![(70, 1.0), (371, 2.0)], Function::Rate, true),
+            (vec![(70, 1.0), (371, 2.0)], Function::Change, false),
+            // It ended before the window, or at its start, which is outside of it.
+            (vec![(0, 1.0), (50, 2.0)], Function::Delta, false),
+            (vec![(0, 1.0), (60, 2.0)], Function::Delta, false),
+            (vec![], Function::Delta, false),
+        ] {
+            // Another series of the group is well.
+            let all = [series(&[(60, 1.0), (120, 2.0)]), series(&samples)];
+            assert_eq!(
+                has_gap(function, &all, within),
+                is_gap,
+                "{function:?} {samples:?}"
+            );
+        }
+    }
 }

@@ -214,4 +214,76 @@ mod tests {
         read.encode(&mut again);
         assert_eq!(again.into_bytes(), bytes);
     }
+
+    fn median_by_definition(mut values: Vec<f64>) -> f64 {
+        values.sort_unstable_by(f64::total_cmp);
+        f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2])
+    }
+
+    /// What `deviation` is by its definition, with the means of all hours at hand; `filled` is the newest of them.
+    fn deviation_by_definition(
+        mean: impl Fn(i64) -> f64,
+        filled: i64,
+        now: i64,
+        value: f64,
+    ) -> f64 {
+        // An hour's place is that of four weeks before it: what this week has filled is gone there.
+        let earlier = |hour: i64| -> Vec<f64> {
+            let weeks = if hour <= filled { 1..4 } else { 1..5 };
+            let hours = weeks.map(|week| hour - week * HOURS);
+            hours.filter(|hour| *hour >= 1).map(&mean).collect()
+        };
+        let usual = median_by_definition(earlier(now));
+        let distances = (now - 3..=now + 3).flat_map(|hour| {
+            let means = earlier(hour);
+            let middle = (!means.is_empty()).then(|| median_by_definition(means.clone()));
+            let far = move |mean: f64| middle.map(|middle| (mean - middle).abs());
+            means.into_iter().filter_map(far)
+        });
+        let spread = 1.4826 * median_by_definition(distances.collect());
+        (value - usual) / spread.max(0.05 * usual.abs())
+    }
+
+    #[test]
+    fn a_deviation_is_of_this_hour_and_those_beside_it_in_up_to_four_weeks() {
+        // By quarters, which 32 bits hold as they are; far enough apart for the spread to count.
+        let mean = |hour: i64| 100.0 + (hour * 37 % 101) as f64 / 4.0;
+        for weeks in [2, 3, 4, 5, 7] {
+            let mut season = Season::new(hours(0));
+            let filled = weeks * HOURS;
+            for hour in 1..=filled {
+                // Two values an hour, whose mean it is.
+                let half = Span::from_secs(1_800);
+                season.take(hours(hour).minus(half), mean(hour) - 8.0);
+                season.take(hours(hour), mean(hour) + 8.0);
+            }
+            // The first value of an hour fills the one before it.
+            let now = filled + 1;
+            season.take(hours(now), 300.0);
+            let found = season.deviation(hours(now), 300.0).unwrap();
+            let wanted = deviation_by_definition(mean, filled, now, 300.0);
+            assert!(
+                (found - wanted).abs() < 1e-9,
+                "{weeks} weeks: {found}, not {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_the_same_each_week_deviates_by_its_share_of_the_median() {
+        let mut season = Season::new(hours(0));
+        for hour in 1..=2 * HOURS {
+            season.take(hours(hour), 200.0);
+        }
+        let now = hours(2 * HOURS + 1);
+        season.take(now, 230.0);
+        // 5 % of 200 are 10: 30 above are three.
+        assert_eq!(season.deviation(now, 230.0), Some(3.0));
+        // One week is too few to say.
+        let mut season = Season::new(hours(0));
+        for hour in 1..=HOURS + 1 {
+            season.take(hours(hour), 200.0);
+        }
+        assert_eq!(season.deviation(hours(HOURS + 1), 230.0), None);
+    }
 }

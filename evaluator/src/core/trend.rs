@@ -180,4 +180,91 @@ mod tests {
         };
         assert!((left / (24.0 * 900.0) - 1.0).abs() < 0.1, "{left}");
     }
+
+    /// The median of the slopes between all pairs, by its definition; per second.
+    fn median_of_pairs(spans: &[(u32, f64)]) -> f64 {
+        let mut slopes = Vec::new();
+        for (n, one) in spans.iter().enumerate() {
+            for other in &spans[n + 1..] {
+                slopes.push((other.1 - one.1) / (f64::from(other.0 - one.0) * 900.0));
+            }
+        }
+        slopes.sort_unstable_by(f64::total_cmp);
+        let (low, high) = ((slopes.len() - 1) / 2, slopes.len() / 2);
+        f64::midpoint(slopes[low], slopes[high])
+    }
+
+    #[test]
+    fn the_slope_is_the_median_of_all_pairs_of_the_newest_twenty_four_spans() {
+        // 12 spans have 66 pairs, 15 have 105: both halves of what a median is.
+        for n in [12_u32, 13, 15, 23, 24, 25, 40] {
+            // Uneven, and by halves and quarters, which 32 bits hold as they are.
+            let values: Vec<(u32, f64)> = (1..=n)
+                .map(|n| (n, 90.0 - f64::from(n) + f64::from(n * n % 7) / 4.0))
+                .collect();
+            let mut trend = Trend::default();
+            for (span, value) in &values {
+                trend.take(minutes(i64::from(*span) * 15), *value, Some(100.0));
+            }
+            trend.until_zero(50.0);
+            let newest = &values[values.len().saturating_sub(24)..];
+            let (slope, wanted) = (trend.slope.unwrap(), median_of_pairs(newest));
+            assert!(
+                (slope - wanted).abs() < 1e-12,
+                "{n} spans: {slope}, not {wanted}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_span_of_six_hours_ago_says_nothing_any_more() {
+        // Twelve spans, then nothing for hours, then another one.
+        let after = |spans: i64| {
+            let fall = (1..=12).map(|n| (n * 15, 40.0 - n as f64));
+            until(fall.chain([((12 + spans) * 15, 20.0)]))
+        };
+        // 24 spans cover six hours: of the twelve all but the first are within them.
+        assert!(matches!(after(12), Until::Zero(_)));
+        assert!(matches!(after(13), Until::Zero(_)));
+        assert_eq!(after(14), Until::TooEarly);
+        assert_eq!(after(40), Until::TooEarly);
+    }
+
+    #[test]
+    fn a_rise_by_five_percent_is_no_clean_up_yet() {
+        for (rise, starts_again) in [(5.0, false), (5.25, true)] {
+            let mut trend = Trend::default();
+            for n in 1..=14 {
+                let value = 40.0 - n as f64 + if n > 12 { 1.0 + rise } else { 0.0 };
+                trend.take(minutes(n * 15), value, Some(100.0));
+            }
+            let early = trend.until_zero(20.0) == Until::TooEarly;
+            assert_eq!(early, starts_again, "by {rise}");
+        }
+    }
+
+    #[test]
+    fn a_trend_is_read_back_as_written_and_one_that_cannot_be_is_refused() {
+        let spans = |all: &[u32]| Trend {
+            spans: all.iter().map(|span| (*span, 1.5)).collect(),
+            largest: 7.0,
+            slope: Some(-0.25),
+        };
+        let most: Vec<u32> = (1..=24).collect();
+        let more: Vec<u32> = (1..=25).collect();
+        for (trend, is_read) in [
+            (Trend::default(), true),
+            (spans(&[3, 4, 9]), true),
+            (spans(&most), true),
+            (spans(&more), false),
+            (spans(&[3, 3]), false),
+            (spans(&[4, 3]), false),
+        ] {
+            let mut to = Writer::default();
+            trend.encode(&mut to);
+            let bytes = to.into_bytes();
+            let read = Trend::decode(&mut Reader::new(&bytes)).ok();
+            assert_eq!(read, is_read.then_some(trend));
+        }
+    }
 }

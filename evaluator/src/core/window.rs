@@ -332,3 +332,75 @@ fn quantile(mut values: Vec<f64>, q: f64) -> Reading {
     let (low, high) = (rank.floor() as usize, rank.ceil() as usize);
     Reading::of(values[low] + (values[high] - values[low]) * (rank - low as f64))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Condition;
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_millis(secs * 1_000)
+    }
+
+    #[test]
+    fn few_samples_fire_when_enough_are_bad_and_recover_only_when_half_are_there() {
+        let says = |bad: u32, samples: u32, values: &[f64], fine: bool| {
+            let gather = Gather::OfTheLast {
+                bad,
+                samples,
+                fires: Condition::Above(90.0),
+                recovers: Condition::AtMost(80.0),
+            };
+            let newest_first: Vec<_> = (0..).zip(values).map(|(n, v)| (at(-n * 60), *v)).collect();
+            match counted(gather, &newest_first, None, fine) {
+                Reading::Counted {
+                    fires, recovers, ..
+                } => format!("{fires} {recovers}"),
+                other => format!("{other:?}"),
+            }
+        };
+        for (bad, samples, values, fine, expected) in [
+            // Two of five are bad and there, and no others.
+            (2, 5, vec![95.0, 95.0], false, "true false"),
+            // One of three is there: fewer than half.
+            (2, 3, vec![10.0], false, "Unknown"),
+            (2, 3, vec![10.0], true, "false true"),
+            // Half of them.
+            (2, 6, vec![10.0, 10.0, 10.0], false, "false true"),
+            (2, 6, vec![10.0, 10.0], false, "Unknown"),
+            // Between the thresholds it neither fires nor recovers.
+            (2, 3, vec![85.0, 85.0, 10.0], false, "false false"),
+            (2, 3, vec![85.0, 10.0, 10.0], false, "false true"),
+            (2, 3, vec![], false, "Unknown"),
+            (2, 3, vec![], true, "Nothing"),
+        ] {
+            let told = says(bad, samples, &values, fine);
+            assert_eq!(
+                told, expected,
+                "{bad} of {samples}: {values:?}, fine: {fine}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_quantile_lies_between_two_values_by_proportion() {
+        for (q, expected) in [
+            (0.0, 10.0),
+            (0.25, 17.5),
+            (0.5, 25.0),
+            // Rank 2.7: 70 % of the way from 30 to 70.
+            (0.9, 58.0),
+            (1.0, 70.0),
+            (1.5, 70.0),
+        ] {
+            let Reading::Value(value) = quantile(vec![20.0, 70.0, 10.0, 30.0], q) else {
+                panic!("{q} says nothing");
+            };
+            assert!(
+                (value - expected).abs() < 1e-9,
+                "{q}: {value}, not {expected}"
+            );
+        }
+        assert_eq!(quantile(Vec::new(), 0.5), Reading::Unknown);
+    }
+}

@@ -3,6 +3,7 @@
 
 mod core_across;
 mod core_contract;
+mod core_doubts;
 mod core_explain;
 mod core_functions;
 mod core_golden;
