@@ -228,3 +228,15 @@ impl Outcome {
         actions
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn compliance_is_the_share_of_hosts_that_lack_no_tag() {
+        for (hosts, lacking, ratio) in [(4, 1, 0.75), (4, 0, 1.0), (4, 4, 0.0), (1, 1, 0.0)] {
+            assert_eq!(TagCompliance { hosts, lacking }.ratio(), ratio);
+        }
+    }
+}

@@ -346,6 +346,42 @@ mod tests {
     }
 
     #[test]
+    fn a_series_raises_its_register_to_where_its_first_bit_stands() {
+        // The six bits that weigh most choose the register; then the zeros before the next bit are counted.
+        for (hash, register, rank) in [
+            (0_u64, 0, 59),
+            (1, 0, 58),
+            (1 << 57, 0, 1),
+            (1 << 56, 0, 2),
+            ((63 << 58) | (1 << 50), 63, 8),
+            (5 << 58, 5, 59),
+        ] {
+            let mut seen = Seen::new(Timestamp::default());
+            seen.add(SeriesKey::from_hash(hash));
+            let mut registers = [0; REGISTERS];
+            registers[register] = rank;
+            assert_eq!(seen.series, registers, "{hash:x}");
+        }
+    }
+
+    #[test]
+    fn few_series_are_counted_by_the_registers_that_are_empty() {
+        for (ranks, wanted) in [
+            // None is empty: 0.709 * 64 * 64 / 32.
+            (vec![1; 64], 90.752),
+            // 20 are empty, and the estimate of 69 is small: 64 * ln(64 / 20).
+            (vec![1; 44], 74.441),
+            // 4 are empty, but the estimate of 715 is not small.
+            (vec![10; 60], 715.540),
+        ] {
+            let mut seen = Seen::new(Timestamp::default());
+            seen.series[..ranks.len()].copy_from_slice(&ranks);
+            let found = seen.distinct();
+            assert!((found - wanted).abs() < 0.01, "{found}, not {wanted}");
+        }
+    }
+
+    #[test]
     fn usage_is_read_back_as_written_and_begins_again_after_a_report() {
         let mut usage = Usage::default();
         let at = Timestamp::from_millis(60_000);

@@ -445,3 +445,51 @@ fn what_a_rule_shows_beside_its_value_is_told_and_decides_nothing() {
     assert_eq!(short(&events), ["firing P2 @780"]);
     assert!(!events[0].why.contains("load1 is"), "{}", events[0].why);
 }
+
+#[test]
+fn the_largest_of_negative_values_is_negative() {
+    let yaml = rule("v", "max of 3m", "P1: {below: -4}", "");
+    assert_eq!(
+        seen(&yaml, &minutes(&[-7., -5., -9.]))
+            .first()
+            .map(String::as_str),
+        Some("firing P1 @120 -5")
+    );
+}
+
+#[test]
+fn samples_of_several_series_at_one_time_are_one_of_the_last() {
+    let yaml = rule("v", "2 of the last 3 samples", "P1: {above: 4}", "");
+    let two = |values: &[f64]| {
+        let points = series(Points::default(), "m,host=a,env=prod,cpu=0 v", values);
+        series(points, "m,host=a,env=prod,cpu=1 v", values)
+    };
+    // Both are bad in one minute: that is one bad sample, not two.
+    assert_eq!(seen(&yaml, &two(&[1., 1., 5.])), [""; 0]);
+    assert_eq!(seen(&yaml, &two(&[1., 5., 5.])), ["firing P1 @180 5"]);
+}
+
+#[test]
+fn time_in_a_formula_over_windows_is_that_of_the_grid_point() {
+    let yaml = rule("time - last(v)", "last of 5m", "P1: {above: 100}", "");
+    let boot = f64::from(u32::try_from(core_support::START).unwrap()) + 30.0;
+    let events = seen(&yaml, &minutes(&[boot; 4]));
+    assert_eq!(events, ["firing P1 @180 150"]);
+}
+
+#[test]
+fn an_event_has_the_value_and_the_threshold_of_the_rung_that_decided_it() {
+    let levels = "P1: {above: 80, until_below: 70}, P2: {above: 60, until_below: 50}";
+    let yaml = rule("v", "last of 1m", levels, "");
+    let events = run(&yaml, &minutes(&[65., 90., 65., 40.]).body(), 40);
+    let told: Vec<_> = events.iter().map(|e| (e.value, e.threshold)).collect();
+    assert_eq!(
+        told,
+        [
+            (Some(65.), Some(60.)),
+            (Some(90.), Some(80.)),
+            (Some(65.), Some(70.)),
+            (Some(40.), Some(50.)),
+        ]
+    );
+}

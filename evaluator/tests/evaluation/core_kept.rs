@@ -1,6 +1,6 @@
 //! How much is kept, and for how long: samples that no later grid point needs are dropped, and so is what has none left.
 
-use super::core_support::{Points, fleet::Fleet};
+use super::core_support::{Points, fleet::Fleet, run, short};
 
 const MINUTE: i64 = 60;
 
@@ -56,4 +56,17 @@ fn a_host_that_left_a_group_over_hosts_keeps_nothing_of_it() {
         // The group itself, and what each of its hosts keeps.
         assert_eq!((groups(20 * MINUTE), groups(40 * MINUTE)), (3, 2), "{over}");
     }
+}
+
+#[test]
+fn a_point_is_held_against_the_one_before_it_however_long_ago_that_was() {
+    let yaml = "template: t\ntitle: t\napplies_to: {measurement: m}\none_alert_per: [host]\n\
+                check: delta(v)\nover: each point\ninterval: 60s\nlevels: {P1: {above: 30}}\n";
+    let points = Points::default()
+        .every(60, (0, 7_200), "beat,host=a,env=prod v", 1.0)
+        .at(60, "m,host=a,env=prod v", 10)
+        .at(7_200, "m,host=a,env=prod v", 50);
+    let events = run(yaml, &points.body(), 40);
+    assert_eq!(short(&events), ["firing P1 @7200"]);
+    assert_eq!(events[0].value, Some(40.0));
 }

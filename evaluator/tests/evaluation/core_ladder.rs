@@ -96,6 +96,8 @@ fn a_rung_that_an_edit_takes_away_holds_nothing() {
     }
     let events = core_support::events(log.actions);
     assert_eq!(short(&events), ["firing P1 @60", "lowered P2 @240"]);
+    let why = &events[1].why;
+    assert!(why.starts_with("now P2, by an edit of the rule"), "{why}");
 }
 
 #[test]
@@ -135,21 +137,36 @@ fn a_rule_without_windows_misses_its_points_after_three_intervals() {
     assert_eq!(short(&events), ["firing P2 @900"]);
 }
 
+/// All events of points that come as records of their own, without ticks between them.
+fn leaping(yaml: &str, points: &[(i64, i64)]) -> Vec<String> {
+    let mut log = Log::new(vec![Plan::compile(&bundle(1, yaml, 30)).unwrap()]);
+    log.mark(0, 1);
+    for (at, value) in points {
+        let point = Points::default().at(*at, "m,host=a,env=prod v", value);
+        log.take(*at, Payload::Lines(point.body().as_bytes()));
+    }
+    short(&core_support::events(log.actions))
+}
+
 #[test]
 fn a_host_that_leaps_ahead_is_still_judged_by_what_its_windows_hold() {
     let yaml = "template: slow\ntitle: t\napplies_to: {measurement: m}\none_alert_per: [host]\n\
                 check: v\nover: average of 5m\nevery: 60s\ninterval: 5m\n\
                 levels: {P1: {above: 90}}\nwhen_missing: fine\n";
-    let points = Points::default()
-        .at(100, "m,host=a,env=prod v", 10)
-        .at(130, "m,host=a,env=prod v", 95)
-        .at(3_600, "m,host=a,env=prod v", 10);
+    let points = [(100, 10), (130, 95), (3_600, 10), (3_700, 10)];
     // At 420 the calm sample has left the window and the busy one has not.
-    let events = run(yaml, &points.body(), 40);
-    assert_eq!(
-        short(&events).first().map(String::as_str),
-        Some("firing P1 @420")
-    );
+    let events = leaping(yaml, &points);
+    assert_eq!(events.first().map(String::as_str), Some("firing P1 @420"));
+}
+
+#[test]
+fn a_rule_that_was_about_to_fire_begins_again_behind_a_leap() {
+    let yaml = rule("  P1: {above: 50, for: 10m}", "");
+    let before = (1..=4).map(|n| (n * 60, 90));
+    let after = (60..=80).map(|n| (n * 60, 90));
+    let events = leaping(&yaml, &before.chain(after).collect::<Vec<_>>());
+    // Unknown for three intervals and more: the four minutes before the leap count no more.
+    assert_eq!(events, ["firing P1 @4200"]);
 }
 
 #[test]

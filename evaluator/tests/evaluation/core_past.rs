@@ -121,6 +121,10 @@ fn a_flapping_incident_stays_open_at_its_peak_and_one_resolved_follows() {
         "{kinds:?}"
     );
     assert!(kinds.last().unwrap().starts_with("resolved -"));
+    for event in &events {
+        let tells = event.why.contains("; held back: it flaps (");
+        assert_eq!(tells, event.kind.as_str() == "flapping", "{}", event.why);
+    }
     let last = events.last().unwrap();
     assert!(last.why.contains("does not flap any more"), "{}", last.why);
     assert_eq!(last.value, Some(10.0), "what it reads when it is over");
@@ -328,6 +332,13 @@ fn what_is_unusual_for_this_hour_is_held_for_three_weeks_and_told_at_p3_after() 
         kinds,
         [("held", 30), ("held", 31), ("firing", 30), ("resolved", 31)]
     );
+    for event in &events {
+        let tells = event
+            .why
+            .ends_with("; held back: it only watches in its first 3 weeks");
+        assert_eq!(tells, event.kind.as_str() == "held", "{}", event.why);
+        assert_eq!(event.unit, "deviations");
+    }
     let p1 = yaml.replace("P3:", "P1:");
     let errors = Plan::compile(&bundle(1, &p1, 30)).map(drop).unwrap_err();
     assert!(errors[0].what.contains("at most P3"), "{}", errors[0]);

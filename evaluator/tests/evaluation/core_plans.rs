@@ -172,9 +172,13 @@ fn a_template_that_is_taken_away_closes_its_incidents_without_a_recovery() {
     let other = template("").replace("template: t", "template: u");
     log.plans
         .insert(Plan::compile(&bundle(2, &other, 30)).unwrap());
+    assert_eq!(log.partition.templates(), ["t"]);
     log.mark(130, 2);
+    assert_eq!(log.partition.templates(), ["u"]);
+    assert_eq!(log.partition.partitions(), 1);
     let events = core_support::events(log.actions);
     assert_eq!(short(&events), ["firing P1 @60", "expired - @120"]);
+    assert_eq!((events[0].sequence, events[1].sequence), (1, 2));
     assert!(
         events[1].why.contains("not in the catalogue"),
         "{}",

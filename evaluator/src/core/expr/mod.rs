@@ -133,9 +133,7 @@ impl Node {
             Self::Tag { slot, text, equal } => truth((point.tag(*slot)? == text) == *equal),
             Self::Negate(of) => -of.value(point)?,
             Self::Not(of) => truth(of.value(point)? == 0.0),
-            Self::Binary(Op::And, a, b) => truth(a.value(point)? != 0.0 && b.value(point)? != 0.0),
-            Self::Binary(Op::Or, a, b) => truth(a.value(point)? != 0.0 || b.value(point)? != 0.0),
-            Self::Binary(op, a, b) => op.apply(a.value(point)?, b.value(point)?)?,
+            Self::Binary(op, a, b) => op.apply(a.value(point)?, || b.value(point))?,
         })
     }
 }
@@ -148,7 +146,13 @@ impl Op {
         )
     }
 
-    fn apply(self, a: f64, b: f64) -> Option<f64> {
+    /// What it makes of two values; the second is asked only where the first does not decide.
+    fn apply(self, a: f64, b: impl FnOnce() -> Option<f64>) -> Option<f64> {
+        let b = match self {
+            Self::And if a == 0.0 => 0.0,
+            Self::Or if a != 0.0 => a,
+            _ => b()?,
+        };
         Some(match self {
             Self::Add => a + b,
             Self::Subtract => a - b,
@@ -161,8 +165,7 @@ impl Op {
             Self::AtMost => truth(a <= b),
             Self::Greater => truth(a > b),
             Self::AtLeast => truth(a >= b),
-            Self::And => truth(a != 0.0 && b != 0.0),
-            Self::Or => truth(a != 0.0 || b != 0.0),
+            Self::And | Self::Or => truth(b != 0.0),
         })
     }
 }
@@ -221,6 +224,26 @@ mod tests {
             ("zero == 1 or idle <= 20", Some(1.0)),
             ("!zero", Some(1.0)),
             ("1 + 1 == 2", Some(1.0)),
+            ("-idle", Some(-20.0)),
+            ("true", Some(1.0)),
+            ("false", Some(0.0)),
+            ("idle < 20", Some(0.0)),
+            ("idle <= 20", Some(1.0)),
+            ("idle > 20", Some(0.0)),
+            ("idle >= 20", Some(1.0)),
+            ("idle != 20", Some(0.0)),
+            // Nothing is divided by zero, not even within what would be finite again.
+            ("1 / (idle / zero)", None),
+            // What decides alone asks for no more.
+            ("zero and absent", Some(0.0)),
+            ("idle or absent", Some(1.0)),
+            ("idle and absent", None),
+            ("zero or absent", None),
+            ("absent and zero", None),
+            ("idle and zero", Some(0.0)),
+            ("idle and time", Some(1.0)),
+            ("zero or zero", Some(0.0)),
+            ("zero or idle", Some(1.0)),
         ] {
             let expr = Expr::parse(text, &mut names()).unwrap();
             assert_eq!(expr.value(&Sample), value, "{text}");
@@ -277,6 +300,13 @@ mod tests {
             ("95 %", "column 4: `%` means nothing here"),
             ("1.2.3", "column 1: `1.2.3` is no number"),
             ("5m", "column 1: `5m` is no number"),
+            ("1e999", "column 1: `1e999` is no number"),
+            ("1 + and", "column 5: a value is expected, not `and`"),
+            ("1 + or", "column 5: a value is expected, not `or`"),
+            (
+                "idle foo zero",
+                "column 6: an operator is expected before `foo`",
+            ),
             (
                 "irate(a) / 2",
                 "column 1: there is no function `irate`; a check knows average, min, max, sum",
@@ -291,6 +321,21 @@ mod tests {
             let found = Expr::parse(text, &mut Names::default()).unwrap_err();
             assert!(found.to_string().starts_with(error), "{text}: {found}");
         }
+    }
+
+    #[test]
+    fn nesting_is_counted_by_what_is_open_and_not_by_what_was() {
+        let value = |text: &str| {
+            let expr = Expr::parse(text, &mut names())?;
+            Ok::<_, ExprError>(expr.value(&Sample))
+        };
+        let sum = vec!["1"; 1_000].join(" + ");
+        assert_eq!(value(&sum).unwrap(), Some(1_000.0));
+        let groups = vec!["(1 + 1)"; 1_000].join(" + ");
+        assert_eq!(value(&groups).unwrap(), Some(2_000.0));
+        let nested = |n: usize| value(&format!("{}1{}", "(".repeat(n), ")".repeat(n)));
+        assert_eq!(nested(63).unwrap(), Some(1.0));
+        assert!(nested(64).is_err());
     }
 
     #[test]
