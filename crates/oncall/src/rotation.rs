@@ -38,10 +38,8 @@ impl Rotation {
     pub(crate) fn turn(&self, zone: &TimeZone, at: Timestamp) -> Option<Turn> {
         let passed = reading(zone, at).duration_since(self.from).as_hours();
         let mut number = passed.div_euclid(self.hours).max(0);
-        // The clock's reading can lie an hour beside what has passed.
-        while number > 0 && self.begins(zone, number) > at {
-            number -= 1;
-        }
+        // Where the clock is set back it reads a time before the handover that it has seen already. Never the other way round: a
+        // turn begins when the clock reads its time, or later, for the first time.
         while self.begins(zone, number + 1) <= at {
             number += 1;
         }
@@ -60,7 +58,7 @@ impl Rotation {
         self.turns.get(place).map_or(&[], Vec::as_slice)
     }
 
-    /// Every handover in `[from, to)`.
+    /// The handovers from that of the turn at `from` up to `to`.
     pub(crate) fn handovers(
         &self,
         zone: &TimeZone,
@@ -70,7 +68,6 @@ impl Rotation {
         let first = self.turn(zone, from).map_or(0, |turn| turn.number);
         (first..)
             .map(|number| self.begins(zone, number))
-            .skip_while(|at| *at < from)
             .take_while(|at| *at < to)
             .collect()
     }
