@@ -68,12 +68,12 @@ pub struct Backtest {
     /// Until then
     #[arg(long, value_name = "INSTANT")]
     pub to: Option<String>,
-    /// URL of the InfluxDB that holds the history
+    /// URL of an InfluxDB that holds some of the history, once for each
     #[arg(long, value_name = "URL")]
-    pub influx: Option<String>,
-    /// File with its token
+    pub influx: Vec<String>,
+    /// File with its token: one for all, or once for each
     #[arg(long, value_name = "FILE")]
-    pub influx_token_file: Option<PathBuf>,
+    pub influx_token_file: Vec<PathBuf>,
     /// Its organization
     #[arg(long, value_name = "NAME", default_value = "bongsu")]
     pub influx_org: String,

@@ -34,6 +34,12 @@ pub async fn all(shard: &Shard, prefix: &str, now: Timestamp) {
         .points_are_counted_by_series_and_instant()
         .await;
     case("names").names_that_need_escapes_come_back().await;
+    case("columns")
+        .tags_named_as_columns_of_an_answer_come_back()
+        .await;
+    case("measurements")
+        .measurements_of_the_time_asked_for_are_named()
+        .await;
 }
 
 /// A shard whose token is wrong says so and keeps nothing.
@@ -193,6 +199,38 @@ impl Case {
         assert_eq!(points.len(), 1, "{points:?}");
         assert_eq!(points[0].tags, pairs(&[("k=1", "v,2"), ("path", "C: D")]));
         assert_eq!(points[0].fields[0].0, "사용 률");
+    }
+
+    async fn tags_named_as_columns_of_an_answer_come_back(&self) {
+        self.make_bucket().await;
+        let line =
+            |result: &str, at: i64| format!("http,result={result},table=orders code=200i {at}\n");
+        let body = line("success", self.at) + &line("timeout", self.at);
+        assert_eq!(self.write(&body, 2).await, WriteVerdict::Stored);
+        let points = self.points("http").await;
+        let tags: Vec<_> = points.iter().map(|point| point.tags.clone()).collect();
+        let of = |result| pairs(&[("result", result), ("table", "orders")]);
+        assert_eq!(tags, [of("success"), of("timeout")]);
+    }
+
+    async fn measurements_of_the_time_asked_for_are_named(&self) {
+        self.make_bucket().await;
+        let names = |from, to| {
+            let (from, to) = self.range(from, to);
+            self.shard.measurements(&self.bucket, from, to)
+        };
+        assert_eq!(names(0, 10).await.unwrap(), Vec::<String>::new());
+        let hour = 3_600_000_000_000;
+        let body = format!(
+            "b,k=v x=1 {at}\na\\ b x=1,y=2 {at}\nlater x=1 {}\n",
+            self.at + 2 * hour,
+            at = self.at
+        );
+        assert_eq!(self.write(&body, 3).await, WriteVerdict::Stored);
+        let mut found = names(0, hour).await.unwrap();
+        // A real one knows that by index, and an index spans a day or more.
+        found.retain(|name| name != "later");
+        assert_eq!(found, ["a b", "b"]);
     }
 
     async fn make_bucket(&self) {

@@ -5,24 +5,38 @@ use influxdb2::api::query::FluxRecord;
 use model::Timestamp;
 use std::collections::BTreeMap;
 
-/// Columns of an answer that are no tags.
-const NOT_TAGS: [&str; 6] = [
-    "_time",
-    "_value",
-    "_field",
-    "_measurement",
-    "result",
-    "table",
-];
+/// Stands before the names of tags in an answer: `result` and `table` are columns of every answer (Flux, annotated
+/// CSV), and Telegraf has tags of these names.
+const TAG: &str = "tag:";
 
 /// The values of a measurement. The time comes as a number, because nanoseconds must survive.
 pub(crate) fn points(bucket: &str, measurement: &str, from: Timestamp, to: Timestamp) -> String {
     format!(
         "{} |> filter(fn: (r) => r._measurement == {}) |> drop(columns: [\"_start\", \"_stop\"]) \
-         |> map(fn: (r) => ({{r with _time: int(v: r._time)}}))",
+         |> map(fn: (r) => ({{r with _time: int(v: r._time)}})) \
+         |> rename(fn: (column) => if contains(value: column, set: [\"_time\", \"_value\", \"_field\", \
+         \"_measurement\"]) then column else \"{TAG}\" + column)",
         range(bucket, from, to),
         quoted(measurement)
     )
+}
+
+/// The names of the measurements, one a row.
+pub(crate) fn measurements(bucket: &str, from: Timestamp, to: Timestamp) -> String {
+    format!(
+        "{} |> keep(columns: [\"_measurement\"]) |> group() |> distinct(column: \"_measurement\")",
+        range(bucket, from, to)
+    )
+}
+
+/// What [`measurements`] answers, sorted.
+pub(crate) fn named(records: &[FluxRecord]) -> Vec<String> {
+    let values = records
+        .iter()
+        .filter_map(|record| record.values.get("_value"));
+    let mut names: Vec<String> = values.filter_map(|value| value.string()).collect();
+    names.sort_unstable();
+    names
 }
 
 /// The number of points: of distinct instants per series, however many fields each has.
@@ -93,8 +107,7 @@ pub(crate) fn collect(measurement: &str, records: Vec<FluxRecord>) -> Vec<Point>
         };
         let tags = values
             .iter()
-            .filter(|(key, _)| !NOT_TAGS.contains(&key.as_str()))
-            .filter_map(|(key, value)| Some((key.clone(), value.string()?)))
+            .filter_map(|(key, value)| Some((key.strip_prefix(TAG)?.to_owned(), value.string()?)))
             .filter(|(_, value)| !value.is_empty())
             .collect();
         found.entry((tags, time)).or_default().insert(field, value);

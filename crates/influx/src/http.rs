@@ -153,6 +153,16 @@ impl Http {
         Ok(flux::collect(measurement, records))
     }
 
+    pub(crate) async fn measurements(
+        &self,
+        bucket: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<String>, InfluxError> {
+        let records = self.query(flux::measurements(bucket, from, to)).await?;
+        Ok(flux::named(&records))
+    }
+
     pub(crate) async fn count(
         &self,
         bucket: &str,

@@ -93,6 +93,23 @@ impl Shard {
         }
     }
 
+    /// The measurements of which a bucket holds points in `from..to`, sorted; one of the hours or days around that may be among
+    /// them.
+    ///
+    /// # Errors
+    /// When the shard cannot be reached or refuses.
+    pub async fn measurements(
+        &self,
+        bucket: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<String>, InfluxError> {
+        match &self.0 {
+            Kind::Http(http) => http.measurements(bucket, from, to).await,
+            Kind::Embedded(store) => store.measurements(bucket, from, to).await,
+        }
+    }
+
     /// How many points a bucket holds in `from..to`. A point is a series at an instant.
     pub async fn count(
         &self,

@@ -7,6 +7,7 @@ use super::running::System;
 use crate::cli::{Backtest as Args, Global};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::print::{self, Table};
+use evaluator::core::Plan;
 use evaluator::tools::{Backtest, Chunks, Figures, Picture, Rules};
 use model::{Priority, Span, Timestamp};
 use std::collections::BTreeSet;
@@ -36,24 +37,30 @@ pub(super) async fn run(global: &Global, args: &Args) -> Outcome {
     match &args.points {
         Some(path) => run.file(path)?,
         None => {
-            let measurements: BTreeSet<String> = rules
-                .templates()
-                .iter()
-                .chain(against.templates())
-                .filter_map(|template| Some(template.applies_to.as_ref()?.measurement.clone()))
-                .collect();
-            history::read(args, measurements, rules.tenant(), |lines| run.take(lines)).await?;
+            let wanted = read_by(&rules)?.zip(read_by(&against)?);
+            let wanted = wanted.map(|(tested, now)| tested.into_iter().chain(now).collect());
+            history::read(args, wanted, rules.tenant(), |lines| run.take(lines)).await?;
         }
     }
     run.report(global, args)
 }
 
 fn start(rules: &Rules) -> Outcome<Backtest> {
-    let plan = rules.plan().map_err(|errors| {
+    Ok(Backtest::new(rules.tenant().clone(), plan(rules)?))
+}
+
+fn plan(rules: &Rules) -> Outcome<Plan> {
+    rules.plan().map_err(|errors| {
         let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
         Failure::new(Exit::Findings, texts.join("\n"))
-    })?;
-    Ok(Backtest::new(rules.tenant().clone(), plan))
+    })
+}
+
+/// The measurements whose points rules read; none: all of them.
+fn read_by(rules: &Rules) -> Outcome<Option<BTreeSet<String>>> {
+    let plan = plan(rules)?;
+    let names = plan.measurements();
+    Ok(names.map(|names| names.into_iter().map(str::to_owned).collect()))
 }
 
 struct Run {

@@ -156,6 +156,17 @@ impl Embedded {
             .map_err(|error| self.failed(error))
     }
 
+    pub(crate) async fn measurements(
+        &self,
+        bucket: &str,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<String>, InfluxError> {
+        reader::measurements(&self.0.readers, bucket, from, to)
+            .await
+            .map_err(|error| self.failed(error))
+    }
+
     pub(crate) async fn count(
         &self,
         bucket: &str,

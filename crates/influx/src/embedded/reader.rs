@@ -26,6 +26,25 @@ pub(super) async fn count(
     Ok(points.unsigned_abs())
 }
 
+pub(super) async fn measurements(
+    pool: &SqlitePool,
+    bucket: &str,
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT s.measurement FROM bucket b
+         JOIN series s ON s.bucket = b.id
+         JOIN value v ON v.series = s.id AND v.time >= ? AND v.time < ?
+         WHERE b.name = ? ORDER BY s.measurement",
+    )
+    .bind(from.as_nanos())
+    .bind(to.as_nanos())
+    .bind(bucket)
+    .fetch_all(pool)
+    .await
+}
+
 pub(super) async fn points(
     pool: &SqlitePool,
     bucket: &str,
