@@ -6,9 +6,10 @@ use std::process::Command;
 /// Few enough for a debug build on a busy machine.
 const LINES: &str = "20000";
 
-fn bench(what: &str) -> Value {
+fn bench(what: &[&str]) -> Value {
     let output = Command::new(env!("CARGO_BIN_EXE_bench"))
-        .args([what, "--lines", LINES, "-o", "json"])
+        .args(what)
+        .args(["--lines", LINES, "-o", "json"])
         .output()
         .expect("the bench can be started");
     let said = String::from_utf8_lossy(&output.stderr);
@@ -26,7 +27,7 @@ fn assert_counted(cell: &Value) {
 
 #[test]
 fn the_consumers_cells_are_counted() {
-    let report = bench("consumer");
+    let report = bench(&["consumer"]);
     let cells = report["cells"].as_array().expect("cells");
     let kinds: Vec<_> = cells
         .iter()
@@ -52,8 +53,24 @@ fn the_consumers_cells_are_counted() {
 
 #[test]
 fn the_routers_cell_is_counted() {
-    let report = bench("router");
+    let report = bench(&["router"]);
     let cells = report["cells"].as_array().expect("cells");
     assert_eq!(cells.len(), 1);
     cells.iter().for_each(assert_counted);
+}
+
+#[test]
+fn a_sink_that_fails_has_cells_too() {
+    let failing = [
+        "consumer",
+        "--lines-per-message",
+        "100",
+        "--fault",
+        "unavailable",
+    ];
+    let report = bench(&failing);
+    let cells = report["cells"].as_array().expect("cells");
+    assert_eq!(cells.len(), 2);
+    cells.iter().for_each(assert_counted);
+    assert_eq!(report["ceilings"].as_array().map(Vec::len), Some(3));
 }

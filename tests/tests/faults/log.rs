@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use tests::kafka::Plan;
-use tests::oracle::Producer;
+use tests::oracle::{Ledger, Producer};
 use tests::proxy::Answers;
 use tests::{wait, web};
 
@@ -172,6 +172,7 @@ async fn row_05_swallowed_acknowledgements_lose_nothing_and_the_producer_repeats
     let ledger = producer.stop().await;
     let judge = plane.judge();
     let balance = judge.keeps(&ledger, DRAINED).await;
+    router_account_holds(&plane, &ledger).await;
     let repeated = judge
         .repeated_by_itself(&ledger, "t0")
         .await
@@ -189,6 +190,23 @@ async fn row_05_swallowed_acknowledgements_lose_nothing_and_the_producer_repeats
         repeated.is_empty(),
         "repeated without a reason: {repeated:?}"
     );
+}
+
+/// The lines that the router has answered 2xx: at least those that were promised, at most those of the log.
+async fn router_account_holds(plane: &Plane, ledger: &Ledger) {
+    let labels = "result=\"accepted\"";
+    let accepted = plane.routers[0].metric("bongsu_router_points_total", labels);
+    let accepted = accepted.await.expect("it says what it took");
+    let records = plane.kafka.read_all("metrics.t0").await;
+    let records = records.expect("Kafka answers");
+    let held: usize = records.iter().map(|one| one.text().lines().count()).sum();
+    let promised = ledger.promised() as f64;
+    assert!(
+        promised <= accepted && accepted <= held as f64,
+        "{promised} promised, {accepted} accepted, {held} in the log"
+    );
+    let keyed = records.iter().filter(|record| record.key.is_some());
+    assert_eq!(keyed.count(), 0, "what a router packs has no key");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -136,3 +136,28 @@ impl KafkaConfig {
         Ok(client)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn producers_repeat_nothing_and_consumers_keep_no_offsets_by_themselves() {
+        let config = KafkaConfig::default();
+        let producer = config.producer().unwrap();
+        for (key, value) in [("enable.idempotence", "true"), ("acks", "all")] {
+            assert_eq!(producer.get(key), Some(value), "{key}");
+        }
+        let consumer = config.consumer("group", 16 << 20).unwrap();
+        for (key, value) in [
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "error"),
+            ("queued.min.messages", "10000"),
+            ("queued.max.messages.kbytes", "16384"),
+            ("fetch.queue.backoff.ms", "10"),
+        ] {
+            assert_eq!(consumer.get(key), Some(value), "{key}");
+        }
+    }
+}
