@@ -243,6 +243,13 @@ async fn a_phone_is_verified_by_the_code_that_came_to_it() {
 
     let (status, soon) = world.post("contacts/kim/code", json!({})).await;
     assert_eq!(status, 429, "{soon}");
+    // What can be no code costs no try.
+    for no_code in ["abc", "12345", "1234567", "12345x"] {
+        let (status, problem) = world
+            .post("contacts/kim/confirm", json!({"code": no_code}))
+            .await;
+        assert_eq!(status, 400, "{problem}");
+    }
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let (status, problem) = world
         .post("contacts/kim/confirm", json!({"code": wrong}))

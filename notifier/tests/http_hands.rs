@@ -120,7 +120,8 @@ async fn response_times_are_means_and_p90_of_a_period() {
         (&90.0.into(), &600.0.into())
     );
     assert_eq!(fake.done(), ["times acme 1d"]);
-    for bad in ["since=yesterday", "tenant=A!", "x=1"] {
+    let backwards = "since=2026-11-02T00:00:00Z&until=2026-11-01T00:00:00Z";
+    for bad in ["since=yesterday", "tenant=A!", "x=1", backwards] {
         let answer = web.get(&format!("/api/v1/response-times?{bad}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{bad}");
     }

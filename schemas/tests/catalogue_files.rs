@@ -144,7 +144,15 @@ fn a_step_waits_as_it_says_or_as_its_priority_says() {
         Some(Span::from_secs(3600)),
         "the default stays"
     );
-    assert_eq!(policy.channels_of(Priority::P3), [ChannelKind::Chat]);
+    let [chat, sms] = [ChannelKind::Chat, ChannelKind::Sms];
+    let every_way = [chat, sms, ChannelKind::Voice, ChannelKind::Email];
+    assert_eq!(
+        policy.channels_of(Priority::P1),
+        every_way,
+        "the standard of the group"
+    );
+    assert_eq!(policy.channels_of(Priority::P2), [chat, sms]);
+    assert_eq!(policy.channels_of(Priority::P3), [chat]);
 }
 
 #[test]

@@ -57,6 +57,22 @@ async fn each_exit_code_has_its_cause_its_word_and_a_hint() {
     let nobody = format!("127.0.0.1:{}", ports::free());
     let incidents = ["incident", "list", "--api", &api, "--api-token-file"];
     let asked = |token| [&incidents[..], &[token]].concat();
+    let duty = folder.write(
+        "duty.yaml",
+        "schedule: night\nlayers: [{layer: all, people: [you], from: 2026-01-05T09:00}]\n",
+    );
+    let applied = run(
+        &[
+            "--data-dir",
+            &data,
+            "apply",
+            "-f",
+            &duty.display().to_string(),
+        ],
+        &[],
+    );
+    assert_eq!(applied.0, 0, "{applied:?}");
+    let oncall = ["--data-dir", &data, "oncall"];
     for (arguments, code, word) in [
         (vec!["config", "check"], 0, ""),
         (asked(right.as_str()), 0, "--state all shows"),
@@ -72,9 +88,37 @@ async fn each_exit_code_has_its_cause_its_word_and_a_hint() {
                 "--api-token-file",
                 &right,
             ],
-            1,
-            "error[failed]: ",
+            2,
+            "error[usage]: ",
         ),
+        // What the API calls asked wrongly.
+        (
+            [&asked(&right)[..], &["--state", "bogus"]].concat(),
+            2,
+            "error[usage]: ",
+        ),
+        (
+            [
+                &oncall[..],
+                &[
+                    "shifts",
+                    "night",
+                    "--from",
+                    "2026-12-02",
+                    "--to",
+                    "2026-12-01",
+                ],
+            ]
+            .concat(),
+            2,
+            "is not after `--from`",
+        ),
+        (
+            [&oncall[..], &["calendar", "night", "--person", "nobody"]].concat(),
+            2,
+            "there is no contact `nobody`",
+        ),
+        (vec!["import", "opsgenie", &rule], 1, "error[failed]: "),
         (vec!["tenat"], 2, "error[usage]: "),
         (
             vec!["--data-dir", &data, "tap", "defalt"],

@@ -2,7 +2,7 @@
 
 use super::events::Events;
 use super::provider::Provider;
-use super::{Cell, Database, NotifierOptions, Site, calm};
+use super::{Cell, Database, NotifierOptions, Site, calm, catalogue};
 use anyhow::{Context, Result, ensure};
 use model::Priority;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const STORM: u64 = 10_000_000;
 /// # Errors
 /// When a system fails, or a page does not arrive.
 pub(super) async fn idle(options: &NotifierOptions, database: Database) -> Result<Vec<Cell>> {
-    let site = Site::start(options, database).await?;
+    let site = Site::start(options, database, &catalogue(None)).await?;
     let provider = Provider::start(Duration::from_millis(options.answer_ms)).await?;
     let (mut notifier, _) = site.notifier(provider.url()).await?;
     let events = Events::new(&site.kafka)?;
@@ -41,7 +41,7 @@ pub(super) async fn idle(options: &NotifierOptions, database: Database) -> Resul
 /// # Errors
 /// When a system fails, or a page does not arrive.
 pub(super) async fn storm(options: &NotifierOptions, database: Database) -> Result<Vec<Cell>> {
-    let site = Site::start(options, database).await?;
+    let site = Site::start(options, database, &catalogue(None)).await?;
     let provider = Provider::start(Duration::from_millis(options.answer_ms)).await?;
     let (mut notifier, _) = site.notifier(provider.url()).await?;
     let events = Events::new(&site.kafka)?;

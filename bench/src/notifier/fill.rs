@@ -1,6 +1,7 @@
 //! A store with years of incidents in it: written by SQL, for through the notifier it would take hours.
 
 use anyhow::Result;
+use model::Priority;
 use sqlx::any::AnyPoolOptions;
 use sqlx::{AssertSqlSafe, Executor};
 
@@ -47,6 +48,51 @@ const DELIVERIES: &str = "INSERT INTO deliveries (id, incident, ordinal, revisio
      created_at, updated_at) {numbers} \
      SELECT id, id, 1, 1, 'firing', 'chat', 'C0000000002', 'C0000000002', 'en', '[]', priority, 3, id, 'delivered', 1, 0, \
      0, 0, opened, 1, opened, opened FROM known";
+
+/// Rooms of the tenant that has such a storm; an incident's tag `part` says which.
+pub(super) const STORM_ROOMS: u64 = 20;
+
+/// Incidents of one tenant that were told of once; the next step of all is due at one moment.
+const STORM: &str = "INSERT INTO incidents (id, tenant, partition_no, template, group_tags, env, title, why, unit, value, \
+     threshold, priority, peak, started_at, opened_at, status, firing, until_resolved, last_sequence, revision, deliveries, \
+     opening, round, target, escalates_at, paged, nobody, due_at, search, changed_at, host) \
+     WITH RECURSIVE numbers(i) AS (\
+     SELECT CAST({first} AS BIGINT) UNION ALL SELECT i + 1 FROM numbers WHERE i < {last}) \
+     SELECT 'ffff' || substr('0000000000000000000000000000' || i, length('' || i) + 1), '{tenant}', 0, 'cpu-usage', \
+     '[[\"host\",\"db-' || i || '\"],[\"part\",\"' || (i % {parts}) || '\"]]', 'prod', 'CPU usage on db-' || i, 'average of 5m is 97, above 90 for 5m', 'percent', \
+     97.0, 90.0, '{priority}', '{priority}', {now}, {now}, 'open', 1, 0, 1, 1, 1, 'firing', 0, 1, {due}, 1, 0, {due}, \
+     'cpu usage on db-' || i, {now}, 'db-' || i FROM numbers";
+
+/// Adds a storm of so many incidents of a tenant, whose second step is due at `due`, in nanoseconds since 1970.
+///
+/// # Errors
+/// When the database does not take them.
+pub(super) async fn storm(
+    url: &str,
+    (tenant, priority): (&str, Priority),
+    count: u64,
+    (now, due): (i64, i64),
+) -> Result<()> {
+    sqlx::any::install_default_drivers();
+    let pool = AnyPoolOptions::new()
+        .max_connections(1)
+        .connect(url)
+        .await?;
+    for first in (0..count).step_by(usize::try_from(PART)?) {
+        let last = (first + PART).min(count) - 1;
+        let sql = STORM
+            .replace("{first}", &first.to_string())
+            .replace("{last}", &last.to_string())
+            .replace("{tenant}", tenant)
+            .replace("{parts}", &STORM_ROOMS.to_string())
+            .replace("{priority}", priority.as_str())
+            .replace("{now}", &now.to_string())
+            .replace("{due}", &due.to_string());
+        pool.execute(AssertSqlSafe(sql)).await?;
+    }
+    pool.close().await;
+    Ok(())
+}
 
 /// Fills a database whose tables are there and empty. `now` is nanoseconds since 1970.
 ///

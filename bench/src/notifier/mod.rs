@@ -2,6 +2,7 @@
 //! list of incidents.
 
 mod delivery;
+mod due;
 mod events;
 mod fill;
 mod provider;
@@ -15,6 +16,7 @@ use ::tests::workdir::Workdir;
 use ::tests::{Kafka, Postgres};
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use model::Priority;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use tokio::task::block_in_place;
@@ -37,6 +39,12 @@ pub(crate) struct NotifierOptions {
     /// They come all at once at the beginning of each minute, as from hosts that are judged on one grid
     #[arg(long)]
     storm_at_once: bool,
+    /// Incidents of another tenant whose next step is due at one moment, in `due`
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..))]
+    due: u64,
+    /// Their priority: P1, P2 or P3
+    #[arg(long, default_value_t = Priority::P1)]
+    due_priority: Priority,
     /// How long the provider takes to answer, in milliseconds
     #[arg(long, default_value_t = 100)]
     answer_ms: u64,
@@ -61,6 +69,8 @@ enum Kind {
     Idle,
     /// The same while another tenant has a storm of P3
     Storm,
+    /// From when the second step of a P1 is due to the provider's request, while another tenant has a storm of due steps
+    Due,
     /// List, filter and search, over HTTP, with a million incidents in the store
     Questions,
 }
@@ -139,6 +149,7 @@ pub(crate) async fn run(options: &NotifierOptions) -> Result<()> {
             let cells = match kind {
                 Kind::Idle => Box::pin(delivery::idle(options, *database)).await?,
                 Kind::Storm => Box::pin(delivery::storm(options, *database)).await?,
+                Kind::Due => Box::pin(due::due(options, *database)).await?,
                 Kind::Questions => Box::pin(questions::run(options, *database)).await?,
             };
             for cell in cells {
@@ -161,10 +172,10 @@ struct Site {
 }
 
 impl Site {
-    async fn start(options: &NotifierOptions, database: Database) -> Result<Self> {
+    async fn start(options: &NotifierOptions, database: Database, catalogue: &str) -> Result<Self> {
         let kafka = Kafka::start().await;
         let product = Product::find(options.bongsu.as_deref(), kafka.brokers())?;
-        block_in_place(|| product.apply(&catalogue()))?;
+        block_in_place(|| product.apply(catalogue))?;
         let folder = Workdir::new("notifier-store");
         let (server, url) = match database {
             Database::Sqlite => {
@@ -215,15 +226,20 @@ fn calm(n: u64) -> String {
     format!("calm-{}", n % CALM)
 }
 
-/// Tenants with a policy and a room of their own: those that page, and one that has a storm.
-fn catalogue() -> String {
+/// Tenants with a policy and a room of their own: those that page, and one that has a storm. A P1 that nobody takes is told
+/// again so long after, where that is given.
+fn catalogue(again_after: Option<&str>) -> String {
+    let steps = match again_after {
+        None => "[{notify: [kim]}]".to_owned(),
+        Some(after) => format!("[{{notify: [kim]}}, {{notify: [kim], after: {after}}}]"),
+    };
     let tenant = |name: &str, room: u64| {
         format!(
             "---
 escalation_policy: {name}
 chat: C{room:010}
 channels: {{P1: [chat], P2: [chat], P3: [chat]}}
-steps: [{{notify: [kim]}}]
+steps: {steps}
 ---
 tenant: {name}
 partitions: 1
@@ -232,9 +248,26 @@ escalation_policy: {name}
         )
     };
     let calm: String = (0..CALM).map(|n| tenant(&calm(n), 100 + n)).collect();
+    let parts = 0..fill::STORM_ROOMS;
+    let policies = parts.clone().map(|n| {
+        format!(
+            "---
+escalation_policy: part-{n}
+chat: C{:010}
+channels: {{P1: [chat], P2: [chat], P3: [chat]}}
+steps: {steps}
+",
+            1_000 + n
+        )
+    });
+    let rules =
+        parts.map(|n| format!("  - {{when: {{tags: {{part: '{n}'}}}}, to: 'policy:part-{n}'}}\n"));
+    // The last is its tenant, to which the rules belong.
     format!(
-        "contact: kim\nname: Kim\nslack: U0000000001\n{calm}{}",
-        tenant("stormy", 2)
+        "contact: kim\nname: Kim\nslack: U0000000001\n{}{calm}{}routing:\n{}",
+        policies.collect::<String>(),
+        tenant("stormy", 2),
+        rules.collect::<String>(),
     )
 }
 

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use axum::Router;
 use axum::extract::State;
+use axum::http::Uri;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use runtime::Clock;
@@ -28,8 +29,8 @@ pub(super) struct Provider {
 struct Seen {
     clock: Clock,
     answers_after: Duration,
-    /// When the first message about an event came, in nanoseconds since 1970.
-    first: Mutex<HashMap<u64, i64>>,
+    /// When the first two messages about an event came, in nanoseconds since 1970.
+    first: Mutex<HashMap<u64, [Option<i64>; 2]>>,
 }
 
 impl Provider {
@@ -65,7 +66,14 @@ impl Provider {
     pub(super) fn arrival(&self, event: u64) -> Option<i64> {
         let first = self.seen.first.lock();
         let first = first.unwrap_or_else(PoisonError::into_inner);
-        first.get(&event).copied()
+        first.get(&event)?[0]
+    }
+
+    /// When the second message about an event came; none when none did.
+    pub(super) fn second(&self, event: u64) -> Option<i64> {
+        let first = self.seen.first.lock();
+        let first = first.unwrap_or_else(PoisonError::into_inner);
+        first.get(&event)?[1]
     }
 
     /// About how many events a message came.
@@ -81,11 +89,16 @@ impl Drop for Provider {
     }
 }
 
-async fn take(State(seen): State<Arc<Seen>>, body: String) -> Response {
+async fn take(State(seen): State<Arc<Seen>>, uri: Uri, body: String) -> Response {
     let now = seen.clock.now_nanos();
-    if let Some(event) = event_of(&body) {
+    // What changes a message that was sent is none.
+    let sends = uri.path().ends_with("/chat.postMessage");
+    if let Some(event) = event_of(&body).filter(|_| sends) {
         let mut first = seen.first.lock().unwrap_or_else(PoisonError::into_inner);
-        first.entry(event).or_insert(now);
+        let times = first.entry(event).or_default();
+        if let Some(free) = times.iter_mut().find(|time| time.is_none()) {
+            *free = Some(now);
+        }
     }
     tokio::time::sleep(seen.answers_after).await;
     let answer = format!("{{\"ok\":true,\"channel\":\"C1\",\"ts\":\"{now}.1\"}}");

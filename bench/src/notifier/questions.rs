@@ -2,7 +2,7 @@
 
 use super::fill::{HOSTS, TENANTS, fill};
 use super::provider::Provider;
-use super::{Cell, Database, NotifierOptions, Site};
+use super::{Cell, Database, NotifierOptions, Site, catalogue};
 use anyhow::{Context, Result, ensure};
 use reqwest::Client;
 use runtime::Clock;
@@ -86,7 +86,7 @@ const QUESTIONS: [Question; 11] = [
 /// # Errors
 /// When a system fails, or an answer is not what it should be.
 pub(super) async fn run(options: &NotifierOptions, database: Database) -> Result<Vec<Cell>> {
-    let site = Site::start(options, database).await?;
+    let site = Site::start(options, database, &catalogue(None)).await?;
     let provider = Provider::start(Duration::ZERO).await?;
     // Makes the tables.
     drop(site.notifier(provider.url()).await?);

@@ -85,10 +85,10 @@ impl Api {
             return Ok(answer);
         }
         let body: Value = answer.json().await.map_err(unreachable)?;
-        let exit = if status.as_u16() == 401 || status.as_u16() == 403 {
-            Exit::Auth
-        } else {
-            Exit::Failed
+        let exit = match status.as_u16() {
+            401 | 403 => Exit::Auth,
+            400 | 404 | 422 => Exit::Usage,
+            _ => Exit::Failed,
         };
         let detail = body["detail"]
             .as_str()
@@ -101,6 +101,7 @@ impl Api {
             403 => failure.hint(
                 "docs/access.md says which role may what; `bongsu token list` shows the token's",
             ),
+            400 | 404 | 422 => failure.hint("`--help` of the command says what it takes"),
             _ => failure,
         })
     }
@@ -130,7 +131,7 @@ pub(super) fn whole_id(kind: &str, listed: &[Value], beginning: &str) -> Outcome
     match matching[..] {
         [id] => Ok(id.to_owned()),
         [] => Err(
-            Failure::new(Exit::Failed, format!("no {kind} begins with `{beginning}`"))
+            Failure::new(Exit::Usage, format!("no {kind} begins with `{beginning}`"))
                 .hint(format!("`bongsu {kind} list --state all` shows every id")),
         ),
         _ => Err(Failure::new(

@@ -27,9 +27,10 @@ pub(super) fn run(asked: &Import) -> Outcome {
         print::message(&format!("not taken over: {}: {}", note.what, note.why));
     }
     let (made, left) = (imported.entries.len(), lost.len());
-    print::message(&format!("{made} entries, {left} things not taken over"));
+    print::message(&format!("entries: {made}; not taken over: {left}"));
     if left > 0 {
-        let text = format!("{left} things could not be taken over; the reasons stand above");
+        let text =
+            format!("not everything could be taken over ({left} not): the reasons stand above");
         return Err(Failure::new(Exit::Findings, text));
     }
     Ok(())

@@ -23,6 +23,15 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
             let schedule = find(&catalogue, &schedule)?;
             let from = instant(from.as_deref(), schedule.zone(), now)?;
             let to = instant(to.as_deref(), schedule.zone(), from + AHEAD)?;
+            if to <= from {
+                let zone = schedule.zone();
+                let text = format!(
+                    "`--to` {} is not after `--from` {}",
+                    wall(to, zone),
+                    wall(from, zone)
+                );
+                return Err(Failure::new(Exit::Usage, text).hint("name the earlier time first"));
+            }
             shifts(global, &schedule, from, to);
             Ok(())
         }
@@ -36,6 +45,17 @@ pub(super) async fn run(global: &Global, command: Command) -> Outcome {
         }
         Command::Calendar { schedule, person } => {
             let schedule = find(&catalogue, &schedule)?;
+            if let Some(name) = person.as_deref()
+                && !catalogue.contacts.contains_key(name)
+            {
+                let known = catalogue.contacts.keys().map(String::as_str);
+                return Err(Failure::no_such(
+                    "contact",
+                    name,
+                    known,
+                    "bongsu notify contacts",
+                ));
+            }
             let text = calendar(&schedule, person.as_deref(), (now, now + AHEAD * 6), now);
             print::text(&text);
             Ok(())

@@ -1,9 +1,11 @@
 //! The HTTP skeleton of every service: health, metrics, reload, TLS, and a drain.
 
+use crate::front::Front;
 use crate::listen::{Listener, Peer};
 use crate::tls::{Certificates, TlsConfig, TlsError};
 use crate::tls_files::follow_files;
 use crate::{Condition, Context, Declared, OnEnd, Routes, Rule, Served, Shutdown};
+use axum::Router;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -13,6 +15,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tower_http::catch_panic::CatchPanicLayer;
 
 /// What is answered to callers without a client certificate: probes have none.
@@ -22,11 +25,25 @@ const PROBES: [&str; 4] = ["/livez", "/readyz", "/-/healthy", "/-/ready"];
 #[derive(Debug)]
 pub struct HttpServer {
     ctx: Context,
-    listener: TcpListener,
+    at: At,
     tls: Option<Arc<Certificates>>,
     address: SocketAddr,
-    /// Ends what answers at the address until the service does; until then nothing is ready, whatever conditions are known so far.
-    waiting: Option<(Shutdown, Condition)>,
+}
+
+/// What is there at the address.
+#[derive(Debug)]
+enum At {
+    /// Nobody answers yet.
+    Bound(TcpListener),
+    /// What answers until the service does; until then nothing is ready, whatever conditions are known so far.
+    Waiting {
+        front: Front,
+        /// Ends what serves the address.
+        order: Shutdown,
+        /// Ends when that has ended.
+        ended: oneshot::Receiver<()>,
+        condition: Condition,
+    },
 }
 
 /// The listener that a process has opened for its service. A cheap handle.
@@ -96,43 +113,40 @@ impl HttpServer {
         let address = listener.local_addr().map_err(fail)?;
         Ok(Self {
             ctx: ctx.clone(),
-            listener,
+            at: At::Bound(listener),
             tls: tls.map(Arc::new),
             address,
-            waiting: None,
         })
     }
 
     /// Answers health and metrics at `address` from now on, everything else with 503, until a service binds that
-    /// address and serves: so that a process which waits for its log or database is alive to who asks.
+    /// address and serves: so that a process which waits for its log or database is alive to who asks. Connections stay.
     pub async fn wait(
         ctx: &Context,
         address: SocketAddr,
         tls: Option<&TlsConfig>,
     ) -> Result<(), ListenError> {
         let mut server = Self::open(ctx, address, tls).await?;
-        let fail = |source| ListenError::Address { address, source };
-        // Both accept from one socket, which is never closed between them.
-        let listener = server.listener.into_std().map_err(fail)?;
-        let other = listener.try_clone().map_err(fail)?;
-        server.listener = TcpListener::from_std(listener).map_err(fail)?;
-        let order = ctx.tasks.shutdown().part();
         // Before anybody can ask: without a condition everything is ready.
         let condition = ctx.health.condition("service");
-        let first = Self {
-            listener: TcpListener::from_std(other).map_err(fail)?,
-            tls: server.tls.clone(),
-            ctx: ctx.clone(),
-            address: server.address,
-            waiting: None,
+        let order = ctx.tasks.shutdown().part();
+        let front = Front::new(server.app(Served::nothing()).fallback(starting));
+        let (ends, ended) = oneshot::channel();
+        let waiting = At::Waiting {
+            front: front.clone(),
+            order: order.clone(),
+            ended,
+            condition,
         };
-        first.run(
-            "http-waiting",
-            OnEnd::Fine,
-            Served::nothing(),
-            order.clone(),
-        );
-        server.waiting = Some((order, condition));
+        if let At::Bound(listener) = std::mem::replace(&mut server.at, waiting) {
+            let serves = serve(listener, server.tls.clone(), front.router(), order);
+            ctx.tasks.spawn("http", OnEnd::Fine, async move {
+                serves.await?;
+                // Nobody may have taken it over.
+                ends.send(()).unwrap_or_default();
+                Ok::<(), std::io::Error>(())
+            });
+        }
         ctx.waiting.put(address, server);
         Ok(())
     }
@@ -144,38 +158,57 @@ impl HttpServer {
 
     /// Serves `routes` beside `/livez`, `/readyz`, `/metrics` and `/-/reload` until the shutdown, then lets requests
     /// in flight finish.
-    pub fn serve(mut self, name: &'static str, routes: Served) {
+    pub fn serve(self, name: &'static str, routes: Served) {
         if let Some(certificates) = &self.tls {
             follow_files(name, certificates, &self.ctx);
         }
-        if let Some((waiting, condition)) = self.waiting.take() {
-            waiting.begin();
-            condition.ready("serves");
+        let app = self.app(routes);
+        let mine = self.ctx.tasks.shutdown().clone();
+        let must_live = OnEnd::StopsTheProcess;
+        match self.at {
+            At::Bound(listener) => {
+                let serves = serve(listener, self.tls, app, mine);
+                self.ctx.tasks.spawn(name, must_live, serves);
+            }
+            At::Waiting {
+                front,
+                order,
+                mut ended,
+                condition,
+            } => {
+                front.hand_over(app);
+                condition.ready("serves");
+                self.ctx.tasks.spawn(name, must_live, async move {
+                    tokio::select! {
+                        () = mine.begun() => order.begin(),
+                        gone = &mut ended => return gone,
+                    }
+                    ended.await
+                });
+            }
         }
-        let order = self.ctx.tasks.shutdown().clone();
-        self.run(name, OnEnd::StopsTheProcess, routes, order);
     }
 
-    fn run(self, name: &'static str, on_end: OnEnd, routes: Served, order: Shutdown) {
+    /// What answers: the routes, those of every service, and what stands around them.
+    fn app(&self, routes: Served) -> Router {
         let asks = self.tls.as_ref().is_some_and(|tls| tls.ask_clients());
-        let mut app = routes.and(skeleton(&self.ctx)).into_router();
-        if on_end == OnEnd::Fine {
-            app = app.fallback(starting);
-        }
-        let app = app
-            .layer(CatchPanicLayer::new())
-            .layer(middleware::from_fn_with_state(asks, greet));
-        let service = app.into_make_service_with_connect_info::<Peer>();
-        let listener = Listener {
-            tcp: self.listener,
-            tls: self.tls,
-        };
-        self.ctx.tasks.spawn(name, on_end, async move {
-            axum::serve(listener, service)
-                .with_graceful_shutdown(async move { order.begun().await })
-                .await
-        });
+        let app = routes.and(skeleton(&self.ctx)).into_router();
+        app.layer(CatchPanicLayer::new())
+            .layer(middleware::from_fn_with_state(asks, greet))
     }
+}
+
+/// Serves until the order, then lets requests in flight finish.
+async fn serve(
+    tcp: TcpListener,
+    tls: Option<Arc<Certificates>>,
+    app: Router,
+    order: Shutdown,
+) -> std::io::Result<()> {
+    let service = app.into_make_service_with_connect_info::<Peer>();
+    axum::serve(Listener { tcp, tls }, service)
+        .with_graceful_shutdown(async move { order.begun().await })
+        .await
 }
 
 /// What is answered until the service stands.
@@ -299,6 +332,85 @@ async fn reload(
 mod tests {
     use super::*;
     use crate::Clock;
+    use std::time::Duration;
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufStream};
+    use tokio::net::TcpStream;
+
+    /// One request on an open connection; the status line of its answer.
+    async fn ask(connection: &mut BufStream<TcpStream>, path: &str) -> String {
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        connection
+            .write_all(head.as_bytes())
+            .await
+            .expect("it is sent");
+        connection.flush().await.expect("it is sent");
+        let (mut status, mut length) = (String::new(), 0);
+        loop {
+            let mut line = String::new();
+            let read = connection
+                .read_line(&mut line)
+                .await
+                .expect("it is answered");
+            assert!(read > 0, "the connection was closed: {status}");
+            if status.is_empty() {
+                status.clone_from(&line);
+            }
+            if let Some(count) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = count.trim().parse().expect("a number");
+            }
+            if line == "\r\n" {
+                break;
+            }
+        }
+        connection
+            .read_exact(&mut vec![0; length])
+            .await
+            .expect("a body");
+        status.trim().to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_connection_outlives_the_hand_over_and_no_request_is_lost() {
+        let ctx = Context::at(Clock::manual(0), Shutdown::new());
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        HttpServer::wait(&ctx, any, None).await.expect("it listens");
+        let server = HttpServer::bind(&ctx, any, None)
+            .await
+            .expect("it is taken over");
+        let connect = async || {
+            BufStream::new(
+                TcpStream::connect(server.address())
+                    .await
+                    .expect("it is open"),
+            )
+        };
+        let (mut idle, mut half, mut silent) = (connect().await, connect().await, connect().await);
+        assert_eq!(
+            ask(&mut idle, "/hello").await,
+            "HTTP/1.1 503 Service Unavailable"
+        );
+        half.write_all(b"GET /hello HTTP/1.1\r\n")
+            .await
+            .expect("it is sent");
+        half.flush().await.expect("it is sent");
+        // Whoever asks behind it is answered: what it sent was read.
+        assert_eq!(ask(&mut idle, "/livez").await, "HTTP/1.1 200 OK");
+        let hello = Routes::<()>::new().get("/hello", Rule::Anybody, async || "hello");
+        server.serve("test", hello.kept_by_handlers().with_state(()));
+        for connection in [&mut idle, &mut silent] {
+            assert_eq!(ask(connection, "/hello").await, "HTTP/1.1 200 OK");
+        }
+        half.write_all(b"Host: x\r\n\r\n")
+            .await
+            .expect("it is sent");
+        half.flush().await.expect("it is sent");
+        let mut status = String::new();
+        half.read_line(&mut status).await.expect("it is answered");
+        assert_eq!(status.trim(), "HTTP/1.1 200 OK");
+        drop((idle, half, silent));
+        ctx.tasks.shutdown().begin();
+        assert!(ctx.tasks.drain(Duration::from_secs(10)).await);
+    }
 
     #[tokio::test]
     async fn nothing_is_ready_before_the_service_serves_whatever_holds_already() {

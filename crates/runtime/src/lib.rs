@@ -3,7 +3,8 @@
 
 pub mod clock;
 pub mod config;
-pub mod health;
+mod front;
+mod health;
 pub mod http;
 mod http_head;
 mod listen;

@@ -35,7 +35,8 @@ pub use sharing::{
     a_p1_that_was_forgotten_is_found_by_the_auditor_and_pages_everyone,
     a_slow_destination_stalls_nobody_else, a_step_that_is_due_waits_for_no_storm_of_others,
     an_acknowledgement_races_the_escalation, changes_of_one_replica_are_seen_at_the_other,
-    messages_keep_a_pace_that_delays_no_p1_and_nobody_else, two_replicas_send_each_message_once,
+    messages_keep_a_pace_that_delays_no_p1_and_nobody_else,
+    pages_of_one_tenant_leave_places_for_others, two_replicas_send_each_message_once,
 };
 pub use silencing::{
     a_silence_holds_pages_back_and_its_end_pages, ending_a_silence_pages_what_it_held_back,
@@ -76,6 +77,7 @@ macro_rules! notifier_contract {
             a_step_that_is_due_waits_for_no_storm_of_others,
             an_acknowledgement_races_the_escalation,
             messages_keep_a_pace_that_delays_no_p1_and_nobody_else,
+            pages_of_one_tenant_leave_places_for_others,
             a_p1_that_was_forgotten_is_found_by_the_auditor_and_pages_everyone,
             incidents_are_read_back_as_they_were_kept,
             lists_are_filtered_searched_and_paged,

@@ -74,6 +74,37 @@ pub async fn a_slow_destination_stalls_nobody_else(mut world: World) {
     drop(replica);
 }
 
+/// A tenant's pages of P1 go to many, and their provider does not answer: they leave places for another tenant's.
+pub async fn pages_of_one_tenant_leave_places_for_others(mut world: World) {
+    world.config.engine.in_flight = 8;
+    world.config.engine.in_flight_p1 = 1;
+    let replica = world.replica().await;
+    for n in 0..10 {
+        world.fires("acme", n, Priority::P1).await;
+    }
+    world.sms.until(|sent| sent.len() == 10).await;
+    until_recorded(&replica.commands).await;
+    for phone in ["phone-first0", "phone-second0"] {
+        for _ in 0..40 {
+            world.sms.script(phone, super::Script::TakeAndHang);
+        }
+    }
+    // The second person is paged for all, and the first for others; both have more than there are places.
+    world.pass(900);
+    for n in 10..20 {
+        world.fires("acme", n, Priority::P1).await;
+    }
+    until_listed(&replica.commands, 20).await;
+    world.sms.until(|sent| sent.len() >= 14).await;
+    world.fires("globex", 99, Priority::P1).await;
+    let to_globex = |sent: &[Message]| {
+        let mut to = sent.iter().map(|one| one.recipient.address.as_str());
+        to.any(|to| to == "phone-first1")
+    };
+    world.sms.until(to_globex).await;
+    drop(replica);
+}
+
 /// The P1 comes last and goes first.
 pub async fn a_p1_overtakes_a_flood_of_p3(world: World) {
     world.chat.set_open(false);

@@ -112,16 +112,19 @@ impl Incident {
         tag(&self.group, None, "host")
     }
 
-    /// What its tenant groups it by; none where it does not.
-    pub(super) fn group_of(&self, grouping: &Grouping) -> String {
+    /// What its tenant groups it by; none where it has nothing of that: what lacks every one of the tags has nothing in
+    /// common, and does not tell of one another.
+    pub(super) fn group_of(&self, grouping: &Grouping) -> Option<String> {
         let value = |key: &String| match key.as_str() {
-            "template" => format!("template={}", self.template),
-            key => {
-                let value = tag(&self.group, self.env.as_deref(), key).unwrap_or_default();
-                format!("{key}={value}")
-            }
+            "template" => Some(self.template.as_str()),
+            key => tag(&self.group, self.env.as_deref(), key),
         };
-        grouping.by.iter().map(value).collect::<Vec<_>>().join(" ")
+        let values = grouping.by.iter().map(|key| (key, value(key)));
+        let values: Vec<_> = values.collect();
+        let has_one = values.iter().any(|(_, value)| value.is_some());
+        let words = values.iter();
+        let words = words.map(|(key, value)| format!("{key}={}", value.unwrap_or_default()));
+        has_one.then(|| words.collect::<Vec<_>>().join(" "))
     }
 
     /// What to look for around the incident before deciding; none when nothing could matter.
@@ -146,8 +149,11 @@ impl Incident {
         }
         wanted.id = self.hold.as_ref().and_then(|hold| hold.by);
         if let Some(grouping) = care.and_then(|care| care.grouping.as_ref()) {
-            wanted.group = Some(self.group_of(grouping));
-            wanted.news = self.digest_at.filter(|at| *at <= now).map(|_| grouping.cap);
+            wanted.group = self.group_of(grouping);
+            let tells = self
+                .digest_at
+                .filter(|at| *at <= now && wanted.group.is_some());
+            wanted.news = tells.map(|_| grouping.cap);
         }
         (wanted != Wanted::default()).then_some(wanted)
     }

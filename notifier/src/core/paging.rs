@@ -50,8 +50,9 @@ impl Turn<'_> {
     fn waits_a_moment(&mut self) -> bool {
         let care = self.route.directory.care.get(&self.incident.tenant);
         let grouping = care.and_then(|care| care.grouping.as_ref());
-        self.incident.grouped_by = grouping.map(|grouping| self.incident.group_of(grouping));
+        self.incident.grouped_by = grouping.and_then(|grouping| self.incident.group_of(grouping));
         let of_group = grouping
+            .filter(|_| self.incident.grouped_by.is_some())
             .filter(|_| self.incident.priority < Priority::P1)
             .filter(|_| self.route.around.leader.is_none())
             .map_or(Span::ZERO, |grouping| grouping.wait);
@@ -81,7 +82,8 @@ impl Turn<'_> {
     pub(super) fn page_now(&mut self, opening: Purpose) {
         let care = self.route.directory.care.get(&self.incident.tenant);
         let grouping = care.and_then(|care| care.grouping.as_ref());
-        self.incident.digest_at = grouping.map(|grouping| self.now.plus(grouping.interval));
+        let grouped = grouping.filter(|_| self.incident.grouped_by.is_some());
+        self.incident.digest_at = grouped.map(|grouping| self.now.plus(grouping.interval));
         if let Some(rule) = self.route.rule {
             let chosen = care.and_then(|care| care.routing.get(rule.checked_sub(1)?));
             let to = way(chosen.map(|rule| &rule.to));
@@ -158,7 +160,8 @@ impl Turn<'_> {
             return false;
         };
         self.incident.escalation.at = Some(opens);
-        let wait = opens.since(self.now);
+        // Nobody reads milliseconds; a part of a second counts as a whole one.
+        let wait = Span::from_secs((opens.since(self.now).as_millis() + 999) / 1_000);
         let priority = self.incident.priority;
         let text = format!(
             "out of the hours of the contract (8x5): a {priority} waits {wait}, until they begin"

@@ -214,6 +214,32 @@ fn the_first_of_a_group_waits_and_tells_of_those_that_join() {
 }
 
 #[test]
+fn what_has_none_of_the_tags_of_its_group_belongs_to_none() {
+    let mut world = grouped();
+    for (by, group) in [
+        (vec!["service"], None),
+        (vec!["service", "rack"], None),
+        (vec!["service", "host"], Some("service= host=web-1")),
+    ] {
+        let by = by.into_iter().map(str::to_owned).collect();
+        world.care().grouping.as_mut().expect("it groups").by = by;
+        let mut one = World::new();
+        one.directory = world.directory.clone();
+        let actions = one.fires(Priority::P2);
+        assert_eq!(one.incident.grouped_by.as_deref(), group);
+        let waits = kinds(&actions).contains(&EntryKind::Waits);
+        assert_eq!(waits, group.is_some(), "it waits for nobody");
+        if waits {
+            one.next_deadline();
+        }
+        assert_eq!(one.incident.digest_at.is_some(), group.is_some());
+        let wanted = one.incident.wanted(&one.directory, one.now);
+        let looked_for = wanted.and_then(|wanted| wanted.group);
+        assert_eq!(looked_for.as_deref(), group);
+    }
+}
+
+#[test]
 fn a_storm_beyond_the_cap_is_a_digest_of_numbers() {
     let mut news = News {
         joined: 2,

@@ -5,7 +5,7 @@ use super::duty::Roster;
 use super::world::{MINUTE, START, World, event, tenant};
 use super::{ChannelKind, Input, Seen};
 use jiff::civil::date;
-use model::{AlertKind, Priority, TenantId, Timestamp};
+use model::{AlertKind, Priority, Span, TenantId, Timestamp};
 use oncall::Schedule;
 use schemas::catalogue::{self, Catalogue, Every, EveryUnit, HolidayCalendar, Layer};
 use schemas::catalogue::{StepTarget, Turn, parse_yaml};
@@ -219,6 +219,15 @@ fn out_of_the_contracts_hours_a_p2_waits_for_the_morning_and_the_timeline_says_s
     assert_eq!(world.incident.escalation.at, Some(MONDAY_MORNING));
     world.now = MONDAY_MORNING;
     assert_eq!(paged(&world.apply(Input::Due)), ["kim"]);
+    // Nobody reads milliseconds.
+    let mut world = office_world();
+    world.now = MONDAY_MORNING.minus(Span::from_millis(61_304));
+    let actions = fire(&mut world, Priority::P3);
+    let said = texts(&actions, EntryKind::OutOfHours);
+    assert_eq!(
+        said,
+        ["out of the hours of the contract (8x5): a P3 waits 1m2s, until they begin"]
+    );
 }
 
 #[test]

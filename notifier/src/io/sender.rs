@@ -27,6 +27,23 @@ const P1_LANE: i64 = 0;
 /// A page of a P1 waits no longer than this for our own pace: then its provider decides, and the next one is there.
 const OUTRUNS: Span = Span::from_secs(5);
 
+/// What counts for a delivery that is on its way.
+#[derive(Debug, Clone)]
+struct Flight {
+    destination: String,
+    tenant: (bool, String),
+}
+
+impl Flight {
+    fn of(claimed: &Claimed) -> Self {
+        let urgent = is_urgent(claimed.attempt.priority, claimed.purpose);
+        Self {
+            destination: destination_of(claimed),
+            tenant: (urgent, claimed.tenant.clone()),
+        }
+    }
+}
+
 /// The senders of one channel.
 pub struct Sender {
     engine: Arc<Engine>,
@@ -34,8 +51,10 @@ pub struct Sender {
     order: Shutdown,
     /// Deliveries on their way; each ends with its destination. They are tasks, so that they go on
     /// while more is taken: a flight may hold the connection that taking more waits for.
-    flights: JoinSet<String>,
+    flights: JoinSet<Flight>,
     by_destination: BTreeMap<String, usize>,
+    /// Flights by whether they are pages of P1 and by tenant.
+    by_tenant: BTreeMap<(bool, String), usize>,
     /// How fast pages of P1 go to each destination, and how fast all else does.
     pace_p1: Pace,
     pace: Pace,
@@ -56,6 +75,7 @@ impl Sender {
             order,
             flights: JoinSet::new(),
             by_destination: BTreeMap::new(),
+            by_tenant: BTreeMap::new(),
         }
     }
 
@@ -103,20 +123,24 @@ impl Sender {
             for mut claimed in expired {
                 self.assign(&mut claimed);
                 let engine = Arc::clone(&self.engine);
-                let destination = destination_of(&claimed);
-                let flight = async move { ask(&engine, &claimed, lease_until).await };
-                self.starts(destination, flight);
+                let counts = Flight::of(&claimed);
+                self.starts(
+                    counts,
+                    async move { ask(&engine, &claimed, lease_until).await },
+                );
             }
             for mut claimed in ready {
                 self.assign(&mut claimed);
                 let engine = Arc::clone(&self.engine);
-                let destination = destination_of(&claimed);
-                match is_urgent(claimed.attempt.priority, claimed.purpose) {
-                    true => self.pace_p1.take(&destination, now),
-                    false => self.pace.take(&destination, now),
+                let counts = Flight::of(&claimed);
+                match counts.tenant.0 {
+                    true => self.pace_p1.take(&counts.destination, now),
+                    false => self.pace.take(&counts.destination, now),
                 }
-                let flight = async move { send(&engine, &claimed, lease_until).await };
-                self.starts(destination, flight);
+                self.starts(
+                    counts,
+                    async move { send(&engine, &claimed, lease_until).await },
+                );
             }
         }
     }
@@ -132,11 +156,15 @@ impl Sender {
         }
     }
 
+    fn free(&self) -> usize {
+        let most = self.engine.config.in_flight;
+        most.saturating_sub(self.flights.len())
+    }
+
     /// The lanes that there is room for, and how much.
     fn room(&self) -> Option<(i64, usize)> {
-        let config = &self.engine.config;
-        let free = config.in_flight.saturating_sub(self.flights.len());
-        let shared = free.saturating_sub(config.in_flight_p1);
+        let free = self.free();
+        let shared = free.saturating_sub(self.engine.config.in_flight_p1);
         match (shared, free) {
             (_, 0) => None,
             (0, free) => Some((P1_LANE, free)),
@@ -159,6 +187,11 @@ impl Sender {
             not_to: self.busy_destinations(),
             paced: names(&mut self.pace),
             paced_p1: names(&mut self.pace_p1),
+            not_of: self.busy_tenants(
+                false,
+                self.free().saturating_sub(self.engine.config.in_flight_p1),
+            ),
+            not_of_p1: self.busy_tenants(true, self.free()),
             outrun: now.minus(OUTRUNS),
             first_provider: first
                 .map_or_else(String::new, |first| first.channel.provider().to_owned()),
@@ -179,26 +212,45 @@ impl Sender {
             .collect()
     }
 
-    fn starts(&mut self, destination: String, flight: impl Future<Output = ()> + Send + 'static) {
-        *self.by_destination.entry(destination.clone()).or_default() += 1;
+    /// Tenants with as much in flight as there is room left: whoever comes next finds a place, however many have a storm.
+    fn busy_tenants(&self, urgent: bool, room: usize) -> Vec<String> {
+        self.by_tenant
+            .iter()
+            .filter(|((of, _), flights)| *of == urgent && **flights >= room)
+            .map(|((_, tenant), _)| tenant.clone())
+            .collect()
+    }
+
+    fn starts(&mut self, counts: Flight, flight: impl Future<Output = ()> + Send + 'static) {
+        let destination = self.by_destination.entry(counts.destination.clone());
+        *destination.or_default() += 1;
+        *self.by_tenant.entry(counts.tenant.clone()).or_default() += 1;
         self.flights.spawn(async move {
             flight.await;
-            destination
+            counts
         });
     }
 
-    fn landed(&mut self, landed: Result<String, JoinError>) {
-        let destination = match landed {
-            Ok(destination) => destination,
+    fn landed(&mut self, landed: Result<Flight, JoinError>) {
+        let Flight {
+            destination,
+            tenant,
+        } = match landed {
+            Ok(counts) => counts,
             Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
             // Only the end of the whole runtime cancels a flight.
             Err(_) => return,
         };
-        if let Some(flights) = self.by_destination.get_mut(&destination) {
-            *flights -= 1;
-            if *flights == 0 {
-                self.by_destination.remove(&destination);
-            }
+        one_less(&mut self.by_destination, &destination);
+        one_less(&mut self.by_tenant, &tenant);
+    }
+}
+
+fn one_less<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
         }
     }
 }

@@ -212,7 +212,13 @@ pub struct Channels {
 impl Default for Channels {
     fn default() -> Self {
         Self {
-            p1: vec![ChannelKind::Chat, ChannelKind::Sms],
+            // The group's standard: a P1 by every way.
+            p1: vec![
+                ChannelKind::Chat,
+                ChannelKind::Sms,
+                ChannelKind::Voice,
+                ChannelKind::Email,
+            ],
             p2: vec![ChannelKind::Chat, ChannelKind::Sms],
             p3: vec![ChannelKind::Chat],
         }

@@ -191,6 +191,10 @@ pub(super) async fn confirm(
     let body = api::json::<ConfirmBody>(&headers, &body)?;
     acting.may(Role::Operator, None)?;
     let (actor, _) = acting.actor(body.by, body.via.as_deref())?;
+    // What can be no code costs none of the five tries.
+    if body.code.len() != 6 || !body.code.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(Problem::bad_request("`code` has six digits"));
+    }
     commands
         .confirm_code(&contact, &body.code, &actor.name)
         .await?;

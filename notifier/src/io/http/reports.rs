@@ -181,6 +181,9 @@ pub(super) async fn response_times(
     let until = instant(query.until.as_deref(), "until", now)?;
     let tenant = query.tenant.as_deref().map(TenantId::parse).transpose();
     let tenant = tenant.map_err(|error| Problem::bad_request(error.to_string()))?;
+    if until <= since {
+        return Err(Problem::bad_request("`until` must be after `since`"));
+    }
     let all = site.desk().times(tenant.as_ref(), since, until).await?;
     let times = all
         .into_iter()

@@ -66,6 +66,10 @@ pub struct Wanted {
     pub paced: Vec<String>,
     /// Those that had enough pages of P1 for now.
     pub paced_p1: Vec<String>,
+    /// Tenants that have their share in flight, but for pages of P1.
+    pub not_of: Vec<String>,
+    /// Those that have their share of pages of P1 in flight.
+    pub not_of_p1: Vec<String>,
     /// A page of a P1 that was decided so long ago waits for no pace of ours any more.
     pub outrun: Timestamp,
     /// The provider of deliveries that name none.
@@ -81,6 +85,8 @@ impl Wanted {
             not_to: Vec::new(),
             paced: Vec::new(),
             paced_p1: Vec::new(),
+            not_of: Vec::new(),
+            not_of_p1: Vec::new(),
             outrun: Timestamp::from_nanos(0),
             first_provider: String::new(),
         }
@@ -92,7 +98,7 @@ pub fn destination(provider: &str, tenant: &str, address: &str) -> String {
     format!("{provider} {tenant} {address}")
 }
 
-/// Destinations between bars; no address of a phone or a chat holds one.
+/// Destinations, or tenants, between bars; no address of a phone or a chat holds one.
 fn excluded(destinations: &[String]) -> String {
     let mut out = String::from("|");
     for destination in destinations {
@@ -137,6 +143,8 @@ impl Store {
             .bind(excluded(&wanted.paced_p1))
             .bind(wanted.first_provider.clone())
             .bind(wanted.outrun.as_nanos())
+            .bind(excluded(&wanted.not_of))
+            .bind(excluded(&wanted.not_of_p1))
             .fetch_all(&self.writer)
             .await?;
         rows.iter().map(claimed).collect()

@@ -7,6 +7,8 @@ WITH ready AS MATERIALIZED (
       AND REPLACE($6, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $6
       AND (d.lane = 0 OR REPLACE($7, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $7)
       AND (d.lane > 0 OR d.created_at <= $10 OR REPLACE($8, '|' || COALESCE(d.provider, $9) || ' ' || d.tenant || ' ' || d.address || '|', '') = $8)
+      AND (d.lane = 0 OR REPLACE($11, '|' || d.tenant || '|', '') = $11)
+      AND (d.lane > 0 OR REPLACE($12, '|' || d.tenant || '|', '') = $12)
       AND NOT EXISTS (
         SELECT 1 FROM deliveries e
         WHERE e.incident = d.incident AND e.channel || '' = d.channel AND e.address = d.address
