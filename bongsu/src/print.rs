@@ -1,6 +1,5 @@
 //! Results on standard output: a table for people, JSON for scripts. Messages go to standard error.
 #![expect(
-    clippy::print_stdout,
     clippy::print_stderr,
     reason = "this file is the command line's voice"
 )]
@@ -198,19 +197,33 @@ fn width(text: &str) -> usize {
         .sum()
 }
 
+/// Writes to standard output. Whoever reads may have seen enough (`| head`); that something else keeps a result from being
+/// written ends the process, for who asked would believe that there is none.
+fn out(text: &str) {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("error[failed]: standard output takes nothing: {error}");
+            std::process::exit(1);
+        }
+        _ => {}
+    }
+}
+
 /// Prints a result.
 pub(crate) fn table(table: &Table, form: impl Into<Form>) {
-    print!("{}", table.render(form));
+    out(&table.render(form));
 }
 
 /// Prints one object in a form for scripts.
 pub(crate) fn value(value: &Value, output: Output) {
-    print!("{}", scripted(std::slice::from_ref(value), output, false));
+    out(&scripted(std::slice::from_ref(value), output, false));
 }
 
 /// Prints objects in a form for scripts.
 pub(crate) fn values(values: &[Value], output: Output) {
-    print!("{}", scripted(values, output, true));
+    out(&scripted(values, output, true));
 }
 
 /// One object, or a list of them, in a form for scripts. As CSV the columns are the keys of all objects; what is
@@ -241,7 +254,7 @@ fn scripted(values: &[Value], output: Output, list: bool) -> String {
 
 /// Prints text that is the result itself.
 pub(crate) fn text(text: &str) {
-    print!("{}", shown(text));
+    out(&shown(text));
 }
 
 /// Standard output for results that come one by one. An error of writing is the caller's: whoever

@@ -183,7 +183,9 @@ impl Commands {
     /// nobody verified.
     pub async fn warnings(&self) -> Result<Vec<String>, StoreError> {
         let engine = self.engine();
-        let mut warnings = engine.people.directory().uncovered(engine.now());
+        let directory = engine.people.directory();
+        let mut warnings = directory.uncovered(engine.now());
+        warnings.extend(directory.out_of_reach());
         let unverified = self
             .contacts()
             .await?

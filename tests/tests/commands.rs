@@ -163,6 +163,25 @@ async fn each_exit_code_has_its_cause_its_word_and_a_hint() {
 }
 
 /// How many rows a result has, read as its form says.
+#[test]
+fn whoever_reads_may_have_seen_enough_and_a_result_that_nothing_takes_is_an_error() {
+    let asks = |stdout: Stdio| {
+        let mut command = Command::new(tests::bongsu::binary());
+        let command = command.args(["template", "docs"]).stdin(Stdio::null());
+        let child = command.stdout(stdout).stderr(Stdio::piped()).spawn();
+        child.expect("it runs")
+    };
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let head = asks(writer.into()).wait_with_output();
+    let (code, _, said) = ended(&head.expect("it ends"));
+    assert_eq!((code, said.as_str()), (0, ""));
+    let full = std::fs::File::create("/dev/full").expect("it is there");
+    let (code, _, said) = ended(&asks(full.into()).wait_with_output().expect("it ends"));
+    assert_eq!(code, 1, "{said}");
+    assert!(said.starts_with("error[failed]: standard output"), "{said}");
+}
+
 fn rows(form: &str, text: &str) -> usize {
     match form {
         "json" | "yaml" => {

@@ -5,6 +5,7 @@
 
 mod e2e;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -113,12 +114,12 @@ async fn the_demo_pages_within_a_minute_and_a_second_start_goes_on() {
     let open = first_incident(&up.console, left, |incident| {
         let deliveries = incident["deliveries"].as_array().into_iter().flatten();
         let delivered = deliveries.filter(|delivery| delivery["fate"] == "delivered");
-        let mut channels: Vec<_> = delivered
+        let channels: BTreeSet<_> = delivered
             .map(|delivery| text(delivery, "channel"))
             .collect();
-        channels.sort_unstable();
-        channels.dedup();
-        incident["priority"] == "P1" && channels == ["chat", "sms"]
+        // The group's standard, as far as the demo's people have addresses.
+        incident["priority"] == "P1"
+            && ["chat", "sms", "voice"].map(|one| channels.contains(one)) == [true; 3]
     })
     .await;
     eprintln!(

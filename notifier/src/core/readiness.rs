@@ -3,7 +3,7 @@
 use super::directory::{Directory, Policy, RouteTo};
 use super::duty::instant;
 use jiff::SignedDuration;
-use model::Timestamp;
+use model::{Priority, Timestamp};
 use oncall::uncovered_by;
 use schemas::catalogue::StepTarget;
 use std::collections::BTreeSet;
@@ -33,6 +33,36 @@ impl Directory {
             ))
         });
         said.collect()
+    }
+
+    /// Who stands in a policy and has no address for any channel by which it, or a rule of their own, pages about a P1: a
+    /// sentence for each.
+    pub fn out_of_reach(&self) -> Vec<String> {
+        let mut said = Vec::new();
+        for (name, policy) in &self.policies {
+            let steps = policy.steps.iter().flat_map(|step| &step.channels);
+            let channels: BTreeSet<_> = steps.chain(policy.channels(Priority::P1)).collect();
+            let contacts: BTreeSet<&str> = self.paged_by(policy).into_iter().collect();
+            for contact in contacts {
+                let Some(person) = self.people.get(contact) else {
+                    continue;
+                };
+                let own = person.own_rules(Priority::P1).iter();
+                let mut ways = own
+                    .flat_map(|rule| &rule.by)
+                    .chain(channels.iter().copied());
+                if ways.any(|channel| person.address(*channel).is_some()) {
+                    continue;
+                }
+                let words: Vec<_> = channels.iter().map(|channel| channel.as_str()).collect();
+                said.push(format!(
+                    "policy {name} pages {} by {}, and none of these has an address in the contact `{contact}`",
+                    person.name,
+                    words.join(", ")
+                ));
+            }
+        }
+        said
     }
 
     /// The contacts whom a policy, or a routing rule, may page.

@@ -5,7 +5,7 @@ use super::notice::{Notice, Said, code_text, test_text};
 use super::tests_duty::schedule;
 use super::world::{MINUTE, World, kinds, said, sent};
 use super::{ChannelKind, EntryKind, Incident, Language, Status};
-use model::{Priority, TenantId, Timestamp};
+use model::{Priority, Span, TenantId, Timestamp};
 use oncall::Schedule;
 use schemas::catalogue::{Catalogue, parse_yaml};
 
@@ -115,6 +115,32 @@ fn a_notice_is_closed_from_its_beginning_and_says_whom_it_cannot_reach() {
         .count();
     assert_eq!(skipped, 3, "no phone, no provider, no contact");
     assert_eq!((incident.status, incident.due_at()), (Status::Closed, None));
+}
+
+#[test]
+fn who_stands_in_a_policy_and_cannot_be_reached_by_its_channels_is_known() {
+    let mut world = world();
+    world.policy().channels[0] = vec![ChannelKind::Sms, ChannelKind::Voice];
+    let people = &mut world.directory.people;
+    for person in people.values_mut() {
+        person.phone = Some("+821000000000".to_owned());
+    }
+    assert_eq!(world.directory.out_of_reach(), Vec::<String>::new());
+    let kim = world.directory.people.get_mut("kim").expect("kim");
+    kim.phone = None;
+    kim.email = Some("kim@example.com".to_owned());
+    let said = world.directory.out_of_reach();
+    let expected =
+        "policy ops pages KIM by sms, voice, and none of these has an address in the contact `kim`";
+    assert_eq!(said, [expected]);
+    // A rule of their own, or a step with channels of its own, is a way as well.
+    let own = super::OwnRule {
+        by: vec![ChannelKind::Email],
+        after: Span::ZERO,
+    };
+    let kim = world.directory.people.get_mut("kim").expect("kim");
+    kim.own_rules[0] = vec![own];
+    assert_eq!(world.directory.out_of_reach(), Vec::<String>::new());
 }
 
 #[test]

@@ -154,9 +154,9 @@ fn people(rooms: &Rooms, steps: &str) -> String {
         .expect("text can be written");
     }
     format!(
-        "{text}escalation_policy: acme\nchat: {}\n{steps}\
+        "{text}escalation_policy: acme\nchannels: {{P1: [chat, sms]}}\nchat: {}\n{steps}\
          ---\n\
-         escalation_policy: beta\nchat: {}\nsteps:\n  - notify: [park]\n",
+         escalation_policy: beta\nchannels: {{P1: [chat, sms]}}\nchat: {}\nsteps:\n  - notify: [park]\n",
         rooms.acme, rooms.beta
     )
 }

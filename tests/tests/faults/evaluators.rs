@@ -286,7 +286,7 @@ fn pages(incident: &Value) -> BTreeMap<String, usize> {
             "{} {} {}",
             field("purpose"),
             field("channel"),
-            field("recipient")
+            field("to")
         );
         *pages.entry(page).or_default() += 1;
     }
