@@ -1,8 +1,5 @@
 //! Results on standard output: a table for people, JSON for scripts. Messages go to standard error.
-#![expect(
-    clippy::print_stderr,
-    reason = "this file is the command line's voice"
-)]
+#![expect(clippy::print_stderr, reason = "this file is the command line's voice")]
 
 use crate::cli::{Form, Lang, Output};
 use crate::failure::Exit;

@@ -1,11 +1,10 @@
 //! The HTTP skeleton of every service: health, metrics, reload, TLS, and a drain.
 
-use crate::front::Front;
 use crate::listen::{Listener, Peer};
+use crate::routes::Front;
 use crate::tls::{Certificates, TlsConfig, TlsError};
 use crate::tls_files::follow_files;
 use crate::{Condition, Context, Declared, OnEnd, Routes, Rule, Served, Shutdown};
-use axum::Router;
 use axum::extract::{ConnectInfo, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -130,7 +129,8 @@ impl HttpServer {
         // Before anybody can ask: without a condition everything is ready.
         let condition = ctx.health.condition("service");
         let order = ctx.tasks.shutdown().part();
-        let front = Front::new(server.app(Served::nothing()).fallback(starting));
+        let nobody = Served::nothing().around(|app| app.fallback(starting));
+        let front = Front::new(server.app(nobody));
         let (ends, ended) = oneshot::channel();
         let waiting = At::Waiting {
             front: front.clone(),
@@ -139,7 +139,7 @@ impl HttpServer {
             condition,
         };
         if let At::Bound(listener) = std::mem::replace(&mut server.at, waiting) {
-            let serves = serve(listener, server.tls.clone(), front.router(), order);
+            let serves = serve(listener, server.tls.clone(), front.served(), order);
             ctx.tasks.spawn("http", OnEnd::Fine, async move {
                 serves.await?;
                 // Nobody may have taken it over.
@@ -190,11 +190,13 @@ impl HttpServer {
     }
 
     /// What answers: the routes, those of every service, and what stands around them.
-    fn app(&self, routes: Served) -> Router {
+    fn app(&self, routes: Served) -> Served {
         let asks = self.tls.as_ref().is_some_and(|tls| tls.ask_clients());
-        let app = routes.and(skeleton(&self.ctx)).into_router();
-        app.layer(CatchPanicLayer::new())
-            .layer(middleware::from_fn_with_state(asks, greet))
+        let app = routes.and(skeleton(&self.ctx));
+        app.around(|app| {
+            app.layer(CatchPanicLayer::new())
+                .layer(middleware::from_fn_with_state(asks, greet))
+        })
     }
 }
 
@@ -202,10 +204,12 @@ impl HttpServer {
 async fn serve(
     tcp: TcpListener,
     tls: Option<Arc<Certificates>>,
-    app: Router,
+    app: Served,
     order: Shutdown,
 ) -> std::io::Result<()> {
-    let service = app.into_make_service_with_connect_info::<Peer>();
+    let service = app
+        .into_router()
+        .into_make_service_with_connect_info::<Peer>();
     axum::serve(Listener { tcp, tls }, service)
         .with_graceful_shutdown(async move { order.begun().await })
         .await

@@ -3,7 +3,6 @@
 
 pub mod clock;
 pub mod config;
-mod front;
 mod health;
 pub mod http;
 mod http_head;

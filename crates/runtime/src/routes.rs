@@ -21,7 +21,8 @@ use model::Role;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use tower::{Layer, Service};
+use std::sync::{Arc, Mutex, PoisonError};
+use tower::{Layer, Service, ServiceExt};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -300,6 +301,35 @@ impl Served {
     /// The router alone, to ask it without a listener.
     pub fn into_router(self) -> Router {
         self.router
+    }
+}
+
+/// Who answers at an address, one after the other: each request is answered by whoever it is at that time, and no connection
+/// notices. A cheap handle.
+#[derive(Debug, Clone)]
+pub(crate) struct Front(Arc<Mutex<Router>>);
+
+impl Front {
+    pub(crate) fn new(first: Served) -> Self {
+        Self(Arc::new(Mutex::new(first.router)))
+    }
+
+    /// From the next request on these answer, also on connections that are open.
+    pub(crate) fn hand_over(&self, next: Served) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = next.router;
+    }
+
+    /// What is to be served.
+    pub(crate) fn served(&self) -> Served {
+        let front = self.clone();
+        let now = move || {
+            let router = front.0.lock().unwrap_or_else(PoisonError::into_inner);
+            router.clone()
+        };
+        Served {
+            router: Router::new().fallback(move |request: Request| now().oneshot(request)),
+            table: Vec::new(),
+        }
     }
 }
 

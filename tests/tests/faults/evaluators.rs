@@ -282,12 +282,7 @@ fn pages(incident: &Value) -> BTreeMap<String, usize> {
     let mut pages = BTreeMap::new();
     for delivery in incident["deliveries"].as_array().into_iter().flatten() {
         let field = |name: &str| delivery[name].to_string();
-        let page = format!(
-            "{} {} {}",
-            field("purpose"),
-            field("channel"),
-            field("to")
-        );
+        let page = format!("{} {} {}", field("purpose"), field("channel"), field("to"));
         *pages.entry(page).or_default() += 1;
     }
     pages
