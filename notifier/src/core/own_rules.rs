@@ -233,10 +233,9 @@ impl Turn<'_> {
     /// A page to a person was not delivered: what their own rules have next comes at once. Whether there was something.
     pub(super) fn follow_up_at_once(&mut self, contact: Option<&str>) -> bool {
         let now = self.now;
+        let follow_ups = self.incident.follow_ups.iter_mut();
         let of_person =
-            self.incident.follow_ups.iter_mut().filter(|each| {
-                Some(each.contact.as_str()) == contact && each.at > now && !each.held
-            });
+            follow_ups.filter(|each| Some(each.contact.as_str()) == contact && !each.held);
         let mut of_person: Vec<_> = of_person.collect();
         let Some(first) = of_person.iter().map(|each| each.at).min() else {
             return false;

@@ -352,6 +352,22 @@ fn a_message_of_another_person_or_one_that_a_silence_holds_is_not_brought_forwar
 }
 
 #[test]
+fn a_page_that_fails_when_the_next_is_due_anyway_brings_no_other_forward() {
+    for late in [0, 1] {
+        let mut world = world();
+        let fired = world.fires(Priority::P1);
+        let to_kim = sent(&fired)[1].clone();
+        // The call is due, and nobody has looked since; the mail is to come at 20 minutes.
+        world.now = world.now.plus(MINUTE.times(5 + late));
+        let actions = world.apply(failed(&to_kim, true));
+        assert_eq!(said(&actions), ["firing voice KIM"], "{late} minutes late");
+        let left = &world.incident.follow_ups;
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert_eq!(left[0].at.since(super::world::START), MINUTE.times(20));
+    }
+}
+
+#[test]
 fn own_rules_that_fell_away_hold_no_escalation_up() {
     let mut world = world();
     world.policy().room = None;
