@@ -203,6 +203,30 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    #[test]
+    fn a_number_beyond_64_bits_is_out_of_range() {
+        let number = |last: u8| {
+            let mut bytes = [0x80; 10];
+            bytes[9] = last;
+            Reader::new(&bytes).unsigned()
+        };
+        assert_eq!(number(0), Ok(0));
+        assert_eq!(number(1), Ok(1 << 63));
+        assert_eq!(number(2), Err(CodecError::Range("a number")));
+    }
+
+    #[test]
+    fn a_length_is_never_more_than_what_is_left() {
+        for (bytes, expected) in [
+            ([0, 2, 0, 0], Ok(2)),
+            ([0, 3, 0, 0], Err(CodecError::Short(2))),
+        ] {
+            let mut from = Reader::new(&bytes);
+            from.byte().unwrap();
+            assert_eq!(from.count(), expected, "{bytes:?}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read_back(

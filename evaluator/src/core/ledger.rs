@@ -89,3 +89,66 @@ impl Ledger {
         buried
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(offset: i64) -> Arc<Position> {
+        Arc::new(Position {
+            offset,
+            ..Position::default()
+        })
+    }
+
+    #[test]
+    fn a_host_is_unsaved_from_its_first_change_until_it_is_given_out() {
+        let mut ledger = Ledger::default();
+        let (web, db): (Arc<str>, Arc<str>) = ("web".into(), "db".into());
+        assert_eq!((ledger.dirty(), ledger.lowest()), (0, None));
+        ledger.touch(&web, &at(3));
+        ledger.touch(&db, &at(5));
+        ledger.touch(&web, &at(7));
+        assert_eq!((ledger.dirty(), ledger.lowest()), (2, Some(&at(3))));
+        assert_eq!(ledger.in_order(), [Arc::clone(&web), Arc::clone(&db)]);
+        ledger.settle(&web);
+        assert_eq!((ledger.dirty(), ledger.lowest()), (1, Some(&at(5))));
+    }
+
+    #[test]
+    fn what_was_inherited_is_so_until_it_is_written() {
+        let mut ledger = Ledger::default();
+        let web: Arc<str> = "web".into();
+        assert!(!ledger.has_inherited());
+        ledger.inherit(&web);
+        assert!(ledger.has_inherited());
+        ledger.settle(&web);
+        assert!(!ledger.has_inherited());
+    }
+
+    /// A restart from a checkpoint reads the record at its offset again.
+    #[test]
+    fn a_part_is_deleted_when_it_says_so_and_the_checkpoint_is_behind_it() {
+        let mut ledger = Ledger {
+            checkpoint: 10,
+            ..Ledger::default()
+        };
+        for (host, at, marked) in [
+            ("before", 9, true),
+            ("unmarked", 9, false),
+            ("at", 10, true),
+            ("behind", 11, true),
+        ] {
+            let depth = 0;
+            let grave = Grave { at, depth, marked };
+            ledger.graves.insert(host.into(), grave);
+        }
+        let names = |hosts: Vec<Arc<str>>| hosts.join(" ");
+        let buried = ledger.bury().into_iter().map(|(host, _)| host).collect();
+        assert_eq!(names(buried), "before");
+        assert_eq!(
+            names(ledger.graves.keys().cloned().collect()),
+            "at behind unmarked"
+        );
+    }
+}

@@ -290,3 +290,123 @@ pub(crate) fn decode_checkpoint(bytes: &[u8]) -> Result<Position, CodecError> {
     from.end()?;
     Ok(position)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tags::Tags;
+    use super::*;
+
+    fn key(n: u32) -> GroupKey {
+        GroupKey {
+            template: format!("t{n}").into(),
+            tags: Tags::default(),
+        }
+    }
+
+    fn slot(depth: u8, prefix: u64) -> Slot {
+        Slot { depth, prefix }
+    }
+
+    #[test]
+    fn each_group_belongs_to_one_share_of_a_depth() {
+        assert_eq!(Slot::all(0).collect::<Vec<_>>(), [Slot::WHOLE]);
+        for depth in [0, 1, 3] {
+            let all: Vec<Slot> = Slot::all(depth).collect();
+            assert_eq!(all.len(), 1 << depth);
+            for n in 0..50 {
+                let of: Vec<Slot> = all.iter().copied().filter(|s| s.holds(&key(n))).collect();
+                assert_eq!(of, [Slot::of(&key(n), depth)], "t{n} at {depth}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_share_covers_those_that_begin_with_its_bits() {
+        for (outer, inner, covers) in [
+            (Slot::WHOLE, slot(3, 0b101), true),
+            (slot(1, 1), slot(3, 0b101), true),
+            (slot(1, 0), slot(3, 0b101), false),
+            (slot(3, 0b101), slot(3, 0b101), true),
+            (slot(3, 0b101), slot(3, 0b100), false),
+            (slot(3, 0b101), slot(1, 1), false),
+        ] {
+            assert_eq!(outer.covers(inner), covers, "{outer:?} {inner:?}");
+        }
+    }
+
+    #[test]
+    fn a_share_is_too_large_by_what_its_groups_have_beside_half_of_the_limit() {
+        for (bytes, usage, is) in [
+            (100, 0, false),
+            (101, 0, true),
+            (100, 30, false),
+            (101, 30, true),
+            (110, 60, false),
+            (111, 60, true),
+            (250, 200, false),
+            (251, 200, true),
+        ] {
+            assert_eq!(is_too_large(bytes, usage, 100), is, "{bytes} {usage}");
+        }
+    }
+
+    fn host() -> Host {
+        let at = Timestamp::default();
+        Host::new(HostClock::first(at, at, at).0, Skew::default(), 0)
+    }
+
+    #[test]
+    fn a_hosts_usage_is_in_its_first_share_and_is_told_by_its_bytes() {
+        let mut host = host();
+        let share = |host: &Host, slot| encode_share("web", host, 7, slot, &[]);
+        let (bare, of_none) = share(&host, slot(1, 0));
+        assert_eq!(of_none, 1);
+        host.usage = Some(Box::default());
+        let (full, usage) = share(&host, slot(1, 0));
+        assert_eq!(full.len() - bare.len(), usage - of_none);
+        assert!(usage > of_none);
+        assert_eq!(share(&host, slot(1, 1)).1, of_none);
+    }
+
+    #[test]
+    fn a_part_is_read_with_the_share_that_it_holds() {
+        for (slot, is_read) in [
+            (Slot::WHOLE, true),
+            (slot(0, 1), false),
+            (slot(1, 1), true),
+            (slot(1, 2), false),
+            (slot(DEEPEST, 4_095), true),
+            (slot(DEEPEST, 4_096), false),
+            (slot(DEEPEST + 1, 0), false),
+        ] {
+            let (bytes, _) = encode_share("web", &host(), 7, slot, &[]);
+            let piece = decode_piece(&bytes).map(|p| (p.host.to_string(), p.applied, p.slot));
+            let expected = match is_read {
+                true => Ok(("web".to_owned(), 7, slot)),
+                false => Err(CodecError::Range("a share")),
+            };
+            assert_eq!(piece, expected, "{slot:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_a_record_is_it_carries_its_offset() {
+        let gone = encode_gone("web", -3);
+        let piece = decode_piece(&gone).unwrap();
+        assert_eq!((&*piece.host, piece.applied), ("web", -3));
+        assert!(piece.state.is_none());
+        let position = Position {
+            offset: 1 << 40,
+            ..Position::default()
+        };
+        let (part, _) = encode_share("web", &host(), 7, Slot::WHOLE, &[]);
+        let records = [
+            (gone, -3),
+            (encode_checkpoint(&position), 1 << 40),
+            (part, 7),
+        ];
+        for (bytes, offset) in records {
+            assert_eq!(offset_of(&bytes), Ok(offset));
+        }
+    }
+}

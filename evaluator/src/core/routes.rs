@@ -196,6 +196,15 @@ mod tests {
                 routes.get(head(0)).is_some(),
                 "it is used all the time: {n}"
             );
+            if n < 2 * FEW {
+                assert_eq!(
+                    routes.held.len(),
+                    n + 1,
+                    "all were used since the last time"
+                );
+                let room = n + 1 + 64 + n / 4;
+                assert!(routes.held.capacity() <= room, "{n}");
+            }
         }
         for number in (0..routes.held.len()).step_by(1_000) {
             let head = routes.held[number].0;

@@ -207,3 +207,117 @@ fn escape(text: &str, special: &[char]) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use schemas::catalogue::{Entry, parse_yaml};
+
+    fn template(rest: &str) -> Template {
+        let yaml = format!(
+            "template: t\ntitle: t\none_alert_per: [host]\nlevels: {{P1: {{above: 1}}}}\n\
+             interval: 60s\n{rest}"
+        );
+        match parse_yaml("t.yaml", &yaml).unwrap().pop().unwrap().value {
+            Entry::Template(template) => *template,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const OF_POINTS: &str = "applies_to: {measurement: m}\ncheck: a\nover: last of 1m\n";
+    const OF_SILENCE: &str = "applies_to: {measurement: any}\ncheck: time_since_last_point\n";
+
+    /// What is sent, each line with its minute instead of its time.
+    fn sent(template: &Template, given: &Given) -> Result<String, String> {
+        let points = Script::read(template, given)?.points(template);
+        let lines = points.iter().map(|(at, lines)| {
+            let minute = at.since(START).as_millis() / 60_000;
+            lines.replace(&at.as_nanos().to_string(), &format!("+{minute}"))
+        });
+        Ok(lines.collect())
+    }
+
+    fn of_check(text: &str) -> Given {
+        Given::Check(text.to_owned())
+    }
+
+    /// Phrases by field.
+    type Phrases<'a> = &'a [(&'a str, &'a str)];
+
+    fn of_series(all: &[(Option<&str>, Phrases<'_>)]) -> Given {
+        let owned = |text: &str| text.to_owned();
+        let each = all.iter().map(|(series, fields)| GivenSeries {
+            series: series.map(owned),
+            fields: fields.iter().map(|(k, v)| (owned(k), owned(v))).collect(),
+        });
+        Given::Series(each.collect())
+    }
+
+    #[test]
+    fn in_a_gap_the_host_reports_and_in_silence_nothing_does() {
+        let beat = "bongsu_test_beat,host=test value=1";
+        for (rest, given, expected) in [
+            (
+                OF_POINTS,
+                "5 for 1m, then gap 1m, then silence 1m, then 7 for 1m",
+                format!(
+                    "{beat} +0\nm,env=prod,host=test value=5.0 +1\n{beat} +2\n\
+                     m,env=prod,host=test value=7.0 +4\n"
+                ),
+            ),
+            // A rule of silence hears any point, so that a gap is no sign of life.
+            (
+                OF_SILENCE,
+                "5 for 1m, then gap 1m, then silence 1m",
+                format!("{beat} +0\nany,env=prod,host=test value=5.0 +1\n"),
+            ),
+        ] {
+            assert_eq!(
+                sent(&template(rest), &of_check(given)),
+                Ok(expected),
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
+    fn fields_of_one_series_are_one_line_and_what_lacks_a_host_or_an_env_is_given_one() {
+        let given = of_series(&[
+            (
+                None,
+                &[
+                    ("a", "1 for 1m, then gap 1m"),
+                    ("b", "2 for 1m, then silence 1m"),
+                ],
+            ),
+            (Some("n,host=db"), &[("c", "3 for 1m")]),
+            (Some("n,env=dev"), &[("c", "4 for 1m")]),
+        ]);
+        // In the second minute one field is silent and the other is not: the host lives.
+        let expected = "bongsu_test_beat,host=test value=1 +0\n\
+                        m,env=prod,host=test a=1.0,b=2.0 +1\n\
+                        n,host=db,env=prod c=3.0 +1\n\
+                        n,env=dev,host=test c=4.0 +1\n\
+                        bongsu_test_beat,host=test value=1 +2\n";
+        assert_eq!(sent(&template(OF_POINTS), &given).as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn the_series_under_test_has_the_tags_that_the_template_asks_for() {
+        let rest = "applies_to: {measurement: m, where: {env: stg, host: [db, web]}}\n\
+                    check: a\nover: last of 1m\n";
+        let expected = "bongsu_test_beat,host=db value=1 +0\nm,env=stg,host=db value=1.0 +1\n";
+        let found = sent(&template(rest), &of_check("1 for 1m"));
+        assert_eq!(found.as_deref(), Ok(expected));
+    }
+
+    #[test]
+    fn what_is_no_series_is_refused() {
+        let given = of_series(&[(Some("m,=x"), &[("a", "1 for 1m")])]);
+        let error = sent(&template(OF_POINTS), &given).unwrap_err();
+        assert!(
+            error.starts_with("`m,=x,host=test,env=prod` is no series: "),
+            "{error}"
+        );
+    }
+}

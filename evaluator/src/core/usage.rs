@@ -381,6 +381,77 @@ mod tests {
         }
     }
 
+    /// How many measurements are named, and how many points are of others.
+    fn counted(usage: &Usage) -> (usize, u64) {
+        let others = usage.by_measurement.get(OTHERS);
+        let others = others.map_or(0, |seen| seen.points);
+        let named = usage.by_measurement.len() - usize::from(others > 0);
+        (named, others)
+    }
+
+    #[test]
+    fn so_many_measurements_are_named_as_a_partitions_report_has_room_for() {
+        let series = SeriesKey::from_hash(1);
+        for (partitions, length, n, expected) in [
+            // 1 MiB of all partitions, 256 KiB of one, and 150 B beside each name.
+            (16, 850, 100, (65, 35)),
+            (4, 850, 300, (262, 38)),
+            (1, 850, 300, (262, 38)),
+            (1, 5, 1_100, (1_000, 100)),
+        ] {
+            let mut usage = Usage::default();
+            for n in 0..n {
+                let name = format!("{n:0length$}");
+                usage.count(&name, (1, series), Timestamp::default(), partitions);
+            }
+            assert_eq!(counted(&usage), expected, "{partitions} {length}");
+        }
+    }
+
+    #[test]
+    fn a_short_name_has_room_where_long_ones_have_none() {
+        let mut usage = Usage::default();
+        let (series, at) = (SeriesKey::from_hash(1), Timestamp::default());
+        for n in 0..100 {
+            usage.count(&format!("{n:0850}"), (1, series), at, 16);
+        }
+        usage.count("cpu", (1, series), at, 16);
+        assert_eq!(counted(&usage), (66, 35));
+    }
+
+    #[test]
+    fn reports_are_large_above_their_bound_wherever_they_wait() {
+        for (of_inbox, of_last, is) in [
+            (0, 0, false),
+            (LARGE, 0, false),
+            (0, LARGE, false),
+            (LARGE, 1, true),
+            (0, LARGE + 1, true),
+        ] {
+            let mut usage = Usage::default();
+            let inbox = usage.inbox.entry(Timestamp::default()).or_default();
+            inbox.insert(0, "x".repeat(of_inbox));
+            usage.last.insert(0, "x".repeat(of_last));
+            assert_eq!(usage.is_large(), is, "{of_inbox} {of_last}");
+        }
+    }
+
+    #[test]
+    fn usage_of_before_there_was_a_day_is_read() {
+        let mut usage = Usage::default();
+        usage.count("cpu", (1, SeriesKey::from_hash(1)), Timestamp::default(), 1);
+        let mut to = Writer::default();
+        usage.encode(&mut to, false);
+        let bytes = to.into_bytes();
+        // What version 4 added is an empty list here.
+        let (day, before) = bytes.split_last().unwrap();
+        assert_eq!(*day, 0);
+        let mut from = Reader::new(before);
+        from.version = 3;
+        assert_eq!(Usage::decode(&mut from), Ok(usage));
+        assert_eq!(from.end(), Ok(()));
+    }
+
     #[test]
     fn usage_is_read_back_as_written_and_begins_again_after_a_report() {
         let mut usage = Usage::default();

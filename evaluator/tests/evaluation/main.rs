@@ -21,6 +21,7 @@ mod core_restart;
 mod core_rules;
 mod core_spans;
 mod core_support;
+mod core_templates;
 mod core_tenant;
 mod detectors;
 mod detectors_support;

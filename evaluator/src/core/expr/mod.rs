@@ -227,6 +227,7 @@ mod tests {
             ("-idle", Some(-20.0)),
             ("true", Some(1.0)),
             ("false", Some(0.0)),
+            ("(idle > 10) == true", Some(1.0)),
             ("idle < 20", Some(0.0)),
             ("idle <= 20", Some(1.0)),
             ("idle > 20", Some(0.0)),
@@ -234,6 +235,7 @@ mod tests {
             ("idle != 20", Some(0.0)),
             // Nothing is divided by zero, not even within what would be finite again.
             ("1 / (idle / zero)", None),
+            ("idle / zero > 5", None),
             // What decides alone asks for no more.
             ("zero and absent", Some(0.0)),
             ("idle or absent", Some(1.0)),
@@ -312,6 +314,8 @@ mod tests {
                 "column 1: there is no function `irate`; a check knows average, min, max, sum",
             ),
             ("rate(delta(a))", "column 1: a function of a function"),
+            ("rate(-delta(a))", "column 1: a function of a function"),
+            ("rate(1 + delta(a))", "column 1: a function of a function"),
             ("mem: * 2", "column 1: `mem:` goes on with a field's name"),
             (
                 "2 * time_since_last_point",

@@ -299,6 +299,7 @@ mod tests {
             ("-n", (-inf, 0.0)),
             ("n + 1", (1.0, inf)),
             ("1 - n", (-inf, 1.0)),
+            ("2 + 3", (5.0, 5.0)),
             ("n * -2", (-inf, 0.0)),
             ("n * x", (-inf, inf)),
             ("0 * x", (0.0, 0.0)),
@@ -310,6 +311,18 @@ mod tests {
             ("time", (0.0, inf)),
         ] {
             assert_eq!(range(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn of_two_ranges_what_lies_in_both_is_taken_and_the_other_where_nothing_does() {
+        let percent = Range::of(0.0, 100.0);
+        for (range, expected) in [
+            (Range::of(-5.0, 30.0), Range::of(0.0, 30.0)),
+            (Range::of(100.0, 200.0), Range::of(100.0, 100.0)),
+            (Range::of(101.0, 200.0), percent),
+        ] {
+            assert_eq!(range.within(percent), expected, "{range:?}");
         }
     }
 
@@ -326,8 +339,16 @@ mod tests {
             ("3 == 3", yes),
             ("3 != 3", no),
             ("n == 3", either),
+            ("3 == n", either),
+            ("n == n", either),
+            ("-1 - n < 0", yes),
+            ("-n < 0", either),
+            ("-1 - n >= 0", no),
+            ("-n >= 0", either),
             ("not (n < 0)", yes),
             ("x > 1 and n < 0", no),
+            ("n >= 0 and n != -1", yes),
+            ("n < 0 or n == -1", no),
             ("x > 1 or n >= 0", yes),
             ("x > 1 or n < 0", either),
             ("host == 'a'", yes),
@@ -348,6 +369,10 @@ mod tests {
             ("x >= 5 and x <= 5", either),
             ("x >= 5 and y > 0 and x < 5", no),
             ("5 < x and 5 > x", no),
+            ("x > 5 and x >= 5 and x <= 5", no),
+            ("x > 3 and x >= 5 and x <= 5", either),
+            ("x < 5 and x <= 5 and x >= 5", no),
+            ("x < 7 and x <= 5 and x >= 5", either),
             ("x == 5 and x > 5", no),
             ("x == 5 and x == 6", no),
             ("x == 5 and x >= 5", either),

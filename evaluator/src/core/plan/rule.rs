@@ -336,3 +336,29 @@ pub(crate) const fn rung_slot(priority: Priority) -> usize {
         Priority::P3 => 2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::compile::compile_rule;
+    use schemas::catalogue::{Entry, parse_yaml};
+
+    #[test]
+    fn a_report_means_something_else_by_another_check_or_window_and_the_same_by_another_threshold()
+    {
+        let meaning = |check: &str, over: &str, above: u32| {
+            let yaml = format!(
+                "template: t\ntitle: t\napplies_to: {{measurement: m}}\none_alert_per: [service]\n\
+                 check: {check}\nover: {over}\nlevels: {{P1: {{above: {above}}}}}\n"
+            );
+            match parse_yaml("t.yaml", &yaml).unwrap().pop().unwrap().value {
+                Entry::Template(template) => compile_rule(&template).unwrap().meaning(),
+                other => panic!("{other:?}"),
+            }
+        };
+        let one = meaning("a", "sum of 5m", 1);
+        assert_eq!(meaning("a", "sum of 5m", 2), one);
+        assert_ne!(meaning("b", "sum of 5m", 1), one);
+        assert_ne!(meaning("a", "sum of 6m", 1), one);
+        assert_ne!(meaning("a", "max of 5m", 1), one);
+    }
+}
