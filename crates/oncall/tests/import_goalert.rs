@@ -195,3 +195,47 @@ fn a_zone_that_is_not_known_is_said_and_where_none_is_named_it_is_utc() {
         ]
     );
 }
+
+#[test]
+fn who_is_called_alike_is_numbered_and_who_is_listed_twice_is_one() {
+    let users: Vec<Value> = (1..=3)
+        .map(|n| json!({"id": format!("U{n}"), "name": "Kim"}))
+        .collect();
+    let lines = shown(Origin::Goalert, &json!({"users": users}));
+    assert_eq!(
+        lines[..3],
+        ["contact kim: ", "contact kim-2: ", "contact kim-3: "]
+    );
+    let shift = json!({
+        "id": "A", "name": "a", "type": "recurrent_event", "start": "2026-09-08T09:30:00", "duration": 3_600,
+        "frequency": "weekly", "users": ["U1", "U2", "U1"]
+    });
+    let export = json!({
+        "users": [{"id": "U1", "username": "kim"}, {"id": "U2", "username": "lee"}],
+        "schedules": [{"id": "S1", "name": "noc", "time_zone": "Asia/Seoul", "shifts": ["A"]}],
+        "on_call_shifts": [shift]
+    });
+    let lines = shown(Origin::GrafanaOncall, &export);
+    assert!(
+        lines.iter().any(|line| line.contains(", kim+lee, ")),
+        "{lines:?}"
+    );
+}
+
+#[test]
+fn an_address_is_taken_where_it_has_a_name_and_a_domain() {
+    for (email, taken) in [
+        ("kim@example.com", true),
+        ("@example.com", false),
+        ("kim@localhost", false),
+        ("kim@a@example.com", false),
+        ("kim lee@example.com", false),
+        ("kim@example.com,lee@example.com", false),
+        ("kim", false),
+    ] {
+        let user = json!({"id": "U1", "name": "Kim", "email": email});
+        let lines = shown(Origin::Goalert, &json!({"users": [user]}));
+        let (_, fields) = lines[0].split_once(": ").expect("a contact");
+        assert_eq!(fields, if taken { email } else { "" }, "{email}");
+    }
+}
