@@ -145,6 +145,10 @@ impl Process {
         // A router answers while its Kafka is away; the others have nothing to do without.
         let catalog = match name {
             "router" => LiveCatalog::begin(stream.clone(), &ctx),
+            // Neither of the two evaluates.
+            "consumer" => LiveCatalog::follow_declared(stream.clone(), &ctx)
+                .await
+                .map_err(|error| parts::catalog_failure(&error))?,
             _ => LiveCatalog::follow(stream.clone(), &ctx)
                 .await
                 .map_err(|error| parts::catalog_failure(&error))?,

@@ -1,6 +1,6 @@
 //! A service's live copy of the catalogue.
 
-use crate::snapshot::{Snapshot, load, source};
+use crate::snapshot::{Extent, Snapshot, load_as, source};
 use crate::{CatalogError, topics};
 use runtime::{Condition, Context, OnEnd, Shutdown};
 use schemas::catalogue::Catalogue;
@@ -33,9 +33,22 @@ impl LiveCatalog {
     /// Reads the catalogue to its end, then follows it until the shutdown. Waits, and says so in the
     /// condition `catalogue`, while the log cannot be reached.
     pub async fn follow(stream: Stream, ctx: &Context) -> Result<Self, CatalogError> {
+        Self::follow_as(Extent::Whole, stream, ctx).await
+    }
+
+    /// As [`LiveCatalog::follow`], for who needs no bundle: the copy holds none.
+    pub async fn follow_declared(stream: Stream, ctx: &Context) -> Result<Self, CatalogError> {
+        Self::follow_as(Extent::Declared, stream, ctx).await
+    }
+
+    async fn follow_as(
+        extent: Extent,
+        stream: Stream,
+        ctx: &Context,
+    ) -> Result<Self, CatalogError> {
         let condition = ctx.health.condition("catalogue");
         let order = ctx.tasks.shutdown().clone();
-        let snapshot = patient_load(&stream, &condition, &order).await?;
+        let snapshot = patient_load(&stream, extent, &condition, &order).await?;
         let (sender, copy) = watch::channel(live(&snapshot));
         condition.ready(format!("revision {}", snapshot.catalogue.revision));
         let follower = Follower {
@@ -50,7 +63,7 @@ impl LiveCatalog {
         Ok(Self { stream, copy })
     }
 
-    /// As [`LiveCatalog::follow`], for who has something to do while the log cannot be reached: the copy is
+    /// As [`LiveCatalog::follow_declared`], for who has something to do while the log cannot be reached: the copy is
     /// empty until [`LiveCatalog::is_loaded`].
     pub fn begin(stream: Stream, ctx: &Context) -> Self {
         let condition = ctx.health.condition("catalogue");
@@ -62,7 +75,7 @@ impl LiveCatalog {
         });
         let own = Arc::clone(&stream);
         let following = async move {
-            let snapshot = match patient_load(&own, &condition, &order).await {
+            let snapshot = match patient_load(&own, Extent::Declared, &condition, &order).await {
                 Ok(snapshot) => snapshot,
                 Err(CatalogError::Stopped) => return Ok(()),
                 Err(error) => return Err(error),
@@ -131,12 +144,13 @@ fn live(snapshot: &Snapshot) -> Live {
 /// Loads the catalogue; waits, and says so, while the log cannot be reached.
 async fn patient_load(
     stream: &Stream,
+    extent: Extent,
     condition: &Condition,
     order: &Shutdown,
 ) -> Result<Snapshot, CatalogError> {
     let mut pause = FIRST_PAUSE;
     loop {
-        match first_load(stream).await {
+        match first_load(stream, extent).await {
             Ok(snapshot) => return Ok(snapshot),
             Err(error) if may_pass(&error) => {
                 tracing::warn!(%error, "the catalogue cannot be read yet");
@@ -148,9 +162,9 @@ async fn patient_load(
     }
 }
 
-async fn first_load(stream: &Stream) -> Result<Snapshot, CatalogError> {
+async fn first_load(stream: &Stream, extent: Extent) -> Result<Snapshot, CatalogError> {
     topics::ensure_topics(stream).await?;
-    load(stream).await
+    load_as(stream, extent).await
 }
 
 /// Whether waiting helps. A topic that is missing may be made by somebody with the right to.

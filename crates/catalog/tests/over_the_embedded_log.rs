@@ -182,6 +182,39 @@ async fn a_follower_swaps_whole_revisions() {
 }
 
 #[tokio::test]
+async fn a_copy_of_the_declarations_has_no_bundle_and_the_same_revision() {
+    let world = world().await;
+    world.publish(&set(&tenant("acme"))).await.unwrap();
+    let ctx = Context::new(Shutdown::new());
+    let whole = LiveCatalog::follow(Arc::clone(&world.stream), &ctx)
+        .await
+        .unwrap();
+    let mut declared = LiveCatalog::follow_declared(Arc::clone(&world.stream), &ctx)
+        .await
+        .unwrap();
+    let (all, some) = (whole.current(), declared.current());
+    assert_eq!(all.bundles.len(), 1);
+    let expected = schemas::catalogue::Catalogue {
+        bundles: Default::default(),
+        ..schemas::catalogue::Catalogue::clone(&all)
+    };
+    assert_eq!(*some, expected);
+    world
+        .publish(&set(&format!("{}---\ntenant: beta\n", tenant("acme"))))
+        .await
+        .unwrap();
+    let copy = tokio::time::timeout(Duration::from_secs(10), declared.changed())
+        .await
+        .unwrap();
+    assert_eq!((copy.tenants.len(), copy.bundles.len()), (2, 0));
+    assert_eq!(
+        copy.revision,
+        snapshot(&world.stream).await.unwrap().revision
+    );
+    ctx.tasks.shutdown().begin();
+}
+
+#[tokio::test]
 async fn a_record_that_cannot_be_read_is_left_out() {
     let world = world().await;
     world.publish(&set(&tenant("acme"))).await.unwrap();
