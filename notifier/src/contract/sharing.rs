@@ -76,7 +76,7 @@ pub async fn a_slow_destination_stalls_nobody_else(mut world: World) {
 
 /// A tenant's pages of P1 go to many, and their provider does not answer: they leave places for another tenant's.
 pub async fn pages_of_one_tenant_leave_places_for_others(mut world: World) {
-    world.config.engine.in_flight = 8;
+    world.config.engine.in_flight = 6;
     world.config.engine.in_flight_p1 = 1;
     let replica = world.replica().await;
     for n in 0..10 {
