@@ -66,5 +66,6 @@ pub use replay::Replay;
 pub use restore::{RestoreError, decode_part_offset};
 pub use step::step;
 pub use template_test::{TestReport, template_test, unreadable_tests};
+pub(crate) use text::number;
 pub use text::rfc3339;
 pub use timeline::describe;

@@ -1,6 +1,6 @@
 //! A group over time as a picture: its values, its thresholds, and when an incident was open.
 
-use crate::core::{Explained, rfc3339};
+use crate::core::{Explained, number, rfc3339};
 use model::{Priority, Span, Timestamp};
 use std::fmt::Write as _;
 
@@ -173,6 +173,7 @@ impl Picture {
                 None => ' ',
             });
         }
+        let (low, high) = (number(low), number(high));
         format!("{}  ({low} to {high})\n{line}\n{marks}\n", self.title)
     }
 
@@ -208,4 +209,35 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_show_the_highest_of_each_stretch_between_rounded_ends() {
+        let point =
+            |n: i64, value: f64, shown| (Timestamp::from_millis(60_000 * n), Some(value), shown);
+        let picture = Picture {
+            title: "load {host=a}".to_owned(),
+            points: vec![
+                point(0, 83.0 / 3.0, None),
+                point(1, 28.0, None),
+                point(2, 97.5, Some(Priority::P1)),
+                point(3, 60.0, Some(Priority::P2)),
+            ],
+            thresholds: vec![(Priority::P1, 90.0)],
+            step: Span::from_secs(60),
+        };
+        let wide = picture.blocks(4);
+        let lines: Vec<&str> = wide.lines().collect();
+        assert!(
+            lines[0].starts_with("load {host=a}  (27.667 to 9"),
+            "{wide}"
+        );
+        assert_eq!((lines[1].chars().count(), lines[2]), (4, "  12"));
+        let narrow = picture.blocks(2);
+        assert_eq!(narrow.lines().nth(2), Some(" 1"), "{narrow}");
+    }
 }

@@ -43,6 +43,11 @@ const REFUSED: [&str; 8] = [
     "unless",
 ];
 
+/// What PromQL reads in capitals as well; names of metrics and labels it does not (Prometheus, `promql/parser/lex.go`).
+fn is_keyword(word: &str) -> bool {
+    AGGREGATIONS.contains(&word) || REFUSED.contains(&word) || ["and", "or", "by"].contains(&word)
+}
+
 /// Operators by how strongly they bind.
 const OPERATORS: [&[&str]; 5] = [
     &["or"],
@@ -165,6 +170,9 @@ impl Parser {
         if self.sign("(") {
             let mut arguments = Vec::new();
             while !self.sign(")") {
+                if matches!(self.peek(), Some(Token::Text(_))) {
+                    return Err(format!("`{word}` is not imported: it takes a text"));
+                }
                 arguments.push(self.binary(0)?);
                 if !self.sign(",") {
                     self.need(")")?;
@@ -272,8 +280,9 @@ fn shown(token: &Token) -> String {
 fn tokens(text: &str) -> Result<Vec<Token>, String> {
     let chars: Vec<char> = text.chars().collect();
     let mut found = Vec::new();
-    let mut at = 0;
+    let (mut at, mut braces) = (0, 0_i32);
     while let Some(&c) = chars.get(at) {
+        braces += i32::from(c == '{') - i32::from(c == '}');
         let rest = &chars[at..];
         let (token, length) = match c {
             c if c.is_whitespace() => {
@@ -289,7 +298,14 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
             c if c.is_alphabetic() || c == '_' => {
                 let inner = |c: &&char| c.is_alphanumeric() || matches!(**c, '_' | ':');
                 let length = rest.iter().take_while(inner).count();
-                (Token::Word(rest[..length].iter().collect()), length)
+                let word: String = rest[..length].iter().collect();
+                let lower = word.to_ascii_lowercase();
+                let word = if braces == 0 && is_keyword(&lower) {
+                    lower
+                } else {
+                    word
+                };
+                (Token::Word(word), length)
             }
             _ => {
                 let two: String = rest.iter().take(2).collect();

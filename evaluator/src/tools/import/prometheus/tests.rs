@@ -186,6 +186,12 @@ fn what_cannot_be_said_is_told_with_the_reason() {
         ("sum by (job) (a) > 1", "pooled"),
         ("a > 1 and b > 2", "joined by `and`"),
         ("a > on(instance) b", "`on` is not imported"),
+        ("a < 10 and ON (instance) b == 0", "`on` is not imported"),
+        ("SUM BY (job) (a) > 1", "pooled"),
+        (
+            "count(label_replace(a, \"k\", \"$1\", \"r\", \"(.*)\")) > 1",
+            "`label_replace` is not imported",
+        ),
         ("a{path=~\"/.*\"} > 1", "no list of texts"),
         ("a offset 1h > 1", "`offset` is not imported"),
         (
