@@ -251,6 +251,7 @@ fn a_file_is_a_room_with_one_purpose() {
         "tests",
         "bench",
         "fuzz/src",
+        "mutants/src",
         "fuzz/fuzz_targets",
     ] {
         rust_files(&root().join(folder), &mut files);
