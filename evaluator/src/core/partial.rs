@@ -462,4 +462,58 @@ mod tests {
         assert_eq!(Partial::read("z=of a newer version"), None);
         assert_eq!(Partial::read("z=newer"), Some(Partial::default()));
     }
+
+    #[test]
+    fn of_two_samples_the_later_counts_and_of_one_time_the_worse() {
+        let at = |secs: i64| Timestamp::from_millis(secs * 1_000);
+        let (one, two) = (Some((at(10), 1.0)), Some((at(20), 5.0)));
+        for (a, b, expected) in [
+            (one, two, two),
+            (two, one, two),
+            (one, None, one),
+            (None, two, two),
+            (one, Some((at(10), 7.0)), Some((at(10), 7.0))),
+        ] {
+            assert_eq!(later(a, b, Worst::Highest), expected);
+        }
+        let samples = vec![
+            (at(30), 1.0),
+            (at(30), 4.0),
+            (at(20), 2.0),
+            (at(20), 3.0),
+            (at(10), 9.0),
+        ];
+        let kept = newest(samples, 2, Worst::Highest);
+        assert_eq!(kept, [(at(30), 4.0), (at(20), 3.0)]);
+    }
+
+    #[test]
+    fn intervals_side_by_side_are_one_range() {
+        let slots: BTreeSet<i64> = [3, 4, 5, 9, 11, 12].into();
+        assert_eq!(ranges(&slots), "3:2,9:0,11:1");
+        assert_eq!(slots_of("3:2,9:0,11:1"), Some(slots));
+    }
+
+    #[test]
+    fn a_quantile_lies_between_the_buckets_of_two_values_by_proportion() {
+        let values = [10.0, 20.0, 30.0, 70.0];
+        let partial = Partial {
+            values: 4,
+            buckets: values.iter().map(|value| (bucket(*value), 1)).collect(),
+            ..Partial::default()
+        };
+        for (q, expected) in [
+            (0.0, 10.0),
+            (0.25, 17.5),
+            (0.5, 25.0),
+            (0.9, 58.0),
+            (1.0, 70.0),
+        ] {
+            let found = partial.quantile(q).unwrap();
+            assert!(
+                (found / expected - 1.0).abs() < 0.004,
+                "{q}: {found}, not {expected}"
+            );
+        }
+    }
 }

@@ -215,3 +215,24 @@ fn of_points_that_are_judged_one_by_one_an_older_one_is_passed_over_and_the_last
         assert_eq!(short(&events), expected, "{points:?}");
     }
 }
+
+#[test]
+fn samples_of_another_check_do_not_count_for_an_edited_one() {
+    let yaml = rule("  P1: {above: 50}", "").replace("last of 1m", "average of 10m");
+    let mut log = Log::new(vec![Plan::compile(&bundle(1, &yaml, 30)).unwrap()]);
+    log.mark(0, 1);
+    for n in 1..=20 {
+        if n == 10 {
+            let edited = yaml.replace("check: v", "check: w");
+            let edited = Plan::compile(&bundle(2, &edited, 30)).unwrap();
+            log.plans.insert(edited);
+            log.mark(n * 60 - 20, 2);
+        }
+        let line = Points::default().at(n * 60, "m,host=a,env=prod v=10,w", 90);
+        log.take(n * 60, Payload::Lines(line.body().as_bytes()));
+    }
+    // Five of `w` are half of the window; with nine of `v` among them it would be below 50 at first.
+    let events = core_support::events(log.actions);
+    assert_eq!(short(&events), ["firing P1 @840"]);
+    assert_eq!(events[0].value, Some(90.0));
+}

@@ -72,3 +72,20 @@ fn a_point_without_a_tag_of_the_group_is_of_no_group() {
     let points = Points::default().every(10, (0, 5 * MINUTE), "req,host=h0,env=prod ms", 5.0);
     assert_eq!(short(&run(&yaml, &points.body(), 120)), [""; 0]);
 }
+
+#[test]
+fn the_last_samples_of_hosts_to_which_the_rule_does_not_apply_are_a_recovery()
+ {
+    let yaml = rule("ms", "2 of the last 3 samples", "above: 100") + "only_when: total > 0\n";
+    let line =
+        |host: &str, total: i64| format!("req,host={host},service=a,env=prod total={total}i,ms");
+    let busy = Points::default().every(10, (0, 10 * MINUTE), &line("h0", 5), 500.0);
+    let idle = busy.every(10, (10 * MINUTE, 20 * MINUTE), &line("h0", 0), 500.0);
+    let events = |points: &Points| short(&Fleet::new(&yaml, 2).run(points, 20 * MINUTE).events);
+    let told = events(&idle);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].starts_with("resolved -"), "{told:?}");
+    // Another host to which it applies keeps the group as it is.
+    let other = idle.every(10, (10 * MINUTE, 20 * MINUTE), &line("h1", 5), 500.0);
+    assert_eq!(events(&other).len(), 1);
+}
