@@ -198,13 +198,18 @@ mod tests {
     fn the_slope_is_the_median_of_all_pairs_of_the_newest_twenty_four_spans() {
         // 12 spans have 66 pairs, 15 have 105: both halves of what a median is.
         for n in [12_u32, 13, 15, 23, 24, 25, 40] {
-            // Uneven, and by halves and quarters, which 32 bits hold as they are.
+            // Uneven, so that no two slopes are the same, and by parts of 64, which 32 bits hold as they are.
             let values: Vec<(u32, f64)> = (1..=n)
-                .map(|n| (n, 90.0 - f64::from(n) + f64::from(n * n % 7) / 4.0))
+                .map(|n| {
+                    (
+                        n,
+                        900.0 - f64::from(n) + f64::from(n * n * 389 % 1_009) / 64.0,
+                    )
+                })
                 .collect();
             let mut trend = Trend::default();
             for (span, value) in &values {
-                trend.take(minutes(i64::from(*span) * 15), *value, Some(100.0));
+                trend.take(minutes(i64::from(*span) * 15), *value, Some(1_000.0));
             }
             trend.until_zero(50.0);
             let newest = &values[values.len().saturating_sub(24)..];

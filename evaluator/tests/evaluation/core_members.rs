@@ -74,8 +74,7 @@ fn a_point_without_a_tag_of_the_group_is_of_no_group() {
 }
 
 #[test]
-fn the_last_samples_of_hosts_to_which_the_rule_does_not_apply_are_a_recovery()
- {
+fn the_last_samples_of_hosts_to_which_the_rule_does_not_apply_are_a_recovery() {
     let yaml = rule("ms", "2 of the last 3 samples", "above: 100") + "only_when: total > 0\n";
     let line =
         |host: &str, total: i64| format!("req,host={host},service=a,env=prod total={total}i,ms");
