@@ -43,6 +43,8 @@ impl World {
             .arg("--influx-org")
             .arg(influxdb::ORG)
             .env("BONGSU_ROUTER__LISTEN", "127.0.0.1:{port}")
+            // By itself `up` says only what is wrong.
+            .env("BONGSU_LOG", "info")
             .env("BONGSU_NOTIFIER__LISTEN", format!("127.0.0.1:{console}"))
             .start()
             .await;
@@ -176,6 +178,10 @@ async fn telegraf_and_opentelemetry_are_stored_whichever_way_they_write() {
             world.holds(name, &filter, 1).await;
         }
     }
+    let write = format!("{url}/api/v2/write?org=others&bucket=others");
+    let write = web::client().post(write).bearer_auth(token);
+    let answer = write.body("m,host=web-1 v=3").send().await;
+    assert_eq!(answer.expect("an answer").status(), 204);
     for (kind, packing, name) in [
         ("application/x-protobuf", "gzip", "python.pb.gz"),
         ("application/json", "identity", "javascript.json"),
@@ -197,4 +203,7 @@ async fn telegraf_and_opentelemetry_are_stored_whichever_way_they_write() {
             .holds("OpenTelemetry's counter is stored", &filter, 1)
             .await;
     }
+    let said = world.bongsu.log();
+    let ignored = said.matches("`org`, `bucket` and `db` of writes are ignored");
+    assert_eq!(ignored.count(), 1, "said once, whoever writes: {said}");
 }

@@ -260,6 +260,7 @@ async fn a_tenant_that_moves_leaves_nothing_unseen_in_its_former_home() {
 async fn commands_find_the_lines_of_a_tenant_in_its_home() {
     let (world, store) = tokio::join!(World::start(), StandIn::start());
     world.declare(CATALOGUE, &store);
+    world.token("near");
     let far = world.token("far");
     let router = world.router().start().await;
     is_taken(&router, &far, "m,host=b v=1 1").await;
@@ -292,6 +293,12 @@ async fn commands_find_the_lines_of_a_tenant_in_its_home() {
     let shown = world.run(&["dlq", "show", &id, "-o", "json"]).unwrap();
     assert!(shown.contains("\"replayed\": true"), "{shown}");
     drop(in_b);
+
+    world.b.pause();
+    let accounts = doctor(&world, "account");
+    assert!(accounts.contains_key("all tenants in b"), "{accounts:?}");
+    assert!(accounts.contains_key("near[0]"), "{accounts:?}");
+    world.b.resume();
 }
 
 /// What `doctor` says of each thing by one of its checks.

@@ -42,9 +42,16 @@ pub(super) async fn accounts(
     let mut findings = Vec::new();
     for (cluster, stream) in clusters.iter() {
         let place = place(clusters, cluster);
-        // A cluster that does not answer is a finding of the check `topic`; its tenants say so below.
-        let there = stream.topics().await.unwrap_or_default();
-        let there: BTreeSet<_> = there.into_iter().map(|topic| topic.name).collect();
+        let there: BTreeSet<_> = match stream.topics().await {
+            Ok(topics) => topics.into_iter().map(|topic| topic.name).collect(),
+            // Said once: each of its tenants would be waited for as long.
+            Err(error) => {
+                let what = format!("all tenants{place}");
+                let advice = "see the check `log`";
+                findings.push(Finding::bad("account", what, error.to_string(), advice));
+                continue;
+            }
+        };
         for tenant in catalogue.tenants.values() {
             let topic = TopicName::metrics(&tenant.tenant, 1);
             if tenant.cluster != cluster && !there.contains(&topic) {
