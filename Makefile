@@ -42,10 +42,10 @@ SECONDS ?= 3600
 fuzz:
 	@scripts/fuzz $(SECONDS)
 
-# Hours: each thing that a core decides is changed once, and the tests have to notice. CORE=oncall for one core.
+# Each thing that a core decides is changed once, and the quick tests have to notice. CORE=oncall for one core.
 CORE ?= all
 mutants:
-	@scripts/mutants $(CORE)
+	@scripts/mutants-woven $(CORE)
 
 # Row 40 of the faults: this version and the one before, mixed, up and down. PREVIOUS=PATH of its program, such as one taken out of its image.
 versions: build

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Asks the tests of the woven executable for each change: of those that reach it the quickest first.
 
-    mutants/ask.py WOVEN.json HOME OUT SLOWEST WORKERS
+    mutants/ask.py WOVEN.json TREE HOME OUT SLOWEST WORKERS
 
 A test that takes more than SLOWEST seconds of the processor is not asked. The first failure ends a run, and so does a loop that
 does not end: what counts is the time of the processor. The end is a table by file; OUT has the lists.
@@ -18,10 +18,9 @@ MEMORY = 8_000_000_000
 
 
 class Tests:
-    def __init__(self, executable, home, out):
+    def __init__(self, executable, tree, home, out):
         self.executable, self.home, self.out = executable, home, out
-        root = os.path.dirname(home)
-        self.env = dict(os.environ, INSTA_UPDATE="no", INSTA_WORKSPACE_ROOT=root, CARGO_MANIFEST_DIR=home)
+        self.env = dict(os.environ, INSTA_UPDATE="no", INSTA_WORKSPACE_ROOT=tree, CARGO_MANIFEST_DIR=home)
 
     def start(self, names, seconds, more):
         limits = ["prlimit", f"--cpu={seconds}", f"--as={MEMORY}"]
@@ -66,11 +65,11 @@ class Tests:
 
 
 def main():
-    woven, home, out, slowest, workers = sys.argv[1:]
+    woven, tree, home, out, slowest, workers = sys.argv[1:]
     slowest = float(slowest)
     with open(woven) as text:
         woven = json.load(text)
-    tests = Tests(woven["tests"], os.path.abspath(home), os.path.abspath(out))
+    tests = Tests(woven["tests"], *map(os.path.abspath, (tree, os.path.join(tree, home), out)))
     with concurrent.futures.ThreadPoolExecutor(int(workers)) as pool:
         reached = pool.map(lambda name: tests.reach(name, slowest), tests.names())
         asked = sorted(test for test in reached if test[0] <= slowest)

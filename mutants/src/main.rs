@@ -13,11 +13,11 @@ use std::process::{Command, Stdio};
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [list, tree, package, out] = &arguments[..] else {
-        bail!("usage: mutants LIST.json TREE PACKAGE OUT.json");
+    let [list, tree, home, package, out] = &arguments[..] else {
+        bail!("usage: mutants LIST.json TREE HOME PACKAGE OUT.json");
     };
     let changes = Change::read_all(list.as_ref())?;
-    let home = Path::new(tree).join(package);
+    let home = Path::new(tree).join(home);
     std::fs::write(home.join("src/switches.rs"), include_str!("switches.rs"))?;
     let library = home.join("src/lib.rs");
     let text = std::fs::read_to_string(&library)?;
