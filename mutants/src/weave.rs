@@ -14,6 +14,8 @@ use syn::visit::{self, Visit};
 enum Kind {
     /// A guard of an arm: the ids that take the arm away, make it true, make it false.
     Guard([Option<usize>; 3]),
+    /// A guard that binds: it can be taken away or made false, but not true.
+    Binding([Option<usize>; 2]),
     /// An arm without a guard that is taken away.
     Arm(usize),
     /// At the beginning of a function.
@@ -47,7 +49,7 @@ pub fn weave(source: &str, changes: &[&Change]) -> syn::Result<(String, Vec<usiz
     let mut edits = weaver.edits;
     edits.sort_by_key(|edit| {
         let order = match edit.kind {
-            Kind::Guard(_) => 0,
+            Kind::Guard(_) | Kind::Binding(_) => 0,
             _ => 1,
         };
         (edit.range.start, std::cmp::Reverse(edit.range.end), order)
@@ -56,6 +58,7 @@ pub fn weave(source: &str, changes: &[&Change]) -> syn::Result<(String, Vec<usiz
     for edit in &edits {
         match &edit.kind {
             Kind::Guard(ids) => woven.extend(ids.iter().flatten()),
+            Kind::Binding(ids) => woven.extend(ids.iter().flatten()),
             Kind::Arm(id) => woven.push(*id),
             Kind::Body(list) | Kind::Choice(list) => woven.extend(list.iter().map(|(id, _)| *id)),
         }
@@ -99,6 +102,12 @@ fn wrap(out: &mut String, kind: &Kind, text: &str) {
                 out.push_str(&format!("!{} && ", on(*id)));
             }
             out.push_str(&format!("({text}))"));
+        }
+        Kind::Binding(ids) => {
+            for id in ids.iter().flatten() {
+                out.push_str(&format!("/*<{id}*/!{}/*>{id}*/ && ", on(*id)));
+            }
+            out.push_str(text);
         }
         Kind::Arm(id) => out.push_str(&format!(" if /*<{id}*/!{}/*>{id}*/", on(*id))),
         Kind::Body(list) => {
@@ -226,6 +235,15 @@ impl Weaver<'_> {
     }
 }
 
+/// Whether a condition has a `let` in its chain.
+fn binds(expr: &syn::Expr) -> bool {
+    match expr {
+        syn::Expr::Let(_) => true,
+        syn::Expr::Binary(binary) => binds(&binary.left) || binds(&binary.right),
+        _ => false,
+    }
+}
+
 fn collect<'e>(
     expr: &'e syn::Expr,
     ops: &mut Vec<(&'static str, Range<usize>)>,
@@ -316,12 +334,16 @@ impl<'ast> Visit<'ast> for Weaver<'_> {
                         .find(|(change, _)| change.text == text)
                         .map(|(change, _)| change.id)
                 };
-                let ids = [gone, which("true"), which("false")];
-                if ids.iter().any(Option::is_some) {
-                    self.edits.push(Edit {
-                        range,
-                        kind: Kind::Guard(ids),
-                    });
+                let (yes, no) = (which("true"), which("false"));
+                let kind = match binds(guard) {
+                    true => Kind::Binding([gone, no]),
+                    false => Kind::Guard([gone, yes, no]),
+                };
+                if !matches!(
+                    kind,
+                    Kind::Guard([None, None, None]) | Kind::Binding([None, None])
+                ) {
+                    self.edits.push(Edit { range, kind });
                 }
             }
             (None, Some(id)) => {
