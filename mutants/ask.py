@@ -3,7 +3,7 @@
 
     mutants/ask.py WOVEN.json TREE HOME OUT SLOWEST WORKERS
 
-A test that takes more than SLOWEST seconds of the processor is not asked. The first failure ends a run, and so does a loop that
+A test that takes more than SLOWEST seconds of the processor is not asked. With AGAIN only what the last run did not notice is asked. The first failure ends a run, and so does a loop that
 does not end: what counts is the time of the processor. The end is a table by file; OUT has the lists.
 """
 import collections
@@ -64,17 +64,26 @@ class Tests:
         return "missed"
 
 
+def noticed_before(out):
+    """The names of what the last run noticed: the commit is the same, so they say the same."""
+    with open(os.path.join(out, "noticed.txt")) as file:
+        return set(file.read().splitlines())
+
+
 def main():
     woven, tree, home, out, slowest, workers = sys.argv[1:]
     slowest = float(slowest)
     with open(woven) as text:
         woven = json.load(text)
+    before = noticed_before(out) if os.environ.get("AGAIN") else set()
     tests = Tests(woven["tests"], *map(os.path.abspath, (tree, os.path.join(tree, home), out)))
     with concurrent.futures.ThreadPoolExecutor(int(workers)) as pool:
         reached = pool.map(lambda name: tests.reach(name, slowest), tests.names())
         asked = sorted(test for test in reached if test[0] <= slowest)
         print(f"{len(asked)} tests take up to {slowest} s", file=sys.stderr)
-        answers = dict(zip(woven["made"], pool.map(lambda change: tests.answer(change, asked), woven["made"])))
+        left = [change for change in woven["made"] if woven["names"][change] not in before]
+        answers = dict(zip(left, pool.map(lambda change: tests.answer(change, asked), left)))
+    answers.update((change, "noticed") for change in woven["made"] if woven["names"][change] in before)
     answers.update((change, "unviable") for change in woven["refused"])
     answers.update((change, "left") for change in woven["left"])
     files, lists = collections.defaultdict(collections.Counter), collections.defaultdict(list)
@@ -82,7 +91,7 @@ def main():
         name = woven["names"][change]
         files[name.split(":")[0]][answer] += 1
         lists[answer].append(name)
-    for answer in ("missed", "unreached", "unviable", "left"):
+    for answer in ("noticed", "missed", "unreached", "unviable", "left"):
         with open(os.path.join(out, answer + ".txt"), "w") as file:
             file.writelines(name + "\n" for name in lists[answer])
     columns = ("noticed", "unviable", "missed", "unreached", "left")
