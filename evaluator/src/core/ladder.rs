@@ -14,7 +14,7 @@ pub(crate) struct RungState {
     pub(crate) held: Option<Span>,
     /// Latched: for how long it is recovered.
     pub(crate) recovering: Option<Span>,
-    /// The first grid point since which it is Unknown.
+    /// While one of these waits: the first grid point since which it is Unknown.
     pub(crate) unknown_since: Option<Timestamp>,
 }
 
@@ -35,39 +35,7 @@ enum Kept {
     /// None of them says anything.
     #[default]
     Nothing,
-    /// Those whose bit is set are Unknown since then, and that is all: so it is until a window is half full.
-    Unknown(u8, Timestamp),
     Whole(Box<Rungs>),
-}
-
-impl Kept {
-    /// What rungs of which none is latched or counts anything come to in short.
-    fn short(rungs: &Rungs) -> Option<Self> {
-        let (mut bits, mut since) = (0, None);
-        for (n, rung) in rungs.iter().enumerate() {
-            if rung.latched || rung.held.is_some() || rung.recovering.is_some() {
-                return None;
-            }
-            if let Some(at) = rung.unknown_since {
-                if *since.get_or_insert(at) != at {
-                    return None;
-                }
-                bits |= 1 << n;
-            }
-        }
-        Some(since.map_or(Self::Nothing, |since| Self::Unknown(bits, since)))
-    }
-
-    fn rung(&self, n: usize) -> RungState {
-        match self {
-            Self::Unknown(bits, since) if bits >> n & 1 == 1 => RungState {
-                unknown_since: Some(*since),
-                ..RungState::default()
-            },
-            Self::Nothing | Self::Unknown(..) => RungState::default(),
-            Self::Whole(rungs) => rungs[n],
-        }
-    }
 }
 
 /// By [`rung_slot`].
@@ -114,15 +82,24 @@ fn hold(span: &mut Option<Span>, step: Span, wanted: Span) -> bool {
 }
 
 impl RungState {
+    /// Whether it is about to latch or to recover.
+    fn waits(&self) -> bool {
+        self.held.is_some() || self.recovering.is_some()
+    }
+
     fn step(&mut self, rung: &Rung, reading: Reading, rule: &Rule, moment: Moment) -> Truth {
         let truth = rung.truth(reading);
         if truth == Truth::Unknown {
-            let since = *self.unknown_since.get_or_insert(moment.at);
-            // The no-data policy decides from here on: a pending rule is dropped, a firing one
-            // kept.
-            if moment.at.since(since) >= rule.intervals(3) {
-                self.held = None;
-                self.recovering = None;
+            if self.waits() {
+                let since = *self.unknown_since.get_or_insert(moment.at);
+                // The no-data policy decides from here on: a pending rule is dropped, a firing one
+                // kept.
+                if moment.at.since(since) >= rule.intervals(3) {
+                    *self = Self {
+                        latched: self.latched,
+                        ..Self::default()
+                    };
+                }
             }
             return truth;
         }
@@ -183,14 +160,17 @@ impl Ladder {
     }
 
     fn rungs(&self) -> Rungs {
-        std::array::from_fn(|n| self.0.rung(n))
+        match &self.0 {
+            Kept::Nothing => Rungs::default(),
+            Kept::Whole(rungs) => **rungs,
+        }
     }
 
     fn keep(&mut self, rungs: Rungs) {
-        match (Kept::short(&rungs), &mut self.0) {
-            (Some(short), known) => *known = short,
-            (None, Kept::Whole(known)) => **known = rungs,
-            (None, known) => *known = Kept::Whole(Box::new(rungs)),
+        match &mut self.0 {
+            known if rungs == Rungs::default() => *known = Kept::Nothing,
+            Kept::Whole(known) => **known = rungs,
+            known @ Kept::Nothing => *known = Kept::Whole(Box::new(rungs)),
         }
     }
 
@@ -203,18 +183,20 @@ impl Ladder {
 
     /// The state of a rung.
     pub(crate) fn rung(&self, priority: Priority) -> RungState {
-        self.0.rung(rung_slot(priority))
+        match &self.0 {
+            Kept::Nothing => RungState::default(),
+            Kept::Whole(rungs) => rungs[rung_slot(priority)],
+        }
     }
 
     pub(crate) fn is_latched(&self, priority: Priority) -> bool {
         self.rung(priority).latched
     }
 
-    /// Whether a rung is latched, pending, or has counted Unknown for less than 3 intervals: grid
-    /// points still matter.
+    /// Whether no rung is latched or pending: grid points without a sample change nothing.
     pub(crate) fn is_quiet(&self) -> bool {
         match &self.0 {
-            Kept::Nothing | Kept::Unknown(..) => true,
+            Kept::Nothing => true,
             Kept::Whole(rungs) => {
                 let mut rungs = rungs.iter();
                 rungs.all(|rung| !rung.latched && rung.held.is_none())
@@ -225,7 +207,7 @@ impl Ladder {
     /// Whether Unknown readings change nothing any more.
     pub(crate) fn is_settled_unknown(&self) -> bool {
         match &self.0 {
-            Kept::Nothing | Kept::Unknown(..) => true,
+            Kept::Nothing => true,
             Kept::Whole(rungs) => {
                 let mut rungs = rungs.iter();
                 rungs.all(|rung| rung.held.is_none() && rung.recovering.is_none())
@@ -263,6 +245,10 @@ impl Ladder {
             rung.held = from.option(Reader::signed)?.map(Span::from_nanos);
             rung.recovering = from.option(Reader::signed)?.map(Span::from_nanos);
             rung.unknown_since = from.option(Reader::signed)?.map(Timestamp::from_nanos);
+            // It was told of rungs that wait for nothing too, where it says nothing.
+            if !rung.waits() {
+                rung.unknown_since = None;
+            }
         }
         let mut ladder = Self::default();
         ladder.keep(rungs);
@@ -281,7 +267,6 @@ fn latch_below(rungs: &mut Rungs, rule: &Rule, latched: Option<Priority>) {
         if !state.latched || state.recovering.is_some() {
             *state = RungState {
                 latched: true,
-                unknown_since: state.unknown_since,
                 ..RungState::default()
             };
         }
