@@ -228,3 +228,15 @@ fn a_turn_that_ends_when_the_calendar_begins_is_not_in_it() {
         .collect();
     assert_eq!(events, ["SUMMARY:kim on call: noc"]);
 }
+
+#[test]
+fn a_turn_of_a_month_is_the_same_event_whenever_the_calendar_is_made() {
+    let months = schedule(
+        "layers: [{layer: months, people: [kim, lee], every: 4 weeks, from: 2026-06-01T09:00}]",
+    );
+    let stamp = Timestamp::UNIX_EPOCH;
+    let asked = (at("2026-06-25T00:00:00Z"), at("2026-06-26T00:00:00Z"));
+    let text = calendar(&months, None, asked, stamp);
+    let begins = text.lines().find(|line| line.starts_with("DTSTART:"));
+    assert_eq!(begins, Some("DTSTART:20260601T130000Z"));
+}

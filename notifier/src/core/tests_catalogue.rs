@@ -196,6 +196,16 @@ fn what_is_wrong_with_the_way_of_a_tenants_pages_is_said_but_of_bongsus_own() {
         directory.route(&lost).problem,
         Some(Problem::NothingAtAll("missing"))
     );
+    // Who has no policy at all has the times of the contract.
+    let within = Priority::ALL.map(|priority| directory.route(&lost).within(priority));
+    assert_eq!(
+        within,
+        [
+            Some(Span::from_secs(900)),
+            Some(Span::from_secs(3_600)),
+            None
+        ]
+    );
     assert_eq!(
         directory.route(&system).problem,
         Some(Problem::NothingAtAll("default"))
