@@ -3,7 +3,7 @@
 use super::directory::{Directory, Problem, RouteTo};
 use super::world::{World, kinds, said, tenant};
 use super::{Around, ChannelKind, EntryKind, Language, MatchOp, Matcher};
-use model::{Priority, Span, TenantId};
+use model::{Priority, Span, TenantId, Timestamp};
 use schemas::catalogue::{Catalogue, SYSTEM_TENANT, parse_yaml};
 use std::collections::BTreeSet;
 
@@ -312,4 +312,29 @@ fn matchers_are_alike_in_name_way_and_value() {
     ] {
         assert_ne!(one, other);
     }
+}
+
+#[test]
+fn a_gap_of_the_next_fourteen_days_is_told_and_none_behind_them() {
+    let mut catalogue = Catalogue::default();
+    let text = "
+contact: kim
+name: Kim
+phone: '+821011111111'
+---
+schedule: noc
+time_zone: UTC
+layers: [{layer: all, people: [kim], from: 2026-01-01T00:00, until: 2026-03-01T00:00}]
+---
+escalation_policy: noc
+steps: [{notify: ['schedule:noc']}]
+";
+    for located in parse_yaml("test.yaml", text).expect("it reads") {
+        catalogue.insert(located.value);
+    }
+    let directory = Directory::of(&catalogue, BTreeSet::new());
+    let told = |now| directory.uncovered(Timestamp::from_millis(now)).len();
+    // From March on there is nobody: 14 days from 23:00 of 14 February end before that, from 02:00 of the 15th two hours behind it.
+    assert_eq!(told(1_771_110_000_000), 0);
+    assert_eq!(told(1_771_120_800_000), 1);
 }
