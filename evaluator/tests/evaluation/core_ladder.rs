@@ -126,6 +126,17 @@ fn minutes_of_which_nothing_is_known_do_not_calm_what_flaps() {
 }
 
 #[test]
+fn what_fires_stays_while_nothing_is_known_and_begins_its_recovery_anew() {
+    let yaml = rule("  P1: {above: 80, until_below: 70, recover_for: 5m}", "");
+    let mut points = minutes("v", &[90., 40., 40.]);
+    points = points.every(60, (0, 1_800), "beat,host=a,env=prod v", 1.0);
+    // Ten minutes without a value, which are more than three intervals, and then calm from minute 15 on.
+    points = points.every(60, (840, 1_800), "m,host=a,env=prod v", 40.0);
+    let events = run(&yaml, &points.body(), 40);
+    assert_eq!(short(&events), ["firing P1 @60", "resolved - @1200"]);
+}
+
+#[test]
 fn a_rule_without_windows_misses_its_points_after_three_intervals() {
     let yaml = rule("  P1: {above: 50, over: each point}", "when_missing: P2")
         .replace("over: last of 1m\n", "");
